@@ -1,0 +1,170 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// LATCHKEY_ONLY=core keeps L0, L1 and their tests: a change to a protocol core is built and tested
+// in seconds, without a TLS library or a database.
+let coreOnly = Context.environment["LATCHKEY_ONLY"] == "core"
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let certificates: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+    crypto,
+]
+
+var dependencies: [Package.Dependency] = [
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+]
+
+// L0 and L1: values in, actions out. No socket, no clock, no logger, no task.
+var targets: [Target] = [
+    .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .target(name: "NetworkTypes", swiftSettings: strict),
+    .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: strict),
+    .target(name: "Tunnel", dependencies: ["NetworkTypes", httpTypes, nio("NIOCore")], swiftSettings: strict),
+    .target(name: "TrustCore", dependencies: ["NetworkTypes"] + certificates, swiftSettings: strict),
+    .target(name: "AccessPolicy", dependencies: ["NetworkTypes", "TrustCore"], swiftSettings: strict),
+    .target(
+        name: "TestKit",
+        dependencies: ["NetworkTypes", "UPnP", "Tunnel", "TrustCore"],
+        swiftSettings: strict
+    ),
+]
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestKit"], swiftSettings: strict)
+}
+
+targets += [
+    tests("NetworkTypesTests", ["NetworkTypes"]),
+    tests("UPnPTests", ["UPnP"]),
+    tests("TunnelTests", ["Tunnel"]),
+    tests("TrustCoreTests", ["TrustCore"]),
+    tests("AccessPolicyTests", ["AccessPolicy", "TrustCore"]),
+]
+
+if !coreOnly {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
+    ]
+    targets += [
+        // L2: drivers. They never import each other.
+        .target(
+            name: "NIOUPnP",
+            dependencies: [
+                "NetworkTypes", "UPnP", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "NIOTunnel",
+            dependencies: [
+                "NetworkTypes", "Tunnel", "TrustCore", httpTypes, logging,
+                nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "SQLiteStore",
+            dependencies: [
+                "NetworkTypes", "TrustCore", "AccessPolicy", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        // L3
+        .target(
+            name: "RemoteAccess",
+            dependencies: [
+                "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                httpTypes, crypto, logging, nio("NIOCore"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: strict
+        ),
+        // L4
+        .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+        .target(
+            name: "LatchkeyProgram",
+            dependencies: [
+                "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                "SQLiteStore", "RemoteAccess", "CQREncode", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "latchkey",
+            dependencies: [
+                "LatchkeyProgram", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        // A home to show and to test with: a light, a camera, a lock and a thermostat on our own library.
+        .executableTarget(
+            name: "latchkey-demo-devices",
+            dependencies: [
+                "NetworkTypes", "UPnP", "NIOUPnP", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/DemoDevices",
+            swiftSettings: strict
+        ),
+        tests("NIOUPnPTests", ["NIOUPnP", "UPnP", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
+        tests("NIOTunnelTests", ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
+        tests("SQLiteStoreTests", ["SQLiteStore", "TrustCore", "AccessPolicy"]),
+        tests(
+            "RemoteAccessTests",
+            [
+                "RemoteAccess", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                nio("NIOCore"), nio("NIOPosix"), httpTypes, crypto, logging,
+            ]
+        ),
+        tests("LatchkeyProgramTests", ["LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey"]),
+    ]
+}
+
+var products: [Product] = [.library(name: "UPnP", targets: ["UPnP"])]
+if !coreOnly {
+    products += [
+        .library(name: "NIOUPnP", targets: ["NIOUPnP"]),
+        .executable(name: "latchkey", targets: ["latchkey"]),
+    ]
+}
+
+let package = Package(
+    name: "latchkey",
+    products: products,
+    dependencies: dependencies,
+    targets: targets
+)

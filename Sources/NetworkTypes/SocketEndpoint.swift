@@ -1,0 +1,63 @@
+/// An IP address and a port.
+public struct SocketEndpoint: Hashable, Sendable {
+    /// The host's address.
+    public var address: IPAddress
+    /// The port; 0 asks for any free one when binding.
+    public var port: UInt16
+
+    /// Makes an endpoint.
+    public init(_ address: IPAddress, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    /// Parses `1.2.3.4:80` or `[::1]:80`. Names are refused.
+    public init?(_ text: some StringProtocol) {
+        guard let colon = text.lastIndex(of: ":"), let port = Self.port(text[text.index(after: colon)...])
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+            guard let address = IPv6Address(host) else { return nil }
+            self.init(.v6(address), port: port)
+        } else {
+            guard let address = IPv4Address(host) else { return nil }
+            self.init(.v4(address), port: port)
+        }
+    }
+
+    private static func port(_ text: some StringProtocol) -> UInt16? {
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return UInt16(text)
+    }
+}
+
+extension SocketEndpoint: CustomStringConvertible {
+    /// `address:port`, IPv6 in brackets.
+    public var description: String { "\(address.uriHost):\(port)" }
+}
+
+/// An address of an interface of this host, with the network that is on-link there.
+public struct InterfaceAddress: Hashable, Sendable {
+    /// The interface's name, such as `eth0`.
+    public var interface: String
+    /// The kernel's index of the interface.
+    public var index: Int
+    /// The host's own address there.
+    public var address: IPAddress
+    /// What is on-link there.
+    public var prefix: IPPrefix
+
+    /// Makes an interface address.
+    public init(interface: String, index: Int, address: IPAddress, prefix: IPPrefix) {
+        self.interface = interface
+        self.index = index
+        self.address = address
+        self.prefix = prefix
+    }
+
+    /// Whether `other` is a neighbour on this link (or the host itself).
+    public func isOnLink(_ other: IPAddress) -> Bool { prefix.contains(other) }
+}
