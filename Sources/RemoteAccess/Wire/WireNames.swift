@@ -1,0 +1,40 @@
+package import HTTPTypes
+
+/// The paths of the session's own exchanges.
+package enum WirePath {
+    package static let session = "/v1/session"
+    package static let events = "/v1/events"
+    package static let subscriptions = "/v1/subscriptions"
+    package static let pairing = "/v1/pair"
+}
+
+extension HTTPField.Name {
+    /// The session that an exchange belongs to.
+    package static let latchkeySession = Self.known("latchkey-session")
+    /// Who asks: `own`, or a neighbour's address on the away network.
+    package static let latchkeyVia = Self.known("latchkey-via")
+    /// The `host:port` under which the asker reached the away client.
+    package static let latchkeyAuthority = Self.known("latchkey-authority")
+    /// The id under which an action runs at most once.
+    package static let latchkeyRequestID = Self.known("latchkey-request-id")
+    /// SOAP's action header, as UDA 2.0 §3.2.1 spells it.
+    package static let soapAction = Self.known("SOAPACTION")
+
+    /// A field name that is a constant of the program; only letters and hyphens, so it is always valid.
+    package static func known(_ name: String) -> HTTPField.Name {
+        guard let field = HTTPField.Name(name) else { preconditionFailure("\(name) is not a field name") }
+        return field
+    }
+}
+
+/// The bounds of what one end accepts from the other.
+package struct WireLimits: Hashable, Sendable {
+    /// A session message, in bytes.
+    package var messageBytes = 64 << 10
+    /// A line of the event stream, in bytes.
+    package var eventBytes = 4 << 20
+    /// The body of an action, its answer, or a document, in bytes.
+    package var documentBytes = 4 << 20
+
+    package init() {}
+}
