@@ -1,4 +1,5 @@
 package import HTTPTypes
+
 package import struct NIOCore.ByteBuffer
 
 /// What kind of traffic an exchange carries; the scheduler and the choice of connection follow it.
