@@ -84,12 +84,11 @@ if !coreOnly {
         .target(
             name: "NIOTunnel",
             dependencies: [
-                "NetworkTypes", "Tunnel", "TrustCore", httpTypes, logging,
+                "NetworkTypes", "Tunnel", "TrustCore", httpTypes, crypto, logging,
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
             ],
             swiftSettings: strict
         ),
@@ -141,7 +140,10 @@ if !coreOnly {
             swiftSettings: strict
         ),
         tests("NIOUPnPTests", ["NIOUPnP", "UPnP", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
-        tests("NIOTunnelTests", ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
+        tests(
+            "NIOTunnelTests",
+            ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging] + certificates
+        ),
         tests("SQLiteStoreTests", ["SQLiteStore", "TrustCore", "AccessPolicy"]),
         tests(
             "RemoteAccessTests",
