@@ -1,0 +1,123 @@
+/// The grants that have a name.
+package enum Preset: String, Hashable, Sendable, CaseIterable {
+    /// Browse and play what the media servers have; change nothing.
+    case media
+    /// `media`, and renderers, lights, heating and cooling, and the view of cameras. No locks.
+    case control
+    /// Every device but those of `ForbiddenTypes`.
+    case full
+
+    /// What the preset gives of each device type; nil for `full`, which has no list.
+    var rules: [DeviceRule]? {
+        switch self {
+        case .media: Self.mediaRules
+        case .control: Self.mediaRules + Self.controlRules
+        case .full: nil
+        }
+    }
+
+    /// One line for `--help`.
+    package var summary: String {
+        switch self {
+        case .media: "browse and play media servers, change nothing"
+        case .control: "media, and renderers, lights, thermostats and the view of cameras; no locks"
+        case .full: "every device except internet gateways and remote access servers"
+        }
+    }
+
+    // Actions are listed by name, so that what a later version or a vendor adds is not given by accident:
+    // CreateObject, DestroyObject, UpdateObject, MoveObject, ImportResource, ExportResource,
+    // DeleteResource, StopTransferResource and the like change the server's content or make it fetch a URL.
+    private static let mediaRules = [
+        DeviceRule(
+            device: "MediaServer",
+            services: [
+                ServiceRule(
+                    "ContentDirectory",
+                    actions: [
+                        "Browse", "Search", "FreeFormQuery", "GetFreeFormQueryCapabilities",
+                        "GetSearchCapabilities", "GetSortCapabilities", "GetSortExtensionCapabilities",
+                        "GetFeatureList", "GetSystemUpdateID", "GetServiceResetToken", "X_GetFeatureList",
+                    ]
+                ),
+                ServiceRule("ConnectionManager", actions: connectionManagerActions),
+                ServiceRule(
+                    "X_MS_MediaReceiverRegistrar", domain: "microsoft.com",
+                    actions: ["IsAuthorized", "IsValidated", "RegisterDevice"]
+                ),
+            ],
+            allServices: false, presentation: false
+        )
+    ]
+
+    private static let controlRules = [
+        DeviceRule(
+            device: "MediaRenderer",
+            services: [
+                ServiceRule("AVTransport", actions: nil),
+                ServiceRule("RenderingControl", actions: nil),
+                ServiceRule("ConnectionManager", actions: connectionManagerActions),
+            ],
+            allServices: false, presentation: false
+        ),
+        DeviceRule(device: "BinaryLight", services: [], allServices: true, presentation: false),
+        DeviceRule(device: "DimmableLight", services: [], allServices: true, presentation: false),
+        DeviceRule(device: "HVAC_System", services: [], allServices: true, presentation: false),
+        DeviceRule(device: "HVAC_ZoneThermostat", services: [], allServices: true, presentation: false),
+        DeviceRule(
+            device: "DigitalSecurityCamera",
+            services: [
+                ServiceRule("DigitalSecurityCameraStillImage", actions: nil, onlyReading: true),
+                ServiceRule("DigitalSecurityCameraMotionImage", actions: nil, onlyReading: true),
+                ServiceRule("DigitalSecurityCameraSettings", actions: nil, onlyReading: true),
+            ],
+            allServices: false, presentation: false
+        ),
+    ]
+
+    private static let connectionManagerActions: Set<String> = [
+        "GetProtocolInfo", "GetCurrentConnectionIDs", "GetCurrentConnectionInfo", "GetRendererItemInfo",
+        "GetFeatureList", "PrepareForConnection", "ConnectionComplete",
+    ]
+}
+
+/// What a preset gives of one device type of the UPnP Forum, in any version.
+struct DeviceRule: Sendable {
+    let device: String
+    let services: [ServiceRule]
+    let allServices: Bool
+    let presentation: Bool
+
+    func rule(for service: TypeName) -> ServiceRule? {
+        if let rule = services.first(where: { $0.matches(service) }) { return rule }
+        return allServices ? ServiceRule(service.name, domain: service.domain, actions: nil) : nil
+    }
+}
+
+/// What a preset gives of one service.
+struct ServiceRule: Sendable {
+    let name: String
+    let domain: String
+    /// Nil for all of them.
+    let actions: Set<String>?
+    /// Only actions whose name begins with `Get`.
+    let onlyReading: Bool
+
+    init(_ name: String, domain: String = "schemas-upnp-org", actions: Set<String>?, onlyReading: Bool = false) {
+        self.name = name.lowercased()
+        self.domain = domain
+        self.actions = actions
+        self.onlyReading = onlyReading
+    }
+
+    func matches(_ type: TypeName) -> Bool {
+        type.kind == .service && type.domain == domain && type.name == name
+    }
+
+    func permits(_ action: String) -> Bool {
+        // UDA 1.0 §3.3: every service has it; it reads one state variable.
+        if action == "QueryStateVariable" { return true }
+        if onlyReading { return action.hasPrefix("Get") }
+        return actions?.contains(action) ?? true
+    }
+}
