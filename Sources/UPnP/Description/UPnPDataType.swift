@@ -1,0 +1,55 @@
+/// The data types of UDA 2.0 §2.5; the raw value is what a service description writes.
+public enum UPnPDataType: String, Hashable, Sendable, CaseIterable {
+    /// 8 bits, unsigned.
+    case ui1
+    /// 16 bits, unsigned.
+    case ui2
+    /// 32 bits, unsigned.
+    case ui4
+    /// 64 bits, unsigned.
+    case ui8
+    /// 8 bits, signed.
+    case i1
+    /// 16 bits, signed.
+    case i2
+    /// 32 bits, signed.
+    case i4
+    /// 64 bits, signed.
+    case i8
+    /// A whole number; 64 bits here.
+    case int
+    /// A floating-point number of 4 bytes.
+    case r4
+    /// A floating-point number of 8 bytes.
+    case r8
+    /// The same as ``r8``.
+    case number
+    /// At most 14 digits before the point and 4 behind it.
+    case fixed14_4 = "fixed.14.4"
+    /// A floating-point number; 8 bytes here.
+    case float
+    /// One Unicode character.
+    case char
+    /// Text.
+    case string
+    /// A day (ISO 8601).
+    case date
+    /// A day and perhaps a time, without a zone.
+    case dateTime
+    /// A day and perhaps a time and a zone.
+    case dateTimeTZ = "dateTime.tz"
+    /// A time, without a zone.
+    case time
+    /// A time and perhaps a zone.
+    case timeTZ = "time.tz"
+    /// Yes or no.
+    case boolean
+    /// Bytes in Base64.
+    case binBase64 = "bin.base64"
+    /// Bytes in hexadecimal digits.
+    case binHex = "bin.hex"
+    /// A URI.
+    case uri
+    /// A UUID.
+    case uuid
+}
