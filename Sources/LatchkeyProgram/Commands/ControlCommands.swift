@@ -1,0 +1,45 @@
+import Foundation
+import NIOPosix
+
+/// The commands that ask a running program, or its store when none runs.
+package enum ControlCommands {
+    /// Which program is asked.
+    package enum Role: String, Hashable, Sendable {
+        case gateway
+        case away
+
+        var sentence: String {
+            switch self {
+            case .gateway: "the gateway"
+            case .away: "the away client"
+            }
+        }
+
+        func socket(in folder: StateFolder) throws -> SocketPath {
+            try SocketPath(self == .gateway ? folder.gatewaySocket : folder.awaySocket)
+        }
+    }
+
+    /// Sends a request to the program that runs on the state folder, else to `offline`, and prints the result.
+    package static func ask(
+        _ request: ControlRequest,
+        of role: Role,
+        _ invocation: Invocation,
+        offline: ((StateFolder) async throws -> any ControlRequestHandler)? = nil,
+        drawsQRCode: Bool = false
+    ) async throws {
+        let folder = try invocation.stateFolder()
+        let client = ControlSocketClient(
+            path: try role.socket(in: folder), eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+        )
+        let printer = ResultPrinter(invocation: invocation, drawsQRCode: drawsQRCode)
+        if let result = try await client.send(request) { return try printer.show(result) }
+        guard let offline else {
+            throw ProgramError.failure(
+                "\(role.sentence) is not running with the state folder \(folder.path); start it with: "
+                    + "latchkey \(role.rawValue) run --state \(folder.path)"
+            )
+        }
+        try printer.show(try await offline(folder).handle(request))
+    }
+}

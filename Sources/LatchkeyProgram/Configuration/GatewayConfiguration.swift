@@ -1,0 +1,148 @@
+import Glibc
+package import NetworkTypes
+
+/// What `latchkey gateway run` does, checked.
+package struct GatewayConfiguration: Hashable, Sendable {
+    package var state: StateFolder
+    /// The interface that was asked for; nil means the default one.
+    package var interface: String?
+    /// Where clients are waited for.
+    package var listen: SocketEndpoint
+    package var name: String
+    /// `host:port`, as clients reach the gateway from outside; they go into pairing codes.
+    package var addresses: [String]
+    package var maxSessions: Int
+    package var minimumTLS: MinimumTLS
+    package var ssdp: SSDPSettings
+
+    /// The lowest version that is spoken; nothing below 1.2 is offered.
+    package enum MinimumTLS: String, Hashable, Sendable {
+        case v12 = "1.2"
+        case v13 = "1.3"
+    }
+
+    /// Every IPv4 address of the host, because the way in (a forwarded port, a second network) is the
+    /// owner's choice; who may enter is decided by certificates.
+    package static let defaultListen = SocketEndpoint(.v4(.unspecified), port: 4433)
+
+    package init(_ invocation: Invocation) throws {
+        let settings = invocation.settings
+        self.state = try invocation.stateFolder()
+        self.interface = try settings.interfaceName()
+        self.listen = try settings.endpoint(.gatewayListen) ?? Self.defaultListen
+        self.name = try settings.text(.gatewayName) ?? hostName()
+        self.addresses = try settings.gatewayAddresses()
+        self.maxSessions = try settings.integer(.gatewayMaxSessions, in: 1...100_000) ?? 32
+        self.minimumTLS =
+            try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13
+        self.ssdp = try SSDPSettings(settings)
+    }
+}
+
+/// What `latchkey away run` does, checked.
+package struct AwayConfiguration: Hashable, Sendable {
+    package var state: StateFolder
+    package var interface: String?
+    /// Where the mirrored devices are served; nil means the interface's own address and a free port.
+    package var listen: SocketEndpoint?
+    /// Whether neighbours are served and not only programs on this host.
+    package var share: Bool
+    /// The neighbours that are served while `share` is on; empty means all of the network.
+    package var allow: [IPPrefix]
+    /// How long the gateway may be silent before it is taken for lost.
+    package var silence: Duration
+    package var ssdp: SSDPSettings
+
+    package init(_ invocation: Invocation) throws {
+        let settings = invocation.settings
+        self.state = try invocation.stateFolder()
+        self.interface = try settings.interfaceName()
+        self.listen = try settings.endpoint(.awayListen)
+        self.share = try settings.flag(.awayShare) ?? false
+        self.allow =
+            try settings.list(
+                .awayAllow, expecting: "an address such as 192.168.1.7 or a network such as 192.168.1.0/24"
+            ) {
+                IPPrefix($0) ?? IPAddress($0).flatMap(Self.host)
+            } ?? []
+        guard share || allow.isEmpty else {
+            throw ProgramError.usage("--allow names neighbours to share with, but sharing is off; add --share")
+        }
+        self.silence = .seconds(try settings.integer(.awaySilence, in: 2...3600) ?? 10)
+        self.ssdp = try SSDPSettings(settings)
+    }
+
+    private static func host(_ address: IPAddress) -> IPPrefix? {
+        switch address {
+        case .v4: IPPrefix(address: address, length: 32)
+        case .v6: IPPrefix(address: address, length: 128)
+        }
+    }
+}
+
+/// SSDP's port and group; other than the standard's only in tests.
+package struct SSDPSettings: Hashable, Sendable {
+    /// 239.255.255.250:1900 unless configured otherwise (UDA 2.0 §1).
+    package var group: SocketEndpoint
+
+    package init(_ settings: Settings) throws {
+        let address =
+            try settings.value(.ssdpGroup, expecting: "an IPv4 multicast address") { text in
+                IPv4Address(text).flatMap { $0.isMulticast ? $0 : nil }
+            } ?? IPv4Address(239, 255, 255, 250)
+        let port = try settings.integer(.ssdpPort, in: 1...65535) ?? 1900
+        self.group = SocketEndpoint(.v4(address), port: UInt16(port))
+    }
+}
+
+extension Settings {
+    /// The interface that was asked for.
+    package func interfaceName() throws -> String? {
+        try value(.interface, expecting: "the name of a network interface, such as eth0") { text in
+            (1...15).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }
+                ? text : nil
+        }
+    }
+
+    /// An address of this host and a port.
+    package func endpoint(_ key: SettingKey) throws -> SocketEndpoint? {
+        try value(key, expecting: "an address and a port such as 192.168.1.2:4433", SocketEndpoint.init)
+    }
+
+    /// The addresses that pairing codes carry.
+    package func gatewayAddresses() throws -> [String] {
+        try list(.gatewayAddresses, limit: 8, expecting: "host:port such as home.example.org:4433") { text in
+            HostAndPort.isValid(text) ? text : nil
+        } ?? []
+    }
+}
+
+/// `host:port` where the host may be a name.
+package enum HostAndPort {
+    /// Whether the text is an IP literal or a DNS name, a colon and a port that is not 0.
+    package static func isValid(_ text: String) -> Bool {
+        if let endpoint = SocketEndpoint(text) { return endpoint.port != 0 && !endpoint.address.isUnspecified }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port != 0
+        else { return false }
+        let host = text[..<colon]
+        guard (1...253).contains(host.utf8.count), !host.utf8.allSatisfy({ $0 == 0x2E || (0x30...0x39).contains($0) })
+        else { return false }
+        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+                && label.utf8.allSatisfy { byte in
+                    switch byte {
+                    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
+                    default: false
+                    }
+                }
+        }
+    }
+}
+
+/// This host's name, for a gateway that was given none.
+func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, 255) == 0 else { return "Latchkey" }
+    let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return name.isEmpty ? "Latchkey" : name
+}

@@ -1,0 +1,66 @@
+/// One thing that can be configured, by its three names.
+package struct SettingKey: Hashable, Sendable {
+    /// Where the configuration file holds it: `gateway.listen` is `{"gateway": {"listen": …}}`.
+    package let path: [String]
+    /// The option of the command line, such as `--listen`; nil when there is none.
+    package let option: String?
+
+    package init(_ path: String..., option: String?) {
+        self.path = path
+        self.option = option
+    }
+
+    /// The key as the configuration file's error messages write it.
+    package var dotted: String { path.joined(separator: ".") }
+
+    /// The environment's name for it: `gateway.maxSessions` is `LATCHKEY_GATEWAY_MAX_SESSIONS`.
+    package var variable: String {
+        let words = path.map { component in
+            component.reduce(into: "") { result, character in
+                if character.isUppercase, result.last?.isLowercase == true { result.append("_") }
+                result.append(character)
+            }
+        }
+        return (["LATCHKEY"] + words.map { $0.uppercased() }).joined(separator: "_")
+    }
+}
+
+extension SettingKey {
+    /// The folder that holds keys and the database.
+    package static let state = SettingKey("state", option: "--state")
+    /// The network interface to speak UPnP on.
+    package static let interface = SettingKey("interface", option: "--interface")
+    /// The least level that is logged.
+    package static let logLevel = SettingKey("log", "level", option: "--log-level")
+    /// `text` or `json`.
+    package static let logFormat = SettingKey("log", "format", option: "--log-format")
+    /// SSDP's UDP port, for tests.
+    package static let ssdpPort = SettingKey("ssdp", "port", option: "--ssdp-port")
+    /// SSDP's multicast group, for tests.
+    package static let ssdpGroup = SettingKey("ssdp", "group", option: "--ssdp-group")
+    /// Where the gateway waits for clients.
+    package static let gatewayListen = SettingKey("gateway", "listen", option: "--listen")
+    /// What the gateway calls itself.
+    package static let gatewayName = SettingKey("gateway", "name", option: "--name")
+    /// The addresses that pairing codes carry.
+    package static let gatewayAddresses = SettingKey("gateway", "addresses", option: "--address")
+    /// How many sessions are served at a time.
+    package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
+    /// The lowest TLS version that is spoken.
+    package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
+    /// Where the away client serves the mirrored devices.
+    package static let awayListen = SettingKey("away", "listen", option: "--listen")
+    /// Whether neighbours of the away network are served.
+    package static let awayShare = SettingKey("away", "share", option: "--share")
+    /// Which neighbours are served.
+    package static let awayAllow = SettingKey("away", "allow", option: "--allow")
+    /// After how many silent seconds the gateway is taken for lost.
+    package static let awaySilence = SettingKey("away", "silence", option: "--silence")
+
+    /// Every key; a configuration file that holds another one is refused.
+    package static let all: [SettingKey] = [
+        .state, .interface, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
+        .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
+        .awayListen, .awayShare, .awayAllow, .awaySilence,
+    ]
+}

@@ -1,0 +1,156 @@
+/// What a command asks the running gateway or away client, as one line of JSON:
+/// `{"request":"revoke","name":"phone"}`.
+package enum ControlRequest: Hashable, Sendable {
+    /// Is anybody there?
+    case ping
+    /// What the program is doing.
+    case status
+    /// The sessions that are being served.
+    case sessions
+    /// The devices that are known: at home for a gateway, mirrored for an away client.
+    case devices
+    /// The clients that were ever paired.
+    case clients
+    /// Ends a client's rights, by its name or identifier.
+    case revoke(name: String)
+    /// Makes a pairing code.
+    case pair(PairingOrder)
+    /// Announces a successor of the server key.
+    case rotateKey
+}
+
+/// What a pairing code is to allow.
+package struct PairingOrder: Codable, Hashable, Sendable {
+    /// What the client will be called.
+    package var name: String
+    /// `media`, `control` or `full`; nil when device types are listed.
+    package var preset: String?
+    /// The device types that the client may see and use; empty with a preset.
+    package var deviceTypes: [String]
+    /// How long the code is good for, in seconds.
+    package var expiresIn: Int
+    /// `host:port` of the gateway as the client reaches it; empty means those that are configured.
+    package var addresses: [String]
+
+    package init(
+        name: String, preset: String?, deviceTypes: [String], expiresIn: Int, addresses: [String] = []
+    ) {
+        self.name = name
+        self.preset = preset
+        self.deviceTypes = deviceTypes
+        self.expiresIn = expiresIn
+        self.addresses = addresses
+    }
+}
+
+/// What the program answers, one kind for each request.
+package enum ControlResult: Hashable, Sendable {
+    case pong(ProgramIdentity)
+    case status(StatusReport)
+    case sessions([SessionReport])
+    case devices([DeviceReport])
+    case clients([ClientReport])
+    case revoked(RevocationReport)
+    case pairing(PairingReport)
+    case rotated(KeyReport)
+}
+
+/// Answers control requests: the running gateway, the running away client, or the store alone.
+///
+/// An error's description goes to the person who typed the command, so it is a sentence.
+package protocol ControlRequestHandler: Sendable {
+    func handle(_ request: ControlRequest) async throws -> ControlResult
+}
+
+extension ControlRequest: Codable {
+    private enum Key: String, CodingKey { case request, name, order }
+
+    private enum Word: String, Codable {
+        case ping, status, sessions, devices, clients, revoke, pair
+        case rotateKey = "rotate-key"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        switch try container.decode(Word.self, forKey: .request) {
+        case .ping: self = .ping
+        case .status: self = .status
+        case .sessions: self = .sessions
+        case .devices: self = .devices
+        case .clients: self = .clients
+        case .revoke: self = .revoke(name: try container.decode(String.self, forKey: .name))
+        case .pair: self = .pair(try container.decode(PairingOrder.self, forKey: .order))
+        case .rotateKey: self = .rotateKey
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        let word: Word =
+            switch self {
+            case .ping: .ping
+            case .status: .status
+            case .sessions: .sessions
+            case .devices: .devices
+            case .clients: .clients
+            case .revoke: .revoke
+            case .pair: .pair
+            case .rotateKey: .rotateKey
+            }
+        try container.encode(word, forKey: .request)
+        switch self {
+        case .revoke(let name): try container.encode(name, forKey: .name)
+        case .pair(let order): try container.encode(order, forKey: .order)
+        default: break
+        }
+    }
+}
+
+/// One line of answer: a result, or the sentence that says why there is none.
+package enum ControlAnswer: Hashable, Sendable, Codable {
+    case result(ControlResult)
+    case error(String)
+
+    private enum Key: String, CodingKey {
+        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        guard let key = container.allKeys.first, container.allKeys.count == 1 else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "not one known answer")
+            )
+        }
+        func read<Value: Decodable>(_: Value.Type = Value.self) throws -> Value {
+            try container.decode(Value.self, forKey: key)
+        }
+        self =
+            switch key {
+            case .error: .error(try read())
+            case .pong: .result(.pong(try read()))
+            case .status: .result(.status(try read()))
+            case .sessions: .result(.sessions(try read()))
+            case .devices: .result(.devices(try read()))
+            case .clients: .result(.clients(try read()))
+            case .revoked: .result(.revoked(try read()))
+            case .pairing: .result(.pairing(try read()))
+            case .rotated: .result(.rotated(try read()))
+            }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        switch self {
+        case .error(let sentence): try container.encode(sentence, forKey: .error)
+        case .result(.pong(let report)): try container.encode(report, forKey: .pong)
+        case .result(.status(let report)): try container.encode(report, forKey: .status)
+        case .result(.sessions(let reports)): try container.encode(reports, forKey: .sessions)
+        case .result(.devices(let reports)): try container.encode(reports, forKey: .devices)
+        case .result(.clients(let reports)): try container.encode(reports, forKey: .clients)
+        case .result(.revoked(let report)): try container.encode(report, forKey: .revoked)
+        case .result(.pairing(let report)): try container.encode(report, forKey: .pairing)
+        case .result(.rotated(let report)): try container.encode(report, forKey: .rotated)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Foundation
+
+/// Prints what a control request led to: tables for people, JSON for programs.
+package struct ResultPrinter: Sendable {
+    private let console: Console
+    private let json: Bool
+    private let drawsQRCode: Bool
+
+    /// `drawsQRCode`: whether a pairing code is also drawn when standard output is no terminal.
+    package init(invocation: Invocation, drawsQRCode: Bool = false) {
+        self.init(console: invocation.console, json: invocation.json, drawsQRCode: drawsQRCode)
+    }
+
+    package init(console: Console, json: Bool, drawsQRCode: Bool) {
+        self.console = console
+        self.json = json
+        self.drawsQRCode = drawsQRCode
+    }
+
+    package func show(_ result: ControlResult) throws {
+        if json { return try showJSON(result) }
+        switch result {
+        case .pong(let identity): console.line("\(identity.role) is running, process \(identity.pid)")
+        case .status(let status): show(status)
+        case .sessions(let sessions): show(sessions)
+        case .devices(let devices): show(devices)
+        case .clients(let clients): show(clients)
+        case .revoked(let report):
+            console.line("revoked \(report.name) (\(report.id)); sessions ended: \(report.sessionsEnded)")
+        case .pairing(let report): show(report)
+        case .rotated(let report):
+            console.line("current key: \(report.current)")
+            console.line("next key:    \(report.next ?? "none")")
+        }
+    }
+
+    private func showJSON(_ result: ControlResult) throws {
+        switch result {
+        case .pong(let report): try console.json(report)
+        case .status(let report): try console.json(report)
+        case .sessions(let reports): try reports.forEach(console.json)
+        case .devices(let reports): try reports.forEach(console.json)
+        case .clients(let reports): try reports.forEach(console.json)
+        case .revoked(let report): try console.json(report)
+        case .pairing(let report):
+            try console.json(report)
+            if drawsQRCode { draw(report.code) }
+        case .rotated(let report): try console.json(report)
+        }
+    }
+
+    private func show(_ status: StatusReport) {
+        console.line("\(status.role) “\(status.name)”: \(status.state)")
+        for (name, value) in status.details.sorted(by: { $0.key < $1.key }) { console.line("  \(name): \(value)") }
+    }
+
+    private func show(_ sessions: [SessionReport]) {
+        guard !sessions.isEmpty else { return console.line("no sessions") }
+        let rows = sessions.map { session in
+            [
+                session.client, session.peer, time(session.since), "\(session.devices)",
+                bytes(session.bytesOut), bytes(session.bytesIn), session.id,
+            ]
+        }
+        Table(["CLIENT", "FROM", "SINCE", "DEVICES", "SENT", "RECEIVED", "SESSION"], rows: rows).lines
+            .forEach(console.line)
+    }
+
+    private func show(_ devices: [DeviceReport]) {
+        guard !devices.isEmpty else { return console.line("no devices") }
+        let rows = devices.map { [$0.name, $0.type, $0.state, $0.location ?? "-", $0.udn] }
+        Table(["NAME", "TYPE", "STATE", "LOCATION", "UDN"], rows: rows).lines.forEach(console.line)
+    }
+
+    private func show(_ clients: [ClientReport]) {
+        guard !clients.isEmpty else {
+            return console.line("no clients; pair one with: latchkey gateway pair --name NAME --preset media")
+        }
+        let rows = clients.map { client in
+            [
+                client.name, client.grants.joined(separator: ", "), time(client.createdAt),
+                client.revokedAt.map { "revoked \(time($0))" } ?? "active", client.id,
+            ]
+        }
+        Table(["NAME", "MAY USE", "PAIRED", "STATE", "ID"], rows: rows).lines.forEach(console.line)
+    }
+
+    private func show(_ report: PairingReport) {
+        if drawsQRCode || console.outputIsTerminal { draw(report.code) }
+        console.line(report.code)
+        console.line("good once, until \(time(report.expires)); on the other device: latchkey away pair CODE")
+    }
+
+    private func draw(_ code: String) {
+        guard let drawn = QRCode(code) else { return }
+        console.drawing(drawn.lines(colours: console.outputIsTerminal))
+    }
+
+    private func time(_ date: Date) -> String { date.formatted(.iso8601) }
+
+    private func bytes(_ count: UInt64) -> String {
+        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+        var value = Double(count)
+        var unit = 0
+        while value >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        return unit == 0 ? "\(count) B" : "\((value * 10).rounded() / 10) \(units[unit])"
+    }
+}

@@ -1,0 +1,45 @@
+package import Logging
+import NIOPosix
+package import ServiceLifecycle
+import UnixSignals
+
+/// One long-running program: its services in the order in which they start, ended by a signal.
+package enum Daemon {
+    /// How long the last bytes and farewells may take after the first signal.
+    package static let drainTime: Duration = .seconds(10)
+
+    /// Runs until SIGTERM or SIGINT, then asks the services to stop, the last one first. A second signal,
+    /// or `drainTime`, ends them where they stand.
+    ///
+    /// Throws what a service failed with.
+    package static func run(_ services: [any Service], console: Console, logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { service in
+                .init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            logger: logger
+        )
+        configuration.maximumGracefulShutdownDuration = drainTime
+        configuration.maximumCancellationDuration = .seconds(5)
+        let group = ServiceGroup(configuration: configuration)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask { await forwardSignals(to: group, console: console) }
+            defer { tasks.cancelAll() }
+            try await tasks.next()
+        }
+    }
+
+    private static func forwardSignals(to group: ServiceGroup, console: Console) async {
+        var received = 0
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            received += 1
+            if received == 1 {
+                console.log("latchkey: stopping; a second \(signal) does not wait")
+                await group.triggerGracefulShutdown()
+            } else {
+                exitAtOnce(signal)
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import LatchkeyProgram
+
+/// `latchkey away …`
+struct AwayCommands: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "away",
+        abstract: "Have the home's devices where you are.",
+        discussion: "Pair once with “latchkey away pair”, then “latchkey away run” wherever you are.",
+        subcommands: [AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self]
+    )
+}
+
+struct AwayPair: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pair",
+        abstract: "Pair with a gateway, by the code that it made.",
+        discussion: """
+            The code comes as an argument, from a file, or from standard input (“-”), which keeps it out of \
+            the shell's history.
+
+            Example: latchkey away pair 'latchkey:…'
+            Example: latchkey away pair --file code.txt
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(help: .init("The code; “-” reads it from standard input.", valueName: "code"))
+    var code: String?
+
+    @Option(help: .init("A file that holds the code.", valueName: "file"))
+    var file: String?
+
+    @Option(help: .init("What this device calls itself; the host's name by default.", valueName: "name"))
+    var deviceName: String?
+
+    func validate() throws {
+        guard (code == nil) != (file == nil) else {
+            throw ValidationError("Give the code either as an argument (“-” for standard input) or with --file.")
+        }
+    }
+
+    func perform(_ invocation: Invocation) async throws {
+        let source: PairingCodeSource =
+            if let file { .file(file) } else if let code, code != "-" { .argument(code) } else { .standardInput }
+        try await AwayProgram.pair(source, deviceName: deviceName, invocation)
+    }
+}
+
+struct AwayRun: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Announce the home's devices here.",
+        discussion: """
+            Serves programs on this host only. With --share, neighbours on this network are served too, all \
+            of them or those that --allow names: switch it on only where you trust the network.
+
+            Example: latchkey away run
+            Example: latchkey away run --interface wlan0 --share --allow 192.168.1.7
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var network: InterfaceOptions
+
+    @Option(
+        help: .init(
+            "Where the devices are served here; the interface's address and a free port by default.",
+            valueName: "host:port"))
+    var listen: String?
+
+    @Flag(help: "Serve neighbours on this network too.")
+    var share = false
+
+    @Option(help: .init("Share with this address or network only. May be repeated.", valueName: "ip"))
+    var allow: [String] = []
+
+    @Option(
+        help: .init("After how many silent seconds the gateway counts as lost; 10 by default.", valueName: "seconds"))
+    var silence: Int?
+
+    func note(_ values: inout CommandLineValues) {
+        network.note(&values)
+        values.set(.awayListen, listen)
+        values.set(.awayShare, share)
+        values.set(.awayAllow, allow)
+        values.set(.awaySilence, silence)
+    }
+
+    func perform(_ invocation: Invocation) async throws { try await AwayProgram.run(invocation) }
+}
+
+struct AwayDevices: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "devices",
+        abstract: "List the home's devices that are announced here.",
+        discussion: "Asks the running away client.\n\nExample: latchkey away devices --json"
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(.devices, of: .away, invocation)
+    }
+}
+
+struct AwayStatus: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Say what the running away client is doing.",
+        discussion: "Example: latchkey away status"
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(.status, of: .away, invocation)
+    }
+}

@@ -1,0 +1,230 @@
+import ArgumentParser
+import LatchkeyProgram
+
+/// `latchkey gateway …`
+struct GatewayCommands: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway",
+        abstract: "Run the home's gateway, and decide who may use what.",
+        discussion: "Start it with “latchkey gateway run”, then let somebody in with “latchkey gateway pair”.",
+        subcommands: [
+            GatewayRun.self, GatewayPair.self, GatewayClients.self, GatewaySessions.self, GatewayDevices.self,
+            GatewayRevoke.self, GatewayRotateKey.self, GatewayStatus.self,
+        ]
+    )
+}
+
+struct GatewayRun: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Serve the home's devices to paired clients.",
+        discussion: """
+            Prints a line per event, and “ready” when it serves. SIGTERM or Ctrl-C says goodbye to the \
+            clients and ends; a second one does not wait.
+
+            Example: latchkey gateway run --interface eth0 --listen 0.0.0.0:4433 --address home.example.org:4433
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var network: InterfaceOptions
+
+    @Option(help: .init("Where clients are waited for; 0.0.0.0:4433 by default.", valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: .init("What the gateway calls itself; the host's name by default.", valueName: "name"))
+    var name: String?
+
+    @Option(
+        help: .init(
+            "How clients reach the gateway from outside; put into pairing codes. May be repeated.",
+            valueName: "host:port"))
+    var address: [String] = []
+
+    @Option(help: .init("How many sessions are served at a time; 32 by default.", valueName: "count"))
+    var maxSessions: Int?
+
+    @Option(help: .init("The lowest TLS version: 1.3, or 1.2 for old clients.", valueName: "version"))
+    var minimumTls: String?
+
+    func note(_ values: inout CommandLineValues) {
+        network.note(&values)
+        values.set(.gatewayListen, listen)
+        values.set(.gatewayName, name)
+        values.set(.gatewayAddresses, address)
+        values.set(.gatewayMaxSessions, maxSessions)
+        values.set(.gatewayMinimumTLS, minimumTls)
+    }
+
+    func perform(_ invocation: Invocation) async throws { try await GatewayProgram.run(invocation) }
+}
+
+struct GatewayPair: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pair",
+        abstract: "Make a pairing code for one client.",
+        discussion: """
+            Prints a latchkey: URI, on a terminal also as a QR code. It is good once and for a short time. \
+            Whoever has it can pair, so hand it over as you would a key.
+
+            Example: latchkey gateway pair --name laptop --preset media --expires 10m
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: .init("What the client will be called.", valueName: "client"))
+    var name: String
+
+    @Option(help: .init("What it may use: media, control or full.", valueName: "preset"))
+    var preset: Preset?
+
+    @Option(
+        help: .init(
+            "A device type it may see and use, instead of a preset. May be repeated.", valueName: "urn"))
+    var deviceType: [String] = []
+
+    @Option(help: .init("How long the code is good for, such as 90s, 10m or 2h.", valueName: "time"))
+    var expires = "10m"
+
+    @Option(
+        help: .init("How the client reaches the gateway; the configured ones by default.", valueName: "host:port"))
+    var address: [String] = []
+
+    @Flag(help: "Draw the QR code also when standard output is no terminal.")
+    var qr = false
+
+    enum Preset: String, ExpressibleByArgument, CaseIterable {
+        case media, control, full
+    }
+
+    func validate() throws {
+        guard (preset == nil) != deviceType.isEmpty else {
+            throw ValidationError("Say what the client may use: either --preset or --device-type.")
+        }
+        guard let seconds = DurationText.seconds(expires), (10...86400).contains(seconds) else {
+            throw ValidationError("--expires is “\(expires)”; a time from 10s to 1d is expected, such as 10m.")
+        }
+        guard (1...64).contains(name.utf8.count) else {
+            throw ValidationError("--name is 1 to 64 bytes long.")
+        }
+        if let type = deviceType.first(where: { !$0.hasPrefix("urn:") || $0.utf8.count > 256 }) {
+            throw ValidationError(
+                "--device-type is “\(type)”; a type such as urn:schemas-upnp-org:device:MediaServer:1 is expected.")
+        }
+    }
+
+    func note(_ values: inout CommandLineValues) { values.set(.gatewayAddresses, address) }
+
+    func perform(_ invocation: Invocation) async throws {
+        let order = PairingOrder(
+            name: name,
+            preset: preset?.rawValue,
+            deviceTypes: deviceType,
+            expiresIn: DurationText.seconds(expires) ?? 600,
+            addresses: try invocation.settings.gatewayAddresses()
+        )
+        try await ControlCommands.ask(
+            .pair(order), of: .gateway, invocation, offline: GatewayProgram.offline(invocation), drawsQRCode: qr)
+    }
+}
+
+struct GatewayClients: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clients",
+        abstract: "List the clients that were paired, and what they may use.",
+        discussion: "Works also while the gateway is stopped.\n\nExample: latchkey gateway clients --json"
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(
+            .clients, of: .gateway, invocation, offline: GatewayProgram.offline(invocation))
+    }
+}
+
+struct GatewaySessions: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sessions",
+        abstract: "List who is connected at the moment.",
+        discussion: "Asks the running gateway.\n\nExample: latchkey gateway sessions"
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(.sessions, of: .gateway, invocation)
+    }
+}
+
+struct GatewayDevices: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "devices",
+        abstract: "List the devices that the gateway found at home.",
+        discussion: "Asks the running gateway.\n\nExample: latchkey gateway devices"
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(.devices, of: .gateway, invocation)
+    }
+}
+
+struct GatewayRevoke: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke",
+        abstract: "End a client's rights, at once and for good.",
+        discussion: """
+            Its running streams end too. Works also while the gateway is stopped.
+
+            Example: latchkey gateway revoke laptop
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(
+        help: .init("The client's name or identifier, as “latchkey gateway clients” shows it.", valueName: "client"))
+    var name: String
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(
+            .revoke(name: name), of: .gateway, invocation, offline: GatewayProgram.offline(invocation))
+    }
+}
+
+struct GatewayRotateKey: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate-key",
+        abstract: "Prepare the gateway's next server key, or change over to it.",
+        discussion: """
+            The first call makes a successor and announces it to clients inside the tunnel. The second call, \
+            when the clients have been connected since, changes over to it: a client that missed it has to be paired again.
+
+            Example: latchkey gateway rotate-key
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(
+            .rotateKey, of: .gateway, invocation, offline: GatewayProgram.offline(invocation))
+    }
+}
+
+struct GatewayStatus: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Say what the running gateway is doing.",
+        discussion: "Example: latchkey gateway status --json"
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(.status, of: .gateway, invocation)
+    }
+}
