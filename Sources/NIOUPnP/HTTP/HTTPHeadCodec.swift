@@ -1,0 +1,148 @@
+public import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Translates message heads between NIO's types, HTTPTypes and bytes.
+enum HTTPHeadCodec {
+    /// Fields that belong to a connection and not to a message (RFC 9110 §7.6.1); each end writes its own.
+    static let connectionFields: Set<HTTPField.Name> = Set(
+        ["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"]
+            .compactMap { HTTPField.Name($0) }
+    )
+
+    /// Why a request's head is refused, with the status to say so.
+    struct Refusal: Error {
+        var status: HTTPResponse.Status
+        var reason: String
+    }
+
+    /// Reads a request's head strictly: what two parsers could read differently is refused.
+    static func request(_ head: HTTPRequestHead) throws(Refusal) -> HTTPRequest {
+        guard let method = HTTPRequest.Method(head.method.rawValue) else {
+            throw Refusal(status: .badRequest, reason: "the method is not a token")
+        }
+        let hosts = head.headers[canonicalForm: "host"]
+        guard hosts.count <= 1, hosts.count == 1 || head.version.minor == 0 else {
+            throw Refusal(status: .badRequest, reason: "exactly one Host is needed (RFC 9112 §3.2)")
+        }
+        let codings = head.headers["transfer-encoding"]
+        if !codings.isEmpty {
+            guard head.version.minor >= 1, codings.count == 1, codings[0].lowercased() == "chunked",
+                !head.headers.contains(name: "content-length")
+            else { throw Refusal(status: .badRequest, reason: "the body's framing is ambiguous (RFC 9112 §6.1)") }
+        }
+        guard head.headers["content-length"].count <= 1 else {
+            throw Refusal(status: .badRequest, reason: "more than one Content-Length (RFC 9112 §6.3)")
+        }
+        return HTTPRequest(
+            method: method,
+            scheme: "http",
+            authority: hosts.first.map { String($0) },
+            path: head.uri,
+            headerFields: fields(head.headers, without: ["host"])
+        )
+    }
+
+    /// Reads a response's head.
+    static func response(_ head: HTTPResponseHead) -> HTTPResponse {
+        HTTPResponse(
+            status: .init(code: Int(head.status.code) % 1000, reasonPhrase: head.status.reasonPhrase),
+            headerFields: fields(head.headers, without: [])
+        )
+    }
+
+    /// End-to-end fields only, so that what is passed on never carries one connection's framing to another.
+    private static func fields(_ headers: HTTPHeaders, without names: Set<String>) -> HTTPFields {
+        var fields = HTTPFields()
+        fields.reserveCapacity(headers.count)
+        for (name, value) in headers {
+            guard let name = HTTPField.Name(name), !names.contains(name.canonicalName) else { continue }
+            fields.append(HTTPField(name: name, value: value))
+        }
+        return fields.withoutConnectionFields()
+    }
+
+    /// Makes the head of a request for NIO's encoder, which adds nothing to it.
+    static func head(_ request: HTTPRequest, framing: Framing) -> HTTPRequestHead {
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(request.headerFields.count + 3)
+        headers.add(name: "Host", value: request.authority ?? "")
+        for field in request.headerFields where !isManaged(field.name) || isLength(field.name, framing) {
+            headers.add(name: field.name.rawName, value: field.value)
+        }
+        switch framing {
+        case .none, .asDeclared: break
+        case .length(let length): headers.add(name: "Content-Length", value: String(length))
+        case .chunked: headers.add(name: "Transfer-Encoding", value: "chunked")
+        }
+        return HTTPRequestHead(
+            version: .http1_1, method: .init(rawValue: request.method.rawValue), uri: request.path ?? "/",
+            headers: headers
+        )
+    }
+
+    /// How the end of a request's body is told.
+    enum Framing: Hashable {
+        case none, length(Int), chunked
+        /// By the `Content-Length` that the caller set.
+        case asDeclared
+    }
+
+    private static func isLength(_ name: HTTPField.Name, _ framing: Framing) -> Bool {
+        name == .contentLength && framing == .asDeclared
+    }
+
+    private static func isManaged(_ name: HTTPField.Name) -> Bool {
+        name == .contentLength || name.canonicalName == "host" || connectionFields.contains(name)
+    }
+
+    /// Writes the head of an answer.
+    /// - Parameters:
+    ///   - chunked: Adds `Transfer-Encoding: chunked`.
+    ///   - connection: The value of `Connection`, if one is to be sent.
+    static func write(_ response: HTTPResponse, chunked: Bool, connection: String?, to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("HTTP/1.1 ")
+        buffer.writeString(String(response.status.code))
+        buffer.writeStaticString(" ")
+        buffer.writeString(response.status.reasonPhrase)
+        buffer.writeStaticString("\r\n")
+        for field in response.headerFields where !connectionFields.contains(field.name) {
+            buffer.writeString(field.name.rawName)
+            buffer.writeStaticString(": ")
+            buffer.writeString(field.value)
+            buffer.writeStaticString("\r\n")
+        }
+        if chunked { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        if let connection {
+            buffer.writeStaticString("Connection: ")
+            buffer.writeString(connection)
+            buffer.writeStaticString("\r\n")
+        }
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// The status for a request that the decoder could not read.
+    static func status(for error: any Error) -> HTTPResponse.Status {
+        switch error as? HTTPParserError {
+        case .headerOverflow: .requestHeaderFieldsTooLarge
+        case .invalidVersion: .httpVersionNotSupported
+        default: .badRequest
+        }
+    }
+}
+
+extension HTTPFields {
+    /// The fields without those that belong to one connection (RFC 9110 §7.6.1): what a proxy passes on.
+    public func withoutConnectionFields() -> HTTPFields {
+        var dropped = HTTPHeadCodec.connectionFields
+        for value in self[values: .connection] {
+            for token in value.split(separator: ",") {
+                let name = String(token.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
+                if let name = HTTPField.Name(name) { dropped.insert(name) }
+            }
+        }
+        var kept = HTTPFields()
+        for field in self where !dropped.contains(field.name) { kept.append(field) }
+        return kept
+    }
+}

@@ -1,0 +1,408 @@
+import HTTPTypes
+import Logging
+import NIOCore
+import NIOHTTP1
+import NetworkTypes
+
+/// The server's end of one connection: one exchange at a time, the peer's early requests kept in order.
+///
+/// idle ──bytes──▶ head ──request──▶ exchange ──answered──▶ idle (or the next early request)
+///                   │                  │
+///                   └── refused ──▶ lingering ──▶ closed
+///
+/// Lives on its event loop. It reads from the socket only when it wants something: the next head, or a
+/// part of a body that its reader has room for.
+final class HTTPServerConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case idle, head, lingering, closed
+        case exchange(Exchange)
+    }
+
+    /// The exchange that is being answered.
+    private struct Exchange {
+        let id: UInt64
+        let inflow: BodyInflow
+        let outflow: Outflow
+        var task: Task<Void, Never>?
+        var requestEnded = false
+        var responseStarted = false
+        var expectsContinue: Bool
+    }
+
+    /// What every connection of a server shares.
+    struct Context {
+        let limits: HTTPServerLimits
+        let logger: Logger
+        let tally: ConnectionTally
+        let handler: @Sendable (HTTPServerExchange) async throws -> Void
+    }
+
+    private let shared: Context
+    private let peer: SocketEndpoint
+    private let local: SocketEndpoint
+    private var phase = Phase.idle
+    private var early: [HTTPServerRequestPart] = []
+    private var earlyHeads = 0
+    private var exchanges: UInt64 = 0
+    private var closesAfterAnswer = false
+    private var flushScheduled = false
+    private var inputClosed = false
+    private var context: ChannelHandlerContext?
+    private var timer: ConnectionTimer?
+    private var executor: EventLoopTaskExecutor?
+
+    init(shared: Context, peer: SocketEndpoint, local: SocketEndpoint) {
+        self.shared = shared
+        self.peer = peer
+        self.local = local
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        executor = EventLoopTaskExecutor(context.eventLoop)
+        timer = ConnectionTimer(eventLoop: context.eventLoop) { [weak self] in self?.deadlinePassed() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        // A peer that connects and says nothing gets no longer than one that dawdles over its head.
+        timer?.set(in: shared.limits.headTime)
+        context.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if case .exchange(let exchange) = phase, !exchange.requestEnded {
+            receive(part)
+        } else if case .lingering = phase {
+            return
+        } else if case .exchange = phase {
+            keepEarly(part)
+        } else {
+            receive(part)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        switch phase {
+        case .idle:
+            phase = .head
+            timer?.set(in: shared.limits.headTime)
+            context.read()
+        case .head, .lingering:
+            context.read()
+        case .exchange(let exchange):
+            if !exchange.requestEnded, exchange.inflow.readCompleted() { context.read() }
+        case .closed:
+            break
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event {
+            inputClosed = true
+            closesAfterAnswer = true
+            if case .exchange(let exchange) = phase {
+                if !exchange.requestEnded { exchange.inflow.fail(Self.peerLeft) }
+            } else {
+                close()
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError || error is NIOHTTPDecoderError || error is ByteToMessageDecoderError else {
+            return close()
+        }
+        switch phase {
+        case .idle, .head:
+            refuse(HTTPHeadCodec.status(for: error))
+        case .exchange(let exchange):
+            closesAfterAnswer = true
+            if !exchange.requestEnded {
+                exchange.inflow.fail(.init(.malformedMessage, "the request's body is malformed: \(error)"))
+            }
+        case .lingering, .closed:
+            break
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        ended()
+        self.context = nil
+    }
+
+    private func ended() {
+        timer?.cancel()
+        early = []
+        if case .exchange(let exchange) = phase {
+            exchange.inflow.fail(Self.peerLeft)
+            exchange.outflow.fail(Self.peerLeft)
+            exchange.task?.cancel()
+        }
+        phase = .closed
+    }
+
+    private static let peerLeft = HTTPTransportError(.connectionClosed, "the peer closed the connection")
+
+    // MARK: Requests
+
+    private func receive(_ part: HTTPServerRequestPart) {
+        switch part {
+        case .head(let head): begin(head)
+        case .body(let chunk):
+            guard case .exchange(let exchange) = phase else { return }
+            if !exchange.inflow.append(chunk) { closesAfterAnswer = true }
+        case .end:
+            guard case .exchange(var exchange) = phase else { return }
+            exchange.requestEnded = true
+            phase = .exchange(exchange)
+            exchange.inflow.finish()
+        }
+    }
+
+    private func keepEarly(_ part: HTTPServerRequestPart) {
+        if closesAfterAnswer { return }
+        if case .head = part { earlyHeads += 1 }
+        // The parts were all in the buffer of one read, so their bytes are bounded by it.
+        guard earlyHeads <= shared.limits.pipelinedRequests else {
+            closesAfterAnswer = true
+            early = []
+            return
+        }
+        early.append(part)
+    }
+
+    private func begin(_ head: HTTPRequestHead) {
+        guard let context, let executor else { return }
+        timer?.clear()
+        let request: HTTPRequest
+        do {
+            request = try HTTPHeadCodec.request(head)
+        } catch {
+            return refuse(error.status)
+        }
+        // After an upgrade's head the decoder reads nothing more (llhttp), so the connection cannot go on.
+        if head.method == .CONNECT || head.headers.contains(name: "upgrade") || !head.isKeepAlive {
+            closesAfterAnswer = true
+        }
+        if let limit = shared.limits.bodyBytes, let length = request.headerFields[.contentLength],
+            Int(length).map({ $0 > limit }) ?? true
+        {
+            return refuse(.contentTooLarge)
+        }
+        let expectation = request.headerFields[.expect]
+        guard expectation == nil || expectation?.lowercased() == "100-continue" else {
+            return refuse(.expectationFailed)
+        }
+        exchanges += 1
+        let id = exchanges
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let eventLoop = context.eventLoop
+        let inflow = BodyInflow(capacity: shared.limits.bufferedBytes, limit: shared.limits.bodyBytes) {
+            eventLoop.hop { bound.value.bodyWanted(id) }
+        }
+        let outflow = Outflow(capacity: shared.limits.unsentBytes)
+        let link = HTTPServerExchange.Link(
+            connection: bound, eventLoop: eventLoop, id: id, outflow: outflow,
+            acceptsChunked: head.version.minor >= 1,
+            keepsAliveExplicitly: head.version.minor == 0 && head.isKeepAlive
+        )
+        let exchange = HTTPServerExchange(
+            request: request, peer: peer, local: local, body: HTTPBody { try await inflow.next() }, link: link
+        )
+        phase = .exchange(
+            Exchange(id: id, inflow: inflow, outflow: outflow, expectsContinue: expectation != nil)
+        )
+        let handler = shared.handler
+        let logger = shared.logger
+        let tally = shared.tally
+        tally.handlerStarted()
+        // Unstructured because it is the connection that must cancel it, from the event loop. The server's
+        // `run` does not return before the tally has seen every handler return.
+        let task = Task(executorPreference: executor) {
+            await exchange.run(handler, logger: logger)
+            tally.handlerReturned()
+        }
+        if case .exchange(var current) = phase, current.id == id {
+            current.task = task
+            phase = .exchange(current)
+        }
+        timer?.set(in: min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
+    }
+
+    private func bodyWanted(_ id: UInt64) {
+        guard case .exchange(var exchange) = phase, exchange.id == id, let context else { return }
+        if exchange.expectsContinue, !exchange.responseStarted, !exchange.requestEnded {
+            exchange.expectsContinue = false
+            phase = .exchange(exchange)
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+        }
+        context.read()
+    }
+
+    // MARK: Answers
+
+    /// Writes the head of an answer, made by `head` for whether the connection closes after it.
+    func writeHead(_ id: UInt64, closes: Bool, _ head: (_ closes: Bool) -> ByteBuffer) {
+        guard case .exchange(var exchange) = phase, exchange.id == id, let context else { return }
+        exchange.responseStarted = true
+        phase = .exchange(exchange)
+        if closes { closesAfterAnswer = true }
+        context.write(wrapOutboundOut(head(closesAfterAnswer)), promise: nil)
+        scheduleFlush()
+    }
+
+    /// Writes a part of an answer's body. What is not flushed leaves with the next flush, or at the end of
+    /// this turn of the loop: a head and the body behind it share a segment.
+    func write(_ id: UInt64, _ buffer: ByteBuffer, charge: Int, outflow: Outflow, kind: WriteKind) {
+        guard case .exchange(let exchange) = phase, exchange.id == id, let context else {
+            return outflow.fail(Self.peerLeft)
+        }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success:
+                if kind == .last { self.answered(id) }
+                outflow.sent(charge)
+            case .failure:
+                outflow.fail(Self.peerLeft)
+            }
+        }
+        context.write(wrapOutboundOut(buffer), promise: promise)
+        if kind == .prefix { scheduleFlush() } else { context.flush() }
+    }
+
+    /// What a write is for.
+    enum WriteKind: Hashable {
+        /// More follows at once.
+        case prefix
+        case chunk
+        /// The end of the answer.
+        case last
+    }
+
+    private func scheduleFlush() {
+        guard !flushScheduled, let context else { return }
+        flushScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.flushScheduled = false
+            self.context?.flush()
+        }
+    }
+
+    /// The answer cannot be completed.
+    func breakOff(_ id: UInt64) {
+        guard case .exchange(let exchange) = phase, exchange.id == id else { return }
+        close()
+    }
+
+    private func answered(_ id: UInt64) {
+        guard case .exchange(let exchange) = phase, exchange.id == id, let context else { return }
+        if !exchange.requestEnded {
+            exchange.inflow.fail(.init(.misuse, "the exchange is over"))
+            return linger()
+        }
+        if closesAfterAnswer {
+            phase = .closed
+            return close()
+        }
+        phase = .idle
+        if early.isEmpty {
+            timer?.set(in: shared.limits.idleTime)
+            context.read()
+        } else {
+            replayEarly()
+        }
+    }
+
+    private func replayEarly() {
+        let end = early.firstIndex { if case .end = $0 { true } else { false } }
+        let parts = early.prefix(through: end ?? early.count - 1)
+        early.removeFirst(parts.count)
+        earlyHeads -= 1
+        for part in parts {
+            if case .closed = phase { return }
+            receive(part)
+        }
+    }
+
+    // MARK: Ends
+
+    private func refuse(_ status: HTTPResponse.Status) {
+        guard let context else { return }
+        var buffer = ByteBuffer()
+        let response = HTTPResponse(status: status, headerFields: [.contentLength: "0"])
+        HTTPHeadCodec.write(response, chunked: false, connection: "close", to: &buffer)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        linger()
+    }
+
+    /// Closes our side and reads away what the peer still sends, for a moment: closing with unread bytes
+    /// would reset the connection and take the answer with it (RFC 9112 §9.6).
+    private func linger() {
+        guard let context else { return }
+        phase = .lingering
+        early = []
+        if inputClosed { return close() }
+        timer?.set(in: .seconds(1))
+        context.flush()
+        context.close(mode: .output, promise: nil)
+        context.read()
+    }
+
+    private func close() {
+        context?.close(promise: nil)
+    }
+
+    /// The server stops: an idle connection closes, an exchange may end.
+    func beginDrain() {
+        switch phase {
+        case .idle, .head: close()
+        case .exchange: closesAfterAnswer = true
+        case .lingering, .closed: break
+        }
+    }
+
+    private func deadlinePassed() {
+        guard case .exchange(let exchange) = phase else { return close() }
+        let now = NIODeadline.now()
+        var next = now + TimeAmount(min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
+        if let since = exchange.inflow.waitingSince {
+            let deadline = since + TimeAmount(shared.limits.bodyStallTime)
+            if deadline <= now {
+                exchange.inflow.fail(.init(.timedOut, "no byte of the body for \(shared.limits.bodyStallTime)"))
+                closesAfterAnswer = true
+            }
+            next = min(next, max(deadline, now + .milliseconds(1)))
+        }
+        if let since = exchange.outflow.waitingSince {
+            let deadline = since + TimeAmount(shared.limits.sendStallTime)
+            if deadline <= now {
+                exchange.outflow.fail(
+                    .init(.timedOut, "the peer took nothing for \(shared.limits.sendStallTime)")
+                )
+                return close()
+            }
+            next = min(next, deadline)
+        }
+        timer?.set(next)
+    }
+}
+
+extension EventLoop {
+    /// Runs `body` on the loop: at once when already there.
+    func hop(_ body: @escaping @Sendable () -> Void) {
+        if inEventLoop { body() } else { execute(body) }
+    }
+}
