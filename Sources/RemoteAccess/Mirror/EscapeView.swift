@@ -98,7 +98,8 @@ struct EscapeView {
         var index = start + 1
         func at(_ position: Int) -> UInt8 { position < bytes.count ? bytes[position] : 0 }
         if at(index) == UInt8(ascii: "a") {
-            guard bytes[index...].starts(with: "amp;".utf8), [UInt8(ascii: "#"), UInt8(ascii: "a")].contains(at(index + 4))
+            guard bytes[index...].starts(with: "amp;".utf8),
+                [UInt8(ascii: "#"), UInt8(ascii: "a")].contains(at(index + 4))
             else { return nil }
             return (UInt8(ascii: "&"), 5)
         }

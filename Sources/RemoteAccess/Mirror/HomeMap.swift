@@ -1,4 +1,5 @@
 package import NetworkTypes
+import UPnP
 
 /// What counts as the home's addresses.
 package struct HomeNetwork: Hashable, Sendable {

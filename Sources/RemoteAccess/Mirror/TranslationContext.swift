@@ -1,4 +1,4 @@
-package import NetworkTypes
+import NetworkTypes
 package import UPnP
 
 /// How much of a document is looked at.

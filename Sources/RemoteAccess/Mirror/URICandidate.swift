@@ -102,8 +102,11 @@ struct URIScanner {
 
     /// `&quot;`, `&lt;`, `&gt;`, `&apos;` and their numbers, as the end of an attribute or a tag.
     private static func isDelimiterReference(_ bytes: ArraySlice<UInt8>) -> Bool {
-        ["&quot;", "&lt;", "&gt;", "&apos;", "&#34;", "&#39;", "&#60;", "&#62;", "&#x22;", "&#x27;", "&#x3c;", "&#x3e;"]
-            .contains { bytes.prefix($0.utf8.count).map(\.lowercasedASCII).elementsEqual($0.utf8) }
+        [
+            "&quot;", "&lt;", "&gt;", "&apos;", "&#34;", "&#39;", "&#60;", "&#62;", "&#x22;", "&#x27;", "&#x3c;",
+            "&#x3e;",
+        ]
+        .contains { bytes.prefix($0.utf8.count).map(\.lowercasedASCII).elementsEqual($0.utf8) }
     }
 
     private static func isSchemeByte(_ byte: UInt8) -> Bool {
