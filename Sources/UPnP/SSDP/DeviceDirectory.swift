@@ -1,4 +1,259 @@
+public import NetworkTypes
 
-/// What lives on the link, kept by its announcements.
+/// What lives on one link, kept by its announcements (UDA 2.0 §1.2, §1.3).
+///
+/// Root devices are keyed on their UDN, because a byebye has no LOCATION and addresses change.
+///
+///     unknown ──rootdevice heard──▶ known ──byebye, expiry──▶ unknown
+///     known ──other BOOTID──▶ rebooted · other LOCATION──▶ relocated · other CONFIGID──▶ reconfigured
+///
+/// Datagrams are duplicated, reordered and forged, so three things are not believed at once:
+/// - a contradiction within ``DeviceDirectoryLimits/reorderWindow`` of the last change is set aside, and the
+///   device is asked after it;
+/// - after a byebye the UDN stays unknown for that window, and is then asked for;
+/// - a claim on a known UDN from another address, or a byebye from there, is decided by asking: if the
+///   device known so far answers it stays, otherwise the claim holds. So a mirror of a device cannot replace
+///   the device, and a device that moved is found within seconds.
+///
+/// The asking is the caller's: it sends a search for each of ``dueSearches(now:)``.
 public struct DeviceDirectory: Sendable {
+    /// Limits and timing.
+    public let limits: DeviceDirectoryLimits
+    /// How many devices were not listed because a limit was reached.
+    public private(set) var refused = 0
+
+    private var records: [String: DirectoryRecord] = [:]
+    /// UDNs that left, and until when they stay unknown.
+    private var departed: [String: ContinuousClock.Instant] = [:]
+
+    /// Makes an empty directory.
+    public init(limits: DeviceDirectoryLimits = .init()) {
+        self.limits = limits
+    }
+
+    /// Every root device known, in the order of their UDNs.
+    public var devices: [DiscoveredDevice] {
+        records.values.map(\.device).sorted { $0.udn < $1.udn }
+    }
+
+    /// The root device of that UDN.
+    public subscript(udn: String) -> DiscoveredDevice? { records[udn]?.device }
+
+    /// When ``expire(now:)`` or ``dueSearches(now:)`` has something to do; nil when never.
+    public var nextWake: ContinuousClock.Instant? {
+        [records.values.map(\.nextWake).min(), departed.values.min()].compactMap { $0 }.min()
+    }
+
+    /// A message was heard on `interface`. Messages from beyond the link are ignored (upnp.md §4.2 rule 7).
+    public mutating func handle(
+        _ message: SSDPMessage, from source: SocketEndpoint, on interface: InterfaceAddress,
+        now: ContinuousClock.Instant
+    ) -> [Change] {
+        var changes = expire(now: now)
+        guard interface.isOnLink(source.address) else { return changes }
+        switch message {
+        case .alive(let announcement), .response(let announcement):
+            changes += heard(announcement, from: source.address, on: interface, now: now)
+        case .byebye(let byebye):
+            changes += heard(byebye, from: source.address, now: now)
+        case .update(let update):
+            changes += heard(update, from: source.address, now: now)
+        case .search:
+            break
+        }
+        return changes
+    }
+
+    /// Forgets what has run out by `now`, and decides what nobody answered for.
+    public mutating func expire(now: ContinuousClock.Instant) -> [Change] {
+        var changes: [Change] = []
+        for (udn, var record) in records where record.isDue(now: now) {
+            if record.device.expires <= now {
+                guard let rival = record.rival, rival.expires > now else {
+                    records[udn] = nil
+                    changes.append(.disappeared(udn: udn, reason: .expired))
+                    continue
+                }
+                record.contest = nil
+                record.rival = nil
+                if let change = record.replace(with: rival, now: now, limits: limits) { changes.append(change) }
+            } else if let contest = record.contest {
+                record.contest = nil
+                record.rival = nil
+                switch contest.claim {
+                case .byebye:
+                    changes.append(depart(udn, now: now))
+                    continue
+                case .presence(let claimant):
+                    if let change = record.replace(with: claimant, now: now, limits: limits) {
+                        changes.append(change)
+                    }
+                }
+            }
+            records[udn] = record
+        }
+        return changes.sorted { $0.udn < $1.udn }
+    }
+
+    /// UDNs to search for at `now`; each is named once per occasion.
+    public mutating func dueSearches(now: ContinuousClock.Instant) -> [String] {
+        var due = departed.filter { $0.value <= now }.map(\.key)
+        for udn in due { departed[udn] = nil }
+        for (udn, var record) in records {
+            var asks = false
+            if let at = record.searchAt, at <= now {
+                record.searchAt = nil
+                asks = true
+            }
+            if let contest = record.contest, !contest.asked, contest.answersFrom <= now {
+                record.contest?.asked = true
+                asks = true
+            }
+            guard asks else { continue }
+            records[udn] = record
+            due.append(udn)
+        }
+        return due.sorted()
+    }
+
+    /// Forgets everything, for the moment when the interface loses its address.
+    public mutating func removeAll() -> [Change] {
+        let udns = records.keys.sorted()
+        records.removeAll()
+        departed.removeAll()
+        return udns.map { .disappeared(udn: $0, reason: .interfaceLost) }
+    }
+
+    private mutating func heard(
+        _ announcement: SSDPAnnouncement, from source: IPAddress, on interface: InterfaceAddress,
+        now: ContinuousClock.Instant
+    ) -> [Change] {
+        let scheme = announcement.location.prefix(8).lowercased()
+        guard scheme.hasPrefix("http://") || scheme == "https://" else { return [] }
+        let heard = DiscoveredDevice(announcement, source: source, interface: interface, now: now)
+        if records[heard.udn] != nil {
+            return heardRoot(heard, announcement, now: now)
+        }
+        if announcement.usn.target == "upnp:rootdevice" || announcement.target == "upnp:rootdevice" {
+            return appear(heard, now: now)
+        }
+        // UDA 2.0 §1.2.2: what a root device contains is announced with the root's LOCATION.
+        let owner = records.first { $0.value.device.location == heard.location && $0.value.device.source == source }
+        guard let udn = owner?.key, var record = owner?.value else { return [] }
+        if record.device.embedded.count < limits.embeddedPerDevice { record.device.embedded.insert(heard.udn) }
+        record.renew(maxAge: heard.maxAge, now: now)
+        record.incumbentSpoke(now: now, limits: limits)
+        records[udn] = record
+        return []
+    }
+
+    private mutating func appear(_ device: DiscoveredDevice, now: ContinuousClock.Instant) -> [Change] {
+        guard departed[device.udn].map({ $0 <= now }) ?? true else { return [] }
+        guard records.count < limits.devices,
+            records.values.count(where: { $0.device.source == device.source }) < limits.devicesPerSource
+        else {
+            refused += 1
+            return []
+        }
+        departed[device.udn] = nil
+        records[device.udn] = DirectoryRecord(device: device, settledAt: now + limits.reorderWindow)
+        return [.appeared(device)]
+    }
+
+    private mutating func heardRoot(
+        _ heard: DiscoveredDevice, _ announcement: SSDPAnnouncement, now: ContinuousClock.Instant
+    ) -> [Change] {
+        guard var record = records[heard.udn] else { return [] }
+        defer { records[heard.udn] = record }
+        guard record.isIncumbent(announcement, source: heard.source) else {
+            record.challenge(.presence(heard), now: now, limits: limits)
+            return []
+        }
+        let known = record.device
+        record.incumbentSpoke(now: now, limits: limits)
+        let contradicts =
+            heard.location != known.location || differ(heard.bootID, known.bootID)
+            || differ(heard.configID, known.configID)
+        if !contradicts {
+            record.renew(maxAge: heard.maxAge, now: now)
+            record.device.bootID = known.bootID ?? heard.bootID
+            record.device.configID = known.configID ?? heard.configID
+            record.device.searchPort = heard.searchPort
+            return []
+        }
+        guard now >= record.settledAt else {
+            record.searchAt = record.settledAt
+            return []
+        }
+        return record.replace(with: heard, now: now, limits: limits).map { [$0] } ?? []
+    }
+
+    private mutating func heard(
+        _ byebye: SSDPByebye, from source: IPAddress, now: ContinuousClock.Instant
+    ) -> [Change] {
+        let udn = byebye.usn.udn
+        if var record = records[udn] {
+            guard record.device.source == source else {
+                if record.rival?.source == source {
+                    record.rival = nil
+                    if case .presence(let claimant)? = record.contest?.claim, claimant.source == source {
+                        record.contest = nil
+                    }
+                } else {
+                    record.challenge(.byebye, now: now, limits: limits)
+                }
+                records[udn] = record
+                return []
+            }
+            // The byebye of an earlier run that was overtaken.
+            if let theirs = byebye.bootID, let known = record.device.bootID, theirs < known { return [] }
+            return [depart(udn, now: now)]
+        }
+        for (root, var record) in records where record.device.source == source {
+            guard record.device.embedded.remove(udn) != nil else { continue }
+            records[root] = record
+            return [.embeddedDisappeared(root: record.device, udn: udn)]
+        }
+        return []
+    }
+
+    private mutating func heard(
+        _ update: SSDPUpdate, from source: IPAddress, now: ContinuousClock.Instant
+    ) -> [Change] {
+        guard var record = records[update.usn.udn], record.device.source == source, let next = update.nextBootID,
+            update.bootID == record.device.bootID, next != record.device.bootID
+        else { return [] }
+        // UDA 2.0 §1.2.4: the same run goes on under the next BOOTID.
+        record.device.bootID = next
+        record.settledAt = now + limits.reorderWindow
+        defer { records[update.usn.udn] = record }
+        guard update.location != record.device.location else { return [] }
+        record.device.location = update.location
+        record.device.embedded = []
+        return [.relocated(record.device)]
+    }
+
+    private mutating func depart(_ udn: String, now: ContinuousClock.Instant) -> Change {
+        records[udn] = nil
+        if departed.count >= limits.devices, let soonest = departed.min(by: { $0.value < $1.value }) {
+            departed[soonest.key] = nil
+        }
+        departed[udn] = now + limits.reorderWindow
+        return .disappeared(udn: udn, reason: .byebye)
+    }
+}
+
+extension DiscoveredDevice {
+    fileprivate init(
+        _ announcement: SSDPAnnouncement, source: IPAddress, interface: InterfaceAddress,
+        now: ContinuousClock.Instant
+    ) {
+        let maxAge = max(1, announcement.maxAge)
+        self.init(
+            udn: announcement.usn.udn, location: announcement.location, source: source, interface: interface,
+            maxAge: maxAge, server: announcement.server, bootID: announcement.bootID,
+            configID: announcement.configID, searchPort: announcement.searchPort, embedded: [],
+            expires: now + .seconds(maxAge)
+        )
+    }
 }

@@ -1,0 +1,97 @@
+internal import NetworkTypes
+
+/// What the directory remembers of one root device beyond what it tells.
+struct DirectoryRecord: Sendable {
+    /// Somebody else's claim on the UDN, or a byebye that the device itself did not send.
+    struct Contest: Sendable {
+        enum Claim: Sendable {
+            case presence(DiscoveredDevice)
+            case byebye
+        }
+
+        var claim: Claim
+        /// From here on a message of the incumbent counts as an answer: what it sent before has arrived.
+        var answersFrom: ContinuousClock.Instant
+        var deadline: ContinuousClock.Instant
+        var asked = false
+    }
+
+    var device: DiscoveredDevice
+    /// Until then a message that contradicts may be older than what is known.
+    var settledAt: ContinuousClock.Instant
+    /// When to ask the device, because a contradiction was set aside.
+    var searchAt: ContinuousClock.Instant?
+    var contest: Contest?
+    var noContestUntil: ContinuousClock.Instant?
+    /// The last one who claimed the UDN from elsewhere; takes over if the device itself expires.
+    var rival: DiscoveredDevice?
+
+    /// When something about this record is due.
+    var nextWake: ContinuousClock.Instant {
+        let contestWake = contest.map { $0.asked ? $0.deadline : $0.answersFrom }
+        return [device.expires, searchAt ?? device.expires, contestWake ?? device.expires].min() ?? device.expires
+    }
+
+    /// Whether it runs out, or a contest ends, by `now`.
+    func isDue(now: ContinuousClock.Instant) -> Bool {
+        device.expires <= now || contest.map { $0.deadline <= now } ?? false
+    }
+
+    /// Whether the message comes from the device as it is known, and not from another claimant.
+    func isIncumbent(_ announcement: SSDPAnnouncement, source: IPAddress) -> Bool {
+        device.source == source || device.location == announcement.location
+    }
+
+    /// UDA 2.0 §1.2.2: the device is there as long as any of its announcements counts.
+    mutating func renew(maxAge: Int, now: ContinuousClock.Instant) {
+        device.maxAge = maxAge
+        device.expires = max(device.expires, now + .seconds(maxAge))
+    }
+
+    /// The incumbent spoke, which settles a contest in its favour.
+    mutating func incumbentSpoke(now: ContinuousClock.Instant, limits: DeviceDirectoryLimits) {
+        guard let contest, now >= contest.answersFrom else { return }
+        self.contest = nil
+        noContestUntil = now + limits.contestInterval
+    }
+
+    /// A claim that the incumbent has not made. Looked into unless one is under way, or one failed of late.
+    mutating func challenge(
+        _ claim: Contest.Claim, now: ContinuousClock.Instant, limits: DeviceDirectoryLimits
+    ) {
+        if case .presence(let claimant) = claim {
+            rival = claimant
+            if case .presence(let earlier)? = contest?.claim, earlier.source == claimant.source {
+                contest?.claim = claim
+            }
+        }
+        guard contest == nil, noContestUntil.map({ $0 <= now }) ?? true else { return }
+        let answersFrom = now + limits.reorderWindow
+        contest = Contest(claim: claim, answersFrom: answersFrom, deadline: answersFrom + limits.verificationTime)
+    }
+
+    /// Takes over what `other` says. The change that this is, if any.
+    mutating func replace(
+        with other: DiscoveredDevice, now: ContinuousClock.Instant, limits: DeviceDirectoryLimits
+    ) -> DeviceDirectory.Change? {
+        let old = device
+        let rebooted = differ(old.bootID, other.bootID)
+        let relocated = old.location != other.location || old.source != other.source
+        let reconfigured = differ(old.configID, other.configID)
+        device = other
+        device.bootID = other.bootID ?? (relocated ? nil : old.bootID)
+        device.configID = other.configID ?? (relocated ? nil : old.configID)
+        if !rebooted, !relocated { device.embedded = old.embedded }
+        settledAt = now + limits.reorderWindow
+        searchAt = nil
+        if rebooted { return .rebooted(device) }
+        if relocated { return .relocated(device) }
+        return reconfigured ? .reconfigured(device) : nil
+    }
+}
+
+/// Whether both are known and are not the same: an absent header says nothing.
+func differ(_ left: UInt32?, _ right: UInt32?) -> Bool {
+    guard let left, let right else { return false }
+    return left != right
+}
