@@ -152,7 +152,13 @@ if !coreOnly {
                 nio("NIOCore"), nio("NIOPosix"), httpTypes, crypto, logging,
             ]
         ),
-        tests("LatchkeyProgramTests", ["LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey"]),
+        tests(
+            "LatchkeyProgramTests",
+            [
+                "LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey", "NetworkTypes", "NIOUPnP",
+                nio("NIOCore"), nio("NIOPosix"), logging,
+            ]
+        ),
     ]
 }
 

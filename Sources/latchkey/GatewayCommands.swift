@@ -91,6 +91,9 @@ struct GatewayPair: ProgramCommand {
         help: .init("How the client reaches the gateway; the configured ones by default.", valueName: "host:port"))
     var address: [String] = []
 
+    @Flag(help: "Do not let the client share the devices with its neighbours.")
+    var noSharing = false
+
     @Flag(help: "Draw the QR code also when standard output is no terminal.")
     var qr = false
 
@@ -122,10 +125,9 @@ struct GatewayPair: ProgramCommand {
             preset: preset?.rawValue,
             deviceTypes: deviceType,
             expiresIn: DurationText.seconds(expires) ?? 600,
-            addresses: try invocation.settings.gatewayAddresses()
+            sharing: !noSharing
         )
-        try await ControlCommands.ask(
-            .pair(order), of: .gateway, invocation, offline: GatewayProgram.offline(invocation), drawsQRCode: qr)
+        try await GatewayProgram.pair(order, drawsQRCode: qr, invocation)
     }
 }
 
@@ -198,10 +200,10 @@ struct GatewayRevoke: ProgramCommand {
 struct GatewayRotateKey: ProgramCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate-key",
-        abstract: "Prepare the gateway's next server key, or change over to it.",
+        abstract: "Change over to the gateway's next server key.",
         discussion: """
-            The first call makes a successor and announces it to clients inside the tunnel. The second call, \
-            when the clients have been connected since, changes over to it: a client that missed it has to be paired again.
+            The successor's pin is told to clients inside the tunnel from the first day, so those that were \
+            connected since the last change go on. One that was not has to be paired again. A fresh successor is made.
 
             Example: latchkey gateway rotate-key
             """

@@ -1,5 +1,6 @@
 import Glibc
 package import NetworkTypes
+package import TrustCore
 
 /// What `latchkey gateway run` does, checked.
 package struct GatewayConfiguration: Hashable, Sendable {
@@ -8,9 +9,10 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var interface: String?
     /// Where clients are waited for.
     package var listen: SocketEndpoint
-    package var name: String
+    /// What the gateway is to be called; nil keeps the name that it has, at first the host's.
+    package var name: String?
     /// `host:port`, as clients reach the gateway from outside; they go into pairing codes.
-    package var addresses: [String]
+    package var addresses: [GatewayAddress]
     package var maxSessions: Int
     package var minimumTLS: MinimumTLS
     package var ssdp: SSDPSettings
@@ -30,7 +32,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.state = try invocation.stateFolder()
         self.interface = try settings.interfaceName()
         self.listen = try settings.endpoint(.gatewayListen) ?? Self.defaultListen
-        self.name = try settings.text(.gatewayName) ?? hostName()
+        self.name = try settings.gatewayName()
         self.addresses = try settings.gatewayAddresses()
         self.maxSessions = try settings.integer(.gatewayMaxSessions, in: 1...100_000) ?? 32
         self.minimumTLS =
@@ -109,33 +111,18 @@ extension Settings {
         try value(key, expecting: "an address and a port such as 192.168.1.2:4433", SocketEndpoint.init)
     }
 
-    /// The addresses that pairing codes carry.
-    package func gatewayAddresses() throws -> [String] {
-        try list(.gatewayAddresses, limit: 8, expecting: "host:port such as home.example.org:4433") { text in
-            HostAndPort.isValid(text) ? text : nil
-        } ?? []
-    }
-}
-
-/// `host:port` where the host may be a name.
-package enum HostAndPort {
-    /// Whether the text is an IP literal or a DNS name, a colon and a port that is not 0.
-    package static func isValid(_ text: String) -> Bool {
-        if let endpoint = SocketEndpoint(text) { return endpoint.port != 0 && !endpoint.address.isUnspecified }
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port != 0
-        else { return false }
-        let host = text[..<colon]
-        guard (1...253).contains(host.utf8.count), !host.utf8.allSatisfy({ $0 == 0x2E || (0x30...0x39).contains($0) })
-        else { return false }
-        return host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
-            (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
-                && label.utf8.allSatisfy { byte in
-                    switch byte {
-                    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
-                    default: false
-                    }
-                }
+    /// What the gateway is to be called.
+    package func gatewayName() throws -> String? {
+        try value(.gatewayName, expecting: "a name of 1 to \(PairingCode.maximumNameBytes) bytes") { text in
+            (1...PairingCode.maximumNameBytes).contains(text.utf8.count) ? text : nil
         }
+    }
+
+    /// The addresses that pairing codes carry.
+    package func gatewayAddresses() throws -> [GatewayAddress] {
+        try list(
+            .gatewayAddresses, limit: PairingCode.maximumAddresses, expecting: "host:port such as home.example.org:4433"
+        ) { GatewayAddress($0) } ?? []
     }
 }
 

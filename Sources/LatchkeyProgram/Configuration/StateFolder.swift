@@ -45,16 +45,15 @@ package struct StateFolder: Hashable, Sendable {
         guard errno == EEXIST else {
             throw ProgramError.failure("the state folder \(path) cannot be made: \(String(cString: strerror(errno)))")
         }
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        guard let status = FileStatus(path), status.kind == .folder else {
             throw ProgramError.failure("the state folder \(path) is not a folder")
         }
-        guard status.st_uid == geteuid() else {
+        guard status.isOwn else {
             throw ProgramError.failure("the state folder \(path) belongs to another user")
         }
-        guard status.st_mode & 0o077 != 0 else { return }
+        guard status.isOpenToOthers else { return }
         let contents = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? ["?"]
-        guard contents.isEmpty, status.st_mode & S_ISVTX == 0, chmod(path, 0o700) == 0 else {
+        guard contents.isEmpty, !status.isSticky, chmod(path, 0o700) == 0 else {
             throw ProgramError.failure(
                 "the state folder \(path) is open to other users; close it with: chmod 700 \(path)"
             )

@@ -15,7 +15,7 @@ package enum ControlRequest: Hashable, Sendable {
     case revoke(name: String)
     /// Makes a pairing code.
     case pair(PairingOrder)
-    /// Announces a successor of the server key.
+    /// Changes over to the next server key.
     case rotateKey
 }
 
@@ -29,16 +29,20 @@ package struct PairingOrder: Codable, Hashable, Sendable {
     package var deviceTypes: [String]
     /// How long the code is good for, in seconds.
     package var expiresIn: Int
+    /// Whether the client may share with its neighbours.
+    package var sharing: Bool
     /// `host:port` of the gateway as the client reaches it; empty means those that are configured.
     package var addresses: [String]
 
     package init(
-        name: String, preset: String?, deviceTypes: [String], expiresIn: Int, addresses: [String] = []
+        name: String, preset: String?, deviceTypes: [String], expiresIn: Int, sharing: Bool = true,
+        addresses: [String] = []
     ) {
         self.name = name
         self.preset = preset
         self.deviceTypes = deviceTypes
         self.expiresIn = expiresIn
+        self.sharing = sharing
         self.addresses = addresses
     }
 }

@@ -28,9 +28,8 @@ package struct SocketPath: Hashable, Sendable, CustomStringConvertible {
     /// To be called only while the state folder's lock is held: the lock says that its owner is dead.
     /// Anything that is not a socket of ours is left alone and reported.
     package func removeStale() throws {
-        var status = stat()
-        guard lstat(description, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else {
+        guard let status = FileStatus(description) else { return }
+        guard status.kind == .socket, status.isOwn else {
             throw ProgramError.failure("\(description) is in the way of the control socket; remove it")
         }
         guard unlink(description) == 0 || errno == ENOENT else {

@@ -11,11 +11,12 @@ package struct QRCode: Hashable, Sendable {
     package static let longestText = 1024
 
     /// Encodes `text` with error correction level L: a screen is clean, and fewer modules fit smaller windows.
+    /// A text of capitals and digits only becomes the smallest code.
     ///
     /// Nil when the text is empty, longer than `longestText` bytes or holds a NUL.
     package init?(_ text: String) {
         guard !text.isEmpty, text.utf8.count <= Self.longestText, !text.utf8.contains(0),
-            let code = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L)
+            let code = QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 1)
         else { return nil }
         defer { QRcode_free(code) }
         let width = Int(code.pointee.width)

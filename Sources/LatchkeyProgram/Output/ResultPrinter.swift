@@ -92,7 +92,8 @@ package struct ResultPrinter: Sendable {
     }
 
     private func draw(_ code: String) {
-        guard let drawn = QRCode(code) else { return }
+        // A pairing code reads the same in capitals, and is a smaller drawing.
+        guard let drawn = QRCode(code.uppercased()) else { return }
         console.drawing(drawn.lines(colours: console.outputIsTerminal))
     }
 

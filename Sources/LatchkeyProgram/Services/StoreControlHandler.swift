@@ -1,0 +1,141 @@
+package import Foundation
+package import TrustCore
+
+/// Answers control requests from a gateway's store alone: pairing codes, clients, revocation, keys.
+///
+/// Used while no gateway runs, and by the running gateway for everything that the store knows.
+package struct StoreControlHandler: ControlRequestHandler {
+    private let store: any GatewayStore
+    private let name: String?
+    private let fallbackAddresses: @Sendable () -> [GatewayAddress]
+    private let now: @Sendable () -> Date
+
+    /// `name`: what the gateway is to be called, nil for the name that it has.
+    /// `fallbackAddresses`: what a code carries when neither the order nor the configuration names any.
+    package init(
+        store: any GatewayStore,
+        name: String?,
+        fallbackAddresses: @escaping @Sendable () -> [GatewayAddress],
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.store = store
+        self.name = name
+        self.fallbackAddresses = fallbackAddresses
+        self.now = now
+    }
+
+    package func handle(_ request: ControlRequest) async throws -> ControlResult {
+        switch request {
+        case .clients: .clients(Self.clients(try await store.ledger()))
+        case .pair(let order): .pairing(try await pair(order))
+        case .revoke(let name): .revoked(try await revoke(name))
+        case .rotateKey: .rotated(try await rotateKey())
+        case .ping, .status, .sessions, .devices:
+            throw ProgramError.failure("the gateway is not running")
+        }
+    }
+
+    /// The gateway's identity, made at the first start and renamed when the configuration says so.
+    package func identity() async throws -> GatewayIdentity {
+        guard let stored = try await store.identity() else {
+            var random = SystemRandomNumberGenerator()
+            let fresh = try GatewayIdentity.create(name: name ?? hostName(), now: now(), using: &random)
+            return try await store.establish(fresh).identity
+        }
+        guard let name, stored.identity.name != name else { return stored.identity }
+        var renamed = stored.identity
+        renamed.name = name
+        return try await store.replace(renamed, expecting: stored.revision).identity
+    }
+
+    private func pair(_ order: PairingOrder) async throws -> PairingReport {
+        guard (1...86400 * 7).contains(order.expiresIn) else {
+            throw ProgramError.failure("a pairing code is good for at most seven days")
+        }
+        let identity = try await identity()
+        let addresses = try self.addresses(order)
+        var random = SystemRandomNumberGenerator()
+        let id = PairingCodeID(using: &random)
+        let secret = PairingSecret(using: &random)
+        let expiresAt = now() + TimeInterval(order.expiresIn)
+        let code = try PairingCode(
+            gatewayName: identity.name, addresses: addresses, pin: identity.currentServerKey.pin, id: id,
+            secret: secret, expiresAt: expiresAt
+        )
+        let draft = PairingDraft(
+            name: order.name, scope: try scope(order), sharing: order.sharing, key: secret.requestKey(for: id)
+        )
+        _ = try await store.addPairing(
+            draft, id: id, newSubject: SubjectID(using: &random), now: now(), expiresAt: code.expiresAt
+        )
+        return PairingReport(code: code.uri, id: id.description, expires: code.expiresAt)
+    }
+
+    private func addresses(_ order: PairingOrder) throws -> [GatewayAddress] {
+        let named = try order.addresses.map { text in
+            guard let address = GatewayAddress(text) else {
+                throw ProgramError.failure("“\(text)” is not an address such as home.example.org:4433")
+            }
+            return address
+        }
+        let addresses = named.isEmpty ? fallbackAddresses() : named
+        guard !addresses.isEmpty else {
+            throw ProgramError.failure(
+                "the gateway has no address that a client could reach; name one with --address HOST:PORT"
+            )
+        }
+        return addresses
+    }
+
+    private func scope(_ order: PairingOrder) throws -> Grant.Scope {
+        switch (order.preset, order.deviceTypes.isEmpty) {
+        case (let preset?, true): return .preset(preset)
+        case (nil, false): return .deviceTypes(order.deviceTypes)
+        default: throw ProgramError.failure("a pairing code has either a preset or a list of device types")
+        }
+    }
+
+    private func revoke(_ name: String) async throws -> RevocationReport {
+        let subject = try Self.subject(name, in: try await store.ledger())
+        let revoked = try await store.revoke(subject.id, now: now())
+        return RevocationReport(id: revoked.id.description, name: revoked.name, sessionsEnded: 0)
+    }
+
+    private func rotateKey() async throws -> KeyReport {
+        guard let stored = try await store.identity() else {
+            throw ProgramError.failure("this state folder holds no gateway yet; there is no key to change")
+        }
+        var identity = stored.identity
+        identity.rotateServerKey()
+        let rotated = try await store.replace(identity, expecting: stored.revision).identity
+        return KeyReport(current: "\(rotated.currentServerKey.pin)", next: "\(rotated.nextServerKey.pin)")
+    }
+
+    /// The active client of that name, or the client of that id.
+    static func subject(_ name: String, in ledger: TrustLedger) throws -> Subject {
+        if let subject = ledger.activeSubject(named: name) { return subject }
+        if let subject = ledger.subjects.first(where: { $0.id.rawValue == name }) { return subject }
+        if let gone = ledger.subjects.last(where: { $0.name == name }), let date = gone.revokedAt {
+            throw ProgramError.failure("the client “\(name)” was revoked already, at \(date.formatted(.iso8601))")
+        }
+        throw ProgramError.failure("no client is called “\(name)”; list them with: latchkey gateway clients")
+    }
+
+    static func clients(_ ledger: TrustLedger) -> [ClientReport] {
+        ledger.subjects.map { subject in
+            ClientReport(
+                id: subject.id.description,
+                name: subject.name,
+                createdAt: subject.createdAt,
+                revokedAt: subject.revokedAt,
+                grants: ledger.grants.filter { $0.subject == subject.id }.flatMap { grant in
+                    switch grant.scope {
+                    case .preset(let preset): [preset]
+                    case .deviceTypes(let types): types
+                    }
+                },
+                certificates: ledger.credentials.filter { $0.subject == subject.id }.map { "\($0.fingerprint)" }
+            )
+        }
+    }
+}
