@@ -1,0 +1,111 @@
+import UPnP
+
+/// Translates URLs and addresses in text that has no structure, or whose structure is broken.
+///
+/// In broken XML a URL ends also at `&quot;`, `&lt;` and their like, and `&amp;` within it means `&`.
+/// What is written in place of a URL has no character that XML would escape.
+struct TextTranslator: Sendable {
+    private enum Verdict {
+        case keep
+        case replace(String)
+        case remove
+    }
+
+    private let context: TranslationContext
+    private let scanner: AddressLeakScanner
+
+    init(_ context: TranslationContext) {
+        self.context = context
+        self.scanner = context.leakScanner
+    }
+
+    /// The text with home URLs sealed, other LAN URLs removed, and home addresses blanked; empty when an
+    /// address would be left in any spelling.
+    func translated(_ text: String, isEscapedXML: Bool) -> String {
+        let trimmed = text.drop { $0.isASCII && $0.isWhitespace }
+        if !isEscapedXML, Self.startsHTTP(trimmed), let whole = wholeURL(trimmed) { return whole }
+        let bytes = Array(text.utf8)
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var position = 0
+        for candidate in URIScanner(isEscapedXML: isEscapedXML).candidates(in: bytes) {
+            output += bytes[position..<candidate.range.lowerBound]
+            position = candidate.range.upperBound
+            let spelled = String(decoding: bytes[candidate.range], as: UTF8.self)
+            let plain = isEscapedXML ? spelled.replacing("&amp;", with: "&") : spelled
+            switch verdict(plain, scheme: candidate.scheme) {
+            case .keep: output += bytes[candidate.range]
+            case .replace(let issued): output += issued.utf8
+            case .remove: break
+            }
+        }
+        output += bytes[position...]
+        return String(decoding: blanked(output), as: UTF8.self)
+    }
+
+    private static func startsHTTP(_ text: Substring) -> Bool {
+        text.prefix(8).lowercased().hasPrefix("http")
+    }
+
+    /// The translation of a value that is nothing but one URL, be it with characters that a URL cannot
+    /// hold (devices write file names with spaces); nil when it is something else.
+    private func wholeURL(_ text: Substring) -> String? {
+        let value = String(text).trimmingASCIISpace()
+        let bytes = Array(value.utf8)
+        guard !bytes.contains(where: { $0 < 0x20 }), !value.contains(","),
+            let first = URIScanner().candidates(in: bytes).first, first.isHTTP, first.range.lowerBound == 0,
+            let url = HTTPURL(value) ?? HTTPURL(PercentCoding.encodingIllegal(value))
+        else { return nil }
+        if first.range.upperBound != bytes.count {
+            // Words after a URL are a sentence unless the last word still looks like a file's name.
+            guard value.split(separator: " ").last?.contains(where: { $0 == "." || $0 == "/" }) == true,
+                !value.dropFirst(8).contains("://")
+            else { return nil }
+        }
+        switch verdict(url, spelled: value) {
+        case .keep: return value
+        case .replace(let issued): return issued
+        case .remove: return ""
+        }
+    }
+
+    private func verdict(_ text: String, scheme: String) -> Verdict {
+        if scheme == "http" || scheme == "https" {
+            guard let url = HTTPURL(text) ?? HTTPURL(PercentCoding.encodingIllegal(text)) else { return .remove }
+            return verdict(url, spelled: text)
+        }
+        // A scheme that tokens cannot stand for: it passes only if its host is on the internet.
+        let rest = text.utf8.count > scheme.utf8.count ? text.dropFirst(scheme.isEmpty ? 0 : scheme.count + 1) : ""
+        guard scheme != "rtsp", scheme != "rtsps", let url = HTTPURL("http:\(rest)"),
+            HostReading(of: url, home: context.home.network) == .internet, !scanner.finds(in: text)
+        else { return .remove }
+        return context.allowsPublicURLs ? .keep : .remove
+    }
+
+    private func verdict(_ url: HTTPURL, spelled: String) -> Verdict {
+        if let issued = context.issue(url, as: .media) { return .replace(issued) }
+        guard context.allowsPublicURLs, HostReading(of: url, home: context.home.network) == .internet,
+            !scanner.finds(in: spelled)
+        else { return .remove }
+        return .keep
+    }
+
+    /// The bytes without the home addresses that stand in them; nothing at all when one is left in
+    /// another spelling.
+    private func blanked(_ bytes: [UInt8]) -> [UInt8] {
+        var output = bytes
+        for range in scanner.plainMatches(in: bytes).reversed() { output.removeSubrange(range) }
+        return scanner.firstLeak(in: output) == nil ? output : []
+    }
+}
+
+extension String {
+    /// Without ASCII white space at either end.
+    func trimmingASCIISpace() -> String {
+        let bytes = utf8
+        guard let start = bytes.firstIndex(where: { !$0.isASCIISpace }),
+            let end = bytes.lastIndex(where: { !$0.isASCIISpace })
+        else { return "" }
+        return String(self[start...end])
+    }
+}
