@@ -96,7 +96,9 @@ final class XMLReader {
             namespacesInScope <= 2 * limits.attributes
         else { return stop(.limit(.attributes)) }
         let element = tag.element()
-        guard element.name != "", !element.name.contains(":") else { return stop(.malformed(code: 0, line: 0)) }
+        guard element.name != "", !element.name.contains(":") else {
+            return stop(isEnding ? .truncated : .malformed(code: Int(XML_NS_ERR_QNAME.rawValue), line: 0))
+        }
         guard count(element.attributes.reduce(0) { $0 + $1.value.utf8.count }) else { return }
         flushText()
         open.append(element)
