@@ -25,7 +25,7 @@ public struct NetworkInterface: Hashable, Sendable {
         addresses.first { if case .v4 = $0.address { true } else { false } }
     }
 
-    /// Every interface that has an address, in the order of their indexes.
+    /// Every interface, in the order of their indexes; one without addresses has an empty list.
     ///
     /// - Throws: the system's error when interfaces cannot be listed.
     public static func all() throws -> [NetworkInterface] {
@@ -58,7 +58,7 @@ public struct NetworkInterface: Hashable, Sendable {
 
     /// The interface of that name.
     ///
-    /// - Throws: ``SSDPDriverError/noSuchInterface(_:known:)`` when no interface with an address has the name.
+    /// - Throws: ``SSDPDriverError/noSuchInterface(_:known:)`` when no interface has the name.
     public static func named(_ name: String) throws -> NetworkInterface {
         let all = try all()
         guard let interface = all.first(where: { $0.name == name }) else {

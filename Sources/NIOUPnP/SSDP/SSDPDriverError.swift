@@ -1,11 +1,9 @@
 /// Why discovery cannot work on an interface.
 public enum SSDPDriverError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// No interface of that name has an address.
+    /// No interface has that name.
     case noSuchInterface(String, known: [String])
     /// The interface has no MULTICAST flag, as loopback and most point-to-point links.
     case noMulticast(interface: String)
-    /// The interface has no IPv4 address.
-    case noIPv4Address(interface: String)
     /// `run()` was called twice.
     case alreadyRunning
 
@@ -13,14 +11,12 @@ public enum SSDPDriverError: Error, Hashable, Sendable, CustomStringConvertible 
     public var description: String {
         switch self {
         case .noSuchInterface(let name, let known):
-            "no network interface '\(name)' with an address; there are: \(known.joined(separator: ", "))"
+            "no network interface is called '\(name)'; there are: \(known.joined(separator: ", "))"
         case .noMulticast(let interface):
             """
             interface '\(interface)' carries no multicast, so no device can be discovered or announced there; \
             name an Ethernet, Wi-Fi or bridge interface
             """
-        case .noIPv4Address(let interface):
-            "interface '\(interface)' has no IPv4 address; discovery needs one"
         case .alreadyRunning:
             "run() is already under way; make another object for another run"
         }

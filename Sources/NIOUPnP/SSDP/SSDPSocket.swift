@@ -1,0 +1,99 @@
+public import Logging
+public import NIOCore
+public import NetworkTypes
+
+/// A datagram as it was received.
+public struct SSDPDatagram: Sendable {
+    /// The payload; longer ones than the codec reads are cut one byte beyond that.
+    public var bytes: [UInt8]
+    /// The sender.
+    public var source: SocketEndpoint
+    /// Whether it came to the group.
+    public var wasMulticast: Bool
+}
+
+/// The sockets of one IPv4 address of one interface: one for the group, one for unicast searches, one to
+/// search and announce from, and one whose multicasts stay on this host.
+///
+/// All are set up so that other UPnP programs on the host keep working (feasibility.md §6.4 to §6.6):
+/// SO_REUSEADDR alone, no membership but our own, multicast looped back, and only what arrived on this
+/// interface is delivered. Received datagrams are handed to `receive` on the event loop and never queued.
+public final class SSDPSocket: Sendable {
+    /// What the sockets are for.
+    public enum Role: Hashable, Sendable {
+        /// Listen to the group and search.
+        case discovery
+        /// The same, and answer unicast searches.
+        case advertising
+    }
+
+    /// The address that the sockets belong to.
+    public let interface: InterfaceAddress
+    /// Whether multicasts are heard: false when the group's port is taken by a program that does not share it.
+    public let hearsGroup: Bool
+    /// Where unicast searches are heard instead of the group's port; to be announced as SEARCHPORT.
+    public let searchPort: UInt16?
+    /// Resolved when the sockets are closed, by ``close()`` or by the system.
+    public let closed: EventLoopFuture<Void>
+
+    var isClosed: Bool { !channels.link.isActive }
+
+    let eventLoop: any EventLoop
+    private let channels: SSDPChannels
+    private let group: SocketAddress
+    private let ownTraffic: OwnTraffic
+    private let ownEndpoints: (exclusive: [SocketEndpoint], shared: [SocketEndpoint])
+
+    /// Opens the sockets on an IPv4 address.
+    ///
+    /// - Throws: ``SSDPDriverError/noMulticast(interface:)``, or the system's error when a socket cannot be
+    ///   made. A taken group port is no error: a warning is logged, see ``hearsGroup`` and ``searchPort``.
+    public init(
+        interface: InterfaceAddress, role: Role = .advertising, configuration: SSDPConfiguration = .init(),
+        eventLoopGroup: any EventLoopGroup, logger: Logger, receive: @escaping @Sendable (SSDPDatagram) -> Void
+    ) async throws {
+        let eventLoop = eventLoopGroup.next()
+        let opener = SSDPChannelOpener(
+            interface: interface, configuration: configuration, eventLoop: eventLoop, logger: logger, receive: receive
+        )
+        self.channels = try await opener.open(role: role)
+        self.eventLoop = eventLoop
+        self.interface = interface
+        self.hearsGroup = channels.group != nil
+        self.searchPort = channels.searchPort
+        self.group = try configuration.group.socketAddress()
+        self.closed = channels.link.closeFuture
+        self.ownTraffic = configuration.ownTraffic
+        self.ownEndpoints = (
+            [channels.link, channels.host].compactMap { $0.localAddress.flatMap(SocketEndpoint.init(socketAddress:)) },
+            [channels.unicast].compactMap { $0?.localAddress.flatMap(SocketEndpoint.init(socketAddress:)) }
+        )
+        ownTraffic.insert(exclusive: ownEndpoints.exclusive, shared: ownEndpoints.shared)
+    }
+
+    /// Sends to the group: on the link with the configured TTL, or to this host's programs only.
+    ///
+    /// Dropped when the socket's buffer is full, as a datagram may be anywhere on its way.
+    public func multicast(_ datagram: [UInt8], scope: AnnouncementScope = .link) {
+        send(datagram, to: group, through: scope == .link ? channels.link : channels.host)
+    }
+
+    /// Sends to one host, from the group's port where this program has it: firewalls of control points
+    /// expect answers from there.
+    public func unicast(_ datagram: [UInt8], to endpoint: SocketEndpoint) {
+        guard let address = try? endpoint.socketAddress() else { return }
+        send(datagram, to: address, through: channels.unicast ?? channels.link)
+    }
+
+    /// Closes the sockets after what was sent before.
+    public func close() {
+        ownTraffic.remove(exclusive: ownEndpoints.exclusive, shared: ownEndpoints.shared)
+        for channel in channels.all { channel.close(promise: nil) }
+    }
+
+    private func send(_ datagram: [UInt8], to address: SocketAddress, through channel: any Channel) {
+        guard channel.isWritable else { return }
+        let envelope = AddressedEnvelope(remoteAddress: address, data: ByteBuffer(bytes: datagram))
+        channel.writeAndFlush(envelope, promise: nil)
+    }
+}
