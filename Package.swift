@@ -84,7 +84,7 @@ if !coreOnly {
         .target(
             name: "NIOTunnel",
             dependencies: [
-                "NetworkTypes", "Tunnel", "TrustCore", httpTypes, crypto, logging,
+                "NetworkTypes", "Tunnel", httpTypes, crypto, logging,
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),

@@ -1,5 +1,7 @@
+internal import HTTPTypes
 package import Logging
 package import NIOCore
+internal import Tunnel
 
 /// Opens tunnels to a listener.
 package struct TunnelDialer: Sendable {
@@ -33,7 +35,24 @@ package struct TunnelDialer: Sendable {
         purpose: ConnectionPurpose = .session,
         verifyServer: @escaping @Sendable (PeerCertificate) -> String?
     ) async throws -> TLSCarrier {
-        throw TunnelError(.unsupported, "not there yet")
+        let dial = Dial(configuration: configuration, group: group, identity: identity, verifyServer: verifyServer)
+        let candidates = Array(addresses.prefix(configuration.maximumAddresses))
+        guard !candidates.isEmpty else { throw TunnelError(.unreachable, "No address of the gateway is known.") }
+        let failed = candidates.map { _ in Latch<Void>() }
+        return try await withThrowingTaskGroup(of: Result<TLSCarrier, any Error>.self) { attempts in
+            for (index, address) in candidates.enumerated() {
+                attempts.addTask {
+                    if index > 0 { await wait(for: failed[index - 1]) }
+                    do {
+                        return .success(try await attempt(address, purpose, dial))
+                    } catch {
+                        failed[index].set(())
+                        return .failure(error)
+                    }
+                }
+            }
+            return try await winner(of: &attempts)
+        }
     }
 
     /// A check that accepts a server whose key has one of `pins` (SHA-256 of the SubjectPublicKeyInfo, 32 bytes).
@@ -42,5 +61,59 @@ package struct TunnelDialer: Sendable {
             pins.contains(certificate.keyPin)
                 ? nil : "The server's key is not the one that was pinned when this device was paired."
         }
+    }
+
+    private func wait(for previous: Latch<Void>) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await previous.wait() }
+            group.addTask { try? await Task.sleep(for: Duration(configuration.raceDelay)) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func winner(
+        of attempts: inout ThrowingTaskGroup<Result<TLSCarrier, any Error>, any Error>
+    ) async throws -> TLSCarrier {
+        var winner: TLSCarrier?
+        var failures: [any Error] = []
+        while let result = try await attempts.next() {
+            switch result {
+            case .success(let carrier) where winner == nil:
+                winner = carrier
+                attempts.cancelAll()
+            case .success(let carrier): carrier.close(.closed)
+            case .failure(let error): failures.append(error)
+            }
+        }
+        if let winner { return winner }
+        try Task.checkCancellation()
+        // What the gateway itself said is worth more than that some address did not answer.
+        let errors = failures.compactMap { $0 as? TunnelError }
+        throw errors.first { $0.code == .refused } ?? errors.first { $0.code == .untrustedPeer }
+            ?? errors.first { $0.code != .unreachable } ?? errors.first
+            ?? TunnelError(.unreachable, "The gateway cannot be reached: \(failures).")
+    }
+
+    private func attempt(_ address: TunnelAddress, _ purpose: ConnectionPurpose, _ dial: Dial) async throws
+        -> TLSCarrier
+    {
+        try Task.checkCancellation()
+        let connection = try await dial.connect(address, purpose)
+        let carrier = TLSCarrier(dialled: connection, media: { try await dial.connect(address, .media) })
+        let timer = connection.channel.eventLoop.scheduleTask(in: configuration.connectTimeout) {
+            connection.close(.failed("The gateway did not answer."))
+        }
+        defer { timer.cancel() }
+        do {
+            try await carrier.greet()
+        } catch let end as CarrierEnd {
+            throw TunnelError(.handshakeFailed, "The gateway ended the connection before it answered (\(end)).")
+        } catch {
+            carrier.close(.closed)
+            throw error
+        }
+        logger.debug("a tunnel is up", metadata: ["peer.address": "\(address)"])
+        return carrier
     }
 }

@@ -2,7 +2,7 @@ internal import Crypto
 internal import NIOSSL
 
 /// A certificate chain, leaf first, and the leaf's private key: what one end of a tunnel shows of itself.
-package struct TunnelIdentity: Sendable {
+package struct TunnelIdentity: Hashable, Sendable {
     let chain: [NIOSSLCertificate]
     let key: NIOSSLPrivateKey
 
