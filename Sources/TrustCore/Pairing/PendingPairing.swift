@@ -121,26 +121,26 @@ package struct PendingPairing: Hashable, Sendable {
     /// What became of it.
     package var state: State
 
-    /// Makes a record.
+    /// Makes the record of a draft.
     package init(
         id: PairingCodeID, draft: PairingDraft, subject: SubjectID, createdAt: Date, expiresAt: Date
     ) {
         self.init(
-            id: id, draft: draft, subject: subject, key: draft.key, createdAt: createdAt, expiresAt: expiresAt,
-            wrongGuesses: 0, state: .outstanding
+            id: id, subject: subject, name: draft.name, scope: draft.scope, sharing: draft.sharing,
+            key: draft.key, createdAt: createdAt, expiresAt: expiresAt, wrongGuesses: 0, state: .outstanding
         )
     }
 
     /// Takes a record from storage.
     package init(
-        id: PairingCodeID, draft: PairingDraft, subject: SubjectID, key: PairingKey?, createdAt: Date,
-        expiresAt: Date, wrongGuesses: Int, state: State
+        id: PairingCodeID, subject: SubjectID, name: String, scope: Grant.Scope, sharing: Bool, key: PairingKey?,
+        createdAt: Date, expiresAt: Date, wrongGuesses: Int, state: State
     ) {
         self.id = id
         self.subject = subject
-        self.name = draft.name
-        self.scope = draft.scope
-        self.sharing = draft.sharing
+        self.name = name
+        self.scope = scope
+        self.sharing = sharing
         self.key = key
         self.createdAt = createdAt
         self.expiresAt = expiresAt
