@@ -64,10 +64,11 @@ struct LedgerRows {
 }
 
 extension LedgerRows {
-    private func subject(_ row: Row) -> Subject? {
-        guard let id = SubjectID(row["id"] as String) else { return nil }
+    private func subject(_ row: Row) throws -> Subject? {
+        guard let id = SubjectID(try row.read("id", as: String.self)) else { return nil }
         return Subject(
-            id: id, name: row["name"], createdAt: date(row["created_at"]), revokedAt: dateOrNil(row["revoked_at"]))
+            id: id, name: try row.read("name"), createdAt: date(try row.read("created_at")),
+            revokedAt: dateOrNil(try row.read("revoked_at")))
     }
 
     private func write(_ subject: Subject, isNew: Bool) throws {
@@ -82,13 +83,14 @@ extension LedgerRows {
         try database.execute(sql: sql, arguments: arguments)
     }
 
-    private func credential(_ row: Row) -> Credential? {
-        guard let fingerprint = CertificateFingerprint(bytes: row["fingerprint"] as Data),
-            let subject = SubjectID(row["subject"] as String), let kind = Credential.Kind(rawValue: row["kind"])
+    private func credential(_ row: Row) throws -> Credential? {
+        guard let fingerprint = CertificateFingerprint(bytes: try row.read("fingerprint", as: Data.self)),
+            let subject = SubjectID(try row.read("subject", as: String.self)),
+            let kind = Credential.Kind(rawValue: try row.read("kind"))
         else { return nil }
         return Credential(
-            fingerprint: fingerprint, subject: subject, kind: kind, deviceName: row["device_name"],
-            notBefore: date(row["not_before"]), notAfter: date(row["not_after"])
+            fingerprint: fingerprint, subject: subject, kind: kind, deviceName: try row.read("device_name"),
+            notBefore: date(try row.read("not_before")), notAfter: date(try row.read("not_after"))
         )
     }
 
@@ -106,11 +108,13 @@ extension LedgerRows {
         )
     }
 
-    private func grant(_ row: Row) -> Grant? {
-        guard let subject = SubjectID(row["subject"] as String), let scope = ScopeText.decode(row["scope"]) else {
+    private func grant(_ row: Row) throws -> Grant? {
+        guard let subject = SubjectID(try row.read("subject", as: String.self)),
+            let scope = ScopeText.decode(try row.read("scope"))
+        else {
             return nil
         }
-        return Grant(subject: subject, scope: scope, sharing: row["sharing"])
+        return Grant(subject: subject, scope: scope, sharing: try row.read("sharing"))
     }
 
     private func write(grants after: [Grant], over before: [Grant]) throws {
@@ -130,18 +134,21 @@ extension LedgerRows {
 
 extension LedgerRows {
     private func pairing(_ row: Row) throws -> PendingPairing? {
-        guard let id = PairingCodeID(bytes: row["id"] as Data), let subject = SubjectID(row["subject"] as String),
-            let scope = ScopeText.decode(row["scope"]), let state = PendingPairing.State(rawValue: row["state"])
+        guard let id = PairingCodeID(bytes: try row.read("id", as: Data.self)),
+            let subject = SubjectID(try row.read("subject", as: String.self)),
+            let scope = ScopeText.decode(try row.read("scope")),
+            let state = PendingPairing.State(rawValue: try row.read("state"))
         else { return nil }
         var key: PairingKey?
-        if let sealed = row["sealed_key"] as Data? {
+        if let sealed = try row.read("sealed_key", as: Data?.self) {
             key = PairingKey(bytes: try seal.open(sealed, as: Self.purpose(id)))
             guard key != nil else { return nil }
         }
         return PendingPairing(
-            id: id, subject: subject, name: row["name"], scope: scope, sharing: row["sharing"], key: key,
-            createdAt: date(row["created_at"]), expiresAt: date(row["expires_at"]),
-            wrongGuesses: row["wrong_guesses"], state: state
+            id: id, subject: subject, name: try row.read("name"), scope: scope, sharing: try row.read("sharing"),
+            key: key,
+            createdAt: date(try row.read("created_at")), expiresAt: date(try row.read("expires_at")),
+            wrongGuesses: try row.read("wrong_guesses"), state: state
         )
     }
 

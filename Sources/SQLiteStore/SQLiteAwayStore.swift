@@ -12,9 +12,10 @@ package final class SQLiteAwayStore: AwayStore {
     /// Opens the state of a folder, and makes it when there is none. Blocks for some milliseconds.
     ///
     /// Throws `StoreError`: `damaged`, `newerVersion` or `unavailable`, and leaves such a file as it is.
-    package init(folder: StateFolder, limits: StoreLimits = .init()) throws {
+    package init(folder: String, limits: StoreLimits = .init()) throws {
         self.limits = limits
-        self.state = try StateDatabase(folder: folder, name: Self.fileName, migrator: Schema.away) { database in
+        self.state = try StateDatabase(folder: PrivateFolder(path: folder), name: Self.fileName, migrator: Schema.away)
+        { database in
             try Bool.fetchOne(
                 database, sql: "SELECT EXISTS (SELECT 1 FROM gateways) OR EXISTS (SELECT 1 FROM secrets)"
             ) ?? true
@@ -124,17 +125,19 @@ private struct GatewayRows {
     }
 
     private func decode(_ row: Row) throws -> PairedGateway {
-        guard let id = GatewayID(row["id"] as String), let addresses = list(row["addresses"], GatewayAddress.init),
-            let pins = list(row["pins"], { KeyPin(base64URL: $0) }),
-            let chain = list(row["chain"], { try? IssuedCertificate(pem: $0) })
+        guard let id = GatewayID(try row.read("id", as: String.self)),
+            let addresses = list(try row.read("addresses"), GatewayAddress.init),
+            let pins = list(try row.read("pins"), { KeyPin(base64URL: $0) }),
+            let chain = list(try row.read("chain"), { try? IssuedCertificate(pem: $0) })
         else { throw StoreError.damagedFile(state.path, "the record of a gateway cannot be read") }
-        let raw = try state.seal.open(row["sealed_key"] as Data, as: Self.purpose(id))
+        let raw = try state.seal.open(try row.read("sealed_key", as: Data.self), as: Self.purpose(id))
         do {
             return PairedGateway(
-                id: id, name: row["name"], addresses: addresses, pins: pins, subjectName: row["subject_name"],
-                key: try IdentityKey(rawRepresentation: raw), chain: chain, pairedAt: date(row["paired_at"])
+                id: id, name: try row.read("name"), addresses: addresses, pins: pins,
+                subjectName: try row.read("subject_name"),
+                key: try IdentityKey(rawRepresentation: raw), chain: chain, pairedAt: date(try row.read("paired_at"))
             )
-        } catch {
+        } catch let error as TrustError {
             throw StoreError.damagedFile(state.path, error.message)
         }
     }

@@ -13,9 +13,11 @@ package final class SQLiteGatewayStore: GatewayStore {
     /// Opens the state of a folder, and makes it when there is none. Blocks for some milliseconds.
     ///
     /// Throws `StoreError`: `damaged`, `newerVersion` or `unavailable`, and leaves such a file as it is.
-    package init(folder: StateFolder, limits: StoreLimits = .init()) throws {
+    package init(folder: String, limits: StoreLimits = .init()) throws {
         self.limits = limits
-        self.state = try StateDatabase(folder: folder, name: Self.fileName, migrator: Schema.gateway) { database in
+        self.state = try StateDatabase(
+            folder: PrivateFolder(path: folder), name: Self.fileName, migrator: Schema.gateway
+        ) { database in
             try Bool.fetchOne(
                 database,
                 sql: """
@@ -134,8 +136,8 @@ package final class SQLiteGatewayStore: GatewayStore {
         try await state.read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM devices ORDER BY udn").map { row in
                 DeviceSighting(
-                    udn: row["udn"], name: row["name"], deviceType: row["device_type"],
-                    lastSeen: date(row["last_seen"])
+                    udn: try row.read("udn"), name: try row.read("name"), deviceType: try row.read("device_type"),
+                    lastSeen: date(try row.read("last_seen"))
                 )
             }
         }
@@ -167,16 +169,16 @@ private struct IdentityRow {
         guard let row = try Row.fetchOne(database, sql: "SELECT * FROM identity WHERE id = 1") else { return nil }
         do {
             let authority = try CertificateAuthority(
-                key: key(row["authority_key"], "authority's key"),
-                certificate: IssuedCertificate(der: row["authority_certificate"] as Data)
+                key: key(try row.read("authority_key"), "authority's key"),
+                certificate: IssuedCertificate(der: try row.read("authority_certificate", as: Data.self))
             )
             return StoredIdentity(
                 identity: GatewayIdentity(
-                    name: row["name"], authority: authority,
-                    currentServerKey: try key(row["current_server_key"], "current server key"),
-                    nextServerKey: try key(row["next_server_key"], "next server key")
+                    name: try row.read("name"), authority: authority,
+                    currentServerKey: try key(try row.read("current_server_key"), "current server key"),
+                    nextServerKey: try key(try row.read("next_server_key"), "next server key")
                 ),
-                revision: StoreRevision(row["revision"])
+                revision: StoreRevision(try row.read("revision"))
             )
         } catch let error as TrustError {
             throw StoreError.damagedFile(state.path, error.message)

@@ -13,7 +13,7 @@ struct StateDatabase: Sendable {
     /// Opens or makes the file. One that is damaged, somebody else's or from a newer version is left as it
     /// is, with an error that says which.
     init(
-        folder: StateFolder, name: String, migrator: DatabaseMigrator, holdsSecrets: (Database) throws -> Bool
+        folder: PrivateFolder, name: String, migrator: DatabaseMigrator, holdsSecrets: (Database) throws -> Bool
     ) throws {
         let path = folder.file(name)
         self.path = path
@@ -85,6 +85,8 @@ struct StateDatabase: Sendable {
             return try body()
         } catch let error as DatabaseError {
             throw StoreError(error, path: path)
+        } catch is RowDecodingError {
+            throw StoreError.damagedFile(path, "a row does not have the values that it should")
         }
     }
 
@@ -93,7 +95,16 @@ struct StateDatabase: Sendable {
             return try await body()
         } catch let error as DatabaseError {
             throw StoreError(error, path: path)
+        } catch is RowDecodingError {
+            throw StoreError.damagedFile(path, "a row does not have the values that it should")
         }
+    }
+}
+
+extension Row {
+    /// The value of a column; throws where GRDB's subscript would trap, because a file may be damaged.
+    func read<Value: DatabaseValueConvertible>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
+        try decode(type, forColumn: column)
     }
 }
 

@@ -1,5 +1,6 @@
+import Foundation
 import Glibc
-package import TrustCore
+import TrustCore
 
 /// The folder in which a program keeps its state: `gateway.sqlite` or `away.sqlite` (with SQLite's own
 /// `-wal` and `-shm` beside it), and `seal.key`, the key under which the secrets in the database are sealed.
@@ -7,15 +8,15 @@ package import TrustCore
 /// A copy of the database alone therefore gives no secret away; a backup needs both. Folders are made with
 /// mode 0700 and files with mode 0600 before anything is written to them; SQLite gives its own files the
 /// mode of the database.
-package struct StateFolder: Sendable {
+struct PrivateFolder: Sendable {
     /// The folder's path.
-    package let path: String
+    let path: String
 
     /// Opens the folder, and makes it (not its parents) when it does not exist.
     ///
     /// Throws `unavailable` when it cannot be made, is not a folder, or belongs to somebody else or may be
     /// written to by others.
-    package init(path: String) throws(StoreError) {
+    init(path: String) throws(StoreError) {
         guard !path.isEmpty else { throw StoreError(.invalid, "the state folder's path is empty") }
         self.path = path
         if mkdir(path, 0o700) != 0, errno != EEXIST {
@@ -42,7 +43,7 @@ package struct StateFolder: Sendable {
     /// Runs `body` while no other process is inside a call of this kind on the same folder; waits up to ten
     /// seconds for it. For opening and first filling only.
     func withLock<Result>(_ body: () throws -> Result) throws -> Result {
-        let descriptor = try openPrivately("lock")
+        let descriptor = try openPrivately("store.lock")
         defer { close(descriptor) }
         var attempts = 0
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
