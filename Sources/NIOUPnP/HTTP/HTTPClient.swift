@@ -86,8 +86,8 @@ public final class HTTPClient: Sendable {
     private struct Answer {
         let response: HTTPResponse
         let inflow: BodyInflow
+        let outflow: Outflow
         let connection: PooledConnection
-        let key: HTTPClientPool.Key
     }
 
     private static func framing(_ request: HTTPRequest, _ body: ByteBuffer?) -> HTTPHeadCodec.Framing {
@@ -100,20 +100,14 @@ public final class HTTPClient: Sendable {
         _ answer: Answer, _ use: (HTTPResponse, HTTPBody) async throws -> Result
     ) async throws -> Result {
         let inflow = answer.inflow
-        defer { release(answer.connection, answer.key) }
-        return try await use(answer.response, HTTPBody { try await inflow.next() })
-    }
-
-    private func release(_ connection: PooledConnection, _ key: HTTPClientPool.Key) {
-        let pool = pool
-        connection.eventLoop.hop {
-            let handler = connection.handler.value
-            if handler.isReusable, pool.put(connection, key) {
-                handler.keepIdle(for: HTTPClientPool.idleTime)
-            } else {
-                handler.close()
+        defer {
+            if !inflow.isComplete {
+                answer.connection.eventLoop.hop {
+                    answer.connection.handler.value.abandon(answer.outflow, "the answer was not read to its end")
+                }
             }
         }
+        return try await use(answer.response, HTTPBody { try await inflow.next() })
     }
 
     private func send(
@@ -163,7 +157,7 @@ public final class HTTPClient: Sendable {
             } onCancel: {
                 connection.eventLoop.hop { connection.handler.value.close() }
             }
-            return Answer(response: head, inflow: inflow, connection: connection, key: call.key)
+            return Answer(response: head, inflow: inflow, outflow: outflow, connection: connection)
         } catch {
             connection.eventLoop.hop { connection.handler.value.close() }
             try Task.checkCancellation()
@@ -217,8 +211,7 @@ public final class HTTPClient: Sendable {
             .channelOption(.recvAllocator, value: ReceiveBuffers.allocator)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let identity = ObjectIdentifier(channel)
-                    try Self.configure(channel, limits: limits) { pool.remove(identity, key) }
+                    try Self.configure(channel, limits: limits, pool: pool, key: key)
                 }
             }
         do {
@@ -241,8 +234,9 @@ public final class HTTPClient: Sendable {
     }
 
     private static func configure(
-        _ channel: any Channel, limits: HTTPClientLimits, closed: @escaping () -> Void
+        _ channel: any Channel, limits: HTTPClientLimits, pool: HTTPClientPool, key: HTTPClientPool.Key
     ) throws {
+        let identity = ObjectIdentifier(channel)
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
         decoderLimits.maxHeaderFieldCount = limits.headerFields
         decoderLimits.maxHeaderFieldSize = limits.headerFieldBytes
@@ -255,7 +249,13 @@ public final class HTTPClient: Sendable {
         try pipeline.addHandler(
             ByteToMessageHandler(decoder, maximumBufferSize: limits.headerBytes + ReceiveBuffers.maximum)
         )
-        try pipeline.addHandler(HTTPClientConnection(closed: closed))
+        let handler = HTTPClientConnection { [unowned channel] handler in
+            let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+            return pool.put(PooledConnection(handler: bound, channel: channel, identity: identity), key)
+        } closed: {
+            pool.remove(identity, key)
+        }
+        try pipeline.addHandler(handler)
     }
 }
 

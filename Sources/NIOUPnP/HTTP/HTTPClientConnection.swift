@@ -32,10 +32,14 @@ final class HTTPClientConnection: ChannelInboundHandler {
     private var answerBegan = false
     private var context: ChannelHandlerContext?
     private var timer: ConnectionTimer?
+    private let becameIdle: (HTTPClientConnection) -> Bool
     private let closed: () -> Void
 
-    /// - Parameter closed: Told, on the loop, that the connection is over.
-    init(closed: @escaping () -> Void) {
+    /// - Parameters:
+    ///   - becameIdle: Told, on the loop, that another request may follow; false when none will.
+    ///   - closed: Told, on the loop, that the connection is over.
+    init(becameIdle: @escaping (HTTPClientConnection) -> Bool, closed: @escaping () -> Void) {
+        self.becameIdle = becameIdle
         self.closed = closed
     }
 
@@ -65,8 +69,14 @@ final class HTTPClientConnection: ChannelInboundHandler {
             // A request that is still being sent cannot be followed by another.
             if !exchange.requestEnded { keepsAlive = false }
             phase = .idle
+            // Kept before its reader learns of the end, so that the reader's next request finds it.
+            if keepsAlive, context.channel.isActive, becameIdle(self) {
+                timer?.set(in: HTTPClientPool.idleTime)
+                context.read()
+            } else {
+                close()
+            }
             exchange.inflow.finish()
-            context.read()
         default:
             // Bytes that nobody asked for.
             keepsAlive = false
@@ -186,17 +196,8 @@ final class HTTPClientConnection: ChannelInboundHandler {
     /// The reader wants more of the body.
     func bodyWanted() { context?.read() }
 
-    /// Whether another request may follow on this connection.
-    var isReusable: Bool {
-        guard case .idle = phase, let context else { return false }
-        return keepsAlive && context.channel.isActive
-    }
-
     /// Whether anything of the answer to the last request has arrived.
     var hasAnswer: Bool { answerBegan }
-
-    /// Starts the time that an idle connection is kept.
-    func keepIdle(for duration: Duration) { timer?.set(in: duration) }
 
     // MARK: Ends
 
