@@ -58,3 +58,17 @@ enum Samples {
         String(repeating: "<a>", count: depth) + String(repeating: "</a>", count: depth)
     }
 }
+
+extension Samples {
+    static let lastChange = """
+        <Event xmlns="urn:schemas-upnp-org:metadata-1-0/RCS/"><InstanceID val="0"><Volume channel="Master" val="3"/>\
+        <Mute channel="Master" val="0"/><PresetNameList val="a,b &quot;c&quot;"/></InstanceID></Event>
+        """
+
+    static let action = """
+        <?xml version="1.0"?>
+        <s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/">
+        <s:Body><u:SetLevel xmlns:u="urn:schemas-upnp-org:service:Dimming:1"><Channel>Master</Channel><Level>42</Level></u:SetLevel>\
+        </s:Body></s:Envelope>
+        """
+}
