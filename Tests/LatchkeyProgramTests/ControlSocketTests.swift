@@ -9,7 +9,7 @@ import Testing
 @Suite struct ControlSocketTests {
     /// Answers every kind of request with something that can be told from the others.
     private struct Answering: ControlRequestHandler {
-        func handle(_ request: ControlRequest) async throws -> ControlResult {
+        func handle(_ request: ControlRequest) async throws -> ControlReply {
             switch request {
             case .ping: .pong(ProgramIdentity(role: "gateway", pid: 7))
             case .status: .status(StatusReport(role: "gateway", name: "Home", state: "serving", details: ["a": "b"]))
@@ -35,7 +35,7 @@ import Testing
     private struct Silent: ControlRequestHandler {
         let asked: AsyncStream<Void>.Continuation
 
-        func handle(_ request: ControlRequest) async throws -> ControlResult {
+        func handle(_ request: ControlRequest) async throws -> ControlReply {
             asked.yield()
             try await Task.sleep(for: .seconds(3600))
             throw CancellationError()

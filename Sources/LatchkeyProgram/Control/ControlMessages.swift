@@ -48,7 +48,7 @@ package struct PairingOrder: Codable, Hashable, Sendable {
 }
 
 /// What the program answers, one kind for each request.
-package enum ControlResult: Hashable, Sendable {
+package enum ControlReply: Hashable, Sendable {
     case pong(ProgramIdentity)
     case status(StatusReport)
     case sessions([SessionReport])
@@ -63,7 +63,7 @@ package enum ControlResult: Hashable, Sendable {
 ///
 /// An error's description goes to the person who typed the command, so it is a sentence.
 package protocol ControlRequestHandler: Sendable {
-    func handle(_ request: ControlRequest) async throws -> ControlResult
+    func handle(_ request: ControlRequest) async throws -> ControlReply
 }
 
 extension ControlRequest: Codable {
@@ -112,7 +112,7 @@ extension ControlRequest: Codable {
 
 /// One line of answer: a result, or the sentence that says why there is none.
 package enum ControlAnswer: Hashable, Sendable, Codable {
-    case result(ControlResult)
+    case result(ControlReply)
     case error(String)
 
     private enum Key: String, CodingKey {

@@ -17,7 +17,7 @@ package struct ControlSocketClient: Sendable {
     /// Sends one request; nil when no program answers there.
     ///
     /// Throws the program's own sentence when it refuses.
-    package func send(_ request: ControlRequest) async throws -> ControlResult? {
+    package func send(_ request: ControlRequest) async throws -> ControlReply? {
         guard let channel = try await connect() else { return nil }
         let line = try ControlCodec.line(request)
         let answer = try await withTimeLimit(timeLimit) {

@@ -17,7 +17,7 @@ package struct ResultPrinter: Sendable {
         self.drawsQRCode = drawsQRCode
     }
 
-    package func show(_ result: ControlResult) throws {
+    package func show(_ result: ControlReply) throws {
         if json { return try showJSON(result) }
         switch result {
         case .pong(let identity): console.line("\(identity.role) is running, process \(identity.pid)")
@@ -34,7 +34,7 @@ package struct ResultPrinter: Sendable {
         }
     }
 
-    private func showJSON(_ result: ControlResult) throws {
+    private func showJSON(_ result: ControlReply) throws {
         switch result {
         case .pong(let report): try console.json(report)
         case .status(let report): try console.json(report)

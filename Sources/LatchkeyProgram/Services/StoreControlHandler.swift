@@ -24,7 +24,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         self.now = now
     }
 
-    package func handle(_ request: ControlRequest) async throws -> ControlResult {
+    package func handle(_ request: ControlRequest) async throws -> ControlReply {
         switch request {
         case .clients: .clients(Self.clients(try await store.ledger()))
         case .pair(let order): .pairing(try await pair(order))
