@@ -1,3 +1,5 @@
+// Which of the C modules owns `struct stat` depends on the order in which they are read.
+import CoreFoundation
 import Foundation
 import Glibc
 import TrustCore
