@@ -141,8 +141,7 @@ struct GatewayClients: ProgramCommand {
     @OptionGroup var common: CommonOptions
 
     func perform(_ invocation: Invocation) async throws {
-        try await ControlCommands.ask(
-            .clients, of: .gateway, invocation, offline: GatewayProgram.offline(invocation))
+        try await GatewayProgram.ask(.clients, invocation)
     }
 }
 
@@ -192,8 +191,7 @@ struct GatewayRevoke: ProgramCommand {
     var name: String
 
     func perform(_ invocation: Invocation) async throws {
-        try await ControlCommands.ask(
-            .revoke(name: name), of: .gateway, invocation, offline: GatewayProgram.offline(invocation))
+        try await GatewayProgram.ask(.revoke(name: name), invocation)
     }
 }
 
@@ -212,8 +210,7 @@ struct GatewayRotateKey: ProgramCommand {
     @OptionGroup var common: CommonOptions
 
     func perform(_ invocation: Invocation) async throws {
-        try await ControlCommands.ask(
-            .rotateKey, of: .gateway, invocation, offline: GatewayProgram.offline(invocation))
+        try await GatewayProgram.ask(.rotateKey, invocation)
     }
 }
 

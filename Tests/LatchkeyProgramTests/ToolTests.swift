@@ -87,9 +87,9 @@ import UPnP
             ("Seek", ["InstanceID=0"], "the argument Unit: string {REL_TIME, TRACK_NR} of Seek is missing"),
             ("Seek", ["InstanceID=0", "InstanceID=0"], "the argument InstanceID: ui4 of Seek is given twice"),
             ("Seek", ["InstanceID=-1"], "InstanceID is “-1”, but a value of type ui4 is expected"),
-            ("Seek", ["InstanceID=0", "Unit=X"], "Unit is “X”, but one of these is expected: REL_TIME, TRACK_NR"),
+            ("Seek", ["InstanceID=0", "Unit=X"], "Unit is “X”, but one of these: REL_TIME, TRACK_NR is expected"),
             (
-                "Seek", ["InstanceID=0", "Unit=REL_TIME", "Level=101"], "Level is 101, but -5 to 100 is expected"
+                "Seek", ["InstanceID=0", "Unit=REL_TIME", "Level=101"], "Level is “101”, but -5 to 100 is expected"
             ),
         ] as [(String, [String], String)]
     )

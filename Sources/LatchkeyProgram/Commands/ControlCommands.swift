@@ -25,7 +25,7 @@ package enum ControlCommands {
         _ request: ControlRequest,
         of role: Role,
         _ invocation: Invocation,
-        offline: ((StateFolder) async throws -> any ControlRequestHandler)? = nil,
+        offline: ((StateFolder) async throws -> ControlReply)? = nil,
         drawsQRCode: Bool = false
     ) async throws {
         let folder = try invocation.stateFolder()
@@ -40,6 +40,6 @@ package enum ControlCommands {
                     + "latchkey \(role.rawValue) run --state \(folder.path)"
             )
         }
-        try printer.show(try await offline(folder).handle(request))
+        try printer.show(try await offline(folder))
     }
 }

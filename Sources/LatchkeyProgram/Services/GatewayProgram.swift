@@ -1,4 +1,5 @@
 import NIOUPnP
+import SQLiteStore
 import TrustCore
 
 /// `latchkey gateway …`, beyond its arguments.
@@ -10,28 +11,44 @@ package enum GatewayProgram {
         throw ProgramError.failure("the gateway's services are not part of this build")
     }
 
-    /// Makes a pairing code and prints it.
+    /// Makes a pairing code and prints it; at the first use this also makes the gateway's identity.
     package static func pair(_ order: PairingOrder, drawsQRCode: Bool, _ invocation: Invocation) async throws {
         var order = order
         order.addresses = try invocation.settings.gatewayAddresses().map(\.description)
+        try await ask(.pair(order), invocation, drawsQRCode: drawsQRCode)
+    }
+
+    /// Asks the running gateway, else its store, and prints the answer.
+    package static func ask(
+        _ request: ControlRequest, _ invocation: Invocation, drawsQRCode: Bool = false
+    ) async throws {
         try await ControlCommands.ask(
-            .pair(order), of: .gateway, invocation, offline: offline(invocation), drawsQRCode: drawsQRCode
+            request, of: .gateway, invocation,
+            offline: { folder in try await askStore(request, folder, GatewayConfiguration(invocation)) },
+            drawsQRCode: drawsQRCode
         )
     }
 
-    /// Answers from the store alone, while no gateway runs.
-    package static func offline(
-        _ invocation: Invocation
-    ) -> (StateFolder) async throws -> any ControlRequestHandler {
-        { folder in
-            let configuration = try GatewayConfiguration(invocation)
+    private static func askStore(
+        _ request: ControlRequest, _ folder: StateFolder, _ configuration: GatewayConfiguration
+    ) async throws -> ControlReply {
+        if case .pair = request {
             try folder.create()
-            return storeHandler(try await openStore(folder), configuration)
+        } else if !SQLiteGatewayStore.exists(in: folder.path) {
+            throw ProgramError.failure(
+                "the state folder \(folder.path) holds no gateway; start one with: "
+                    + "latchkey gateway run --state \(folder.path)"
+            )
         }
-    }
-
-    static func openStore(_ folder: StateFolder) async throws -> any GatewayStore {
-        throw ProgramError.failure("the store is not part of this build")
+        let store = try SQLiteGatewayStore(folder: folder.path)
+        do {
+            let reply = try await storeHandler(store, configuration).handle(request)
+            try store.close()
+            return reply
+        } catch {
+            try? store.close()
+            throw error
+        }
     }
 
     static func storeHandler(

@@ -33,21 +33,18 @@ package enum TypedAction {
     }
 
     private static func value(_ text: String, of name: String, _ variable: StateVariable) throws -> String {
-        guard let value = UPnPValue(text, as: variable.dataType) else {
-            throw ProgramError.usage(
-                "\(name) is “\(text)”, but a value of type \(variable.dataType.rawValue) is expected")
+        do {
+            return try variable.value(of: text).text
+        } catch {
+            guard error.code == .argumentValueOutOfRange else {
+                let type = variable.dataType.rawValue
+                throw ProgramError.usage("\(name) is “\(text)”, but a value of type \(type) is expected")
+            }
+            let allowed =
+                variable.allowedRange.map { "\($0.minimum) to \($0.maximum)" }
+                ?? "one of these: \(variable.allowedValues.joined(separator: ", "))"
+            throw ProgramError.usage("\(name) is “\(text)”, but \(allowed) is expected")
         }
-        if !variable.allowedValues.isEmpty, variable.dataType == .string, !variable.allowedValues.contains(text) {
-            throw ProgramError.usage(
-                "\(name) is “\(text)”, but one of these is expected: \(variable.allowedValues.joined(separator: ", "))"
-            )
-        }
-        if let range = variable.allowedRange, let number = Double(value.text),
-            Double(range.minimum).map({ number < $0 }) == true || Double(range.maximum).map({ number > $0 }) == true
-        {
-            throw ProgramError.usage("\(name) is \(text), but \(range.minimum) to \(range.maximum) is expected")
-        }
-        return value.text
     }
 
     /// `Name: type {a, b}` or `Name: type [0, 100]`, as help and errors show an argument.
