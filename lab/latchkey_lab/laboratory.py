@@ -161,8 +161,13 @@ class Laboratory:
         return self.client("laptop")
 
     @property
+    def laptop_program(self) -> Client:
+        """The same client, whether it runs or not."""
+        return self._clients["laptop"]
+
+    @property
     def laptop_state(self) -> Path:
-        return self._clients["laptop"].state
+        return self.laptop_program.state
 
     def mirror(self, udn: str, client: Client | None = None, timeout: float = 20) -> str:
         """LOCATION of a home device's mirror, as an app on the client's own host finds it."""

@@ -98,8 +98,8 @@ class Client(Program):
             return [json.loads(line) for line in out.splitlines() if line.strip()]
 
 
-def find_binaries(folder: Path) -> Path:
-    for name in ("latchkey", "latchkey-demo-devices"):
+def find_binaries(folder: Path, *names: str) -> Path:
+    for name in names or ("latchkey", "latchkey-demo-devices"):
         if not os.access(folder / name, os.X_OK):
             raise LabError(f"{folder / name} is not built: run `swift build`, or `make lab`, which does")
     return folder

@@ -11,7 +11,7 @@ _FFMPEG = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-y", "-threads", "1"
 _VIDEO = ("-f", "lavfi", "-i", "testsrc2=size=480x270:rate=25:duration=60")
 _AUDIO = ("-f", "lavfi", "-i", "sine=frequency=440:duration=60")
 
-CLIP, SONG, PHOTO, HUGE = "Clip.mp4", "Song.mp3", "Photo.jpg", "Huge.mp4"
+CLIP, SONG, PHOTO, HUGE, MOVIE = "Clip.mp4", "Song.mp3", "Photo.jpg", "Huge.mp4", "Movie.mp4"
 HUGE_BYTES = 4 << 30
 
 
@@ -25,6 +25,16 @@ def make(folder: Path) -> Path:
             library.mkdir(exist_ok=True)
             _generate(library)
     return library
+
+
+def make_movie(folder: Path, size: int) -> Path:
+    """A folder with one playable film of that size, mostly holes, for measurements."""
+    library = make(folder)
+    movies = folder / "movies"
+    movies.mkdir(exist_ok=True)
+    if not (movies / MOVIE).exists() or (movies / MOVIE).stat().st_size != size:
+        pad(library / CLIP, movies / MOVIE, size)
+    return movies
 
 
 def _generate(library: Path) -> None:

@@ -127,6 +127,10 @@ class Process:
         """Memory that it holds now."""
         return status_bytes(self.pid, "VmRSS")
 
+    def peak_bytes(self) -> int:
+        """The most memory that it ever held."""
+        return status_bytes(self.pid, "VmHWM")
+
     def cpu_seconds(self) -> float:
         """User and system time so far, of all its threads and ended children."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

@@ -56,7 +56,7 @@ class Network:
         self._core()
         self._site("home-gw", HOME_WAN, "198.51.100.1", self.plan.home, _HOME_HOSTS)
         self._site("away-gw", AWAY_WAN, "203.0.113.1", self.plan.away, _AWAY_HOSTS)
-        self.host["home-gw"].nft(_forward(self.plan))
+        self.forward(TUNNEL_PORT, self.plan.address("home-a"), TUNNEL_PORT)
 
     def remove(self) -> None:
         for namespace in reversed(list(self.host.values())):
@@ -98,6 +98,10 @@ class Network:
             host.ip("route", "add", "default", "via", f"{lan}.1")
             router.ip("link", "set", port, "master", "br-lan")
         router.nft(_masquerade(lan))
+
+    def forward(self, port: int, address: str, inner: int) -> None:
+        """The home's router passes one TCP port on to a host inside."""
+        self.host["home-gw"].nft(_forward(port, address, inner))
 
     # What a person or a bad line does to it.
 
@@ -156,12 +160,11 @@ def _masquerade(lan: str) -> str:
     """
 
 
-def _forward(plan: Plan) -> str:
-    gateway = plan.address("home-a")
+def _forward(port: int, address: str, inner: int) -> str:
     return f"""
-    table ip portforward {{
+    table ip forward-{port} {{
         chain prerouting {{ type nat hook prerouting priority -100;
-            ip daddr {HOME_WAN} tcp dport {TUNNEL_PORT} dnat to {gateway}:{TUNNEL_PORT}
+            ip daddr {HOME_WAN} tcp dport {port} dnat to {address}:{inner}
         }}
         chain postrouting {{ type nat hook postrouting priority 90;
             iifname "br-lan" oifname "br-lan" ct status dnat masquerade
