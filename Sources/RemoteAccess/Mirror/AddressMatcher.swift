@@ -18,7 +18,10 @@ enum AddressMatcher {
             } else if byte == UInt8(ascii: ":") {
                 let run = colonRun(bytes, at: index)
                 for match in ipv6(bytes, in: run) where !body(match) { return }
-                index = max(run.upperBound, index + 1)
+                // The run may end within an IPv4 address: `::ffff:192.0.2.1`.
+                var end = run.upperBound
+                while end > index + 1, bytes[end - 1].isASCIIDigit { end -= 1 }
+                index = max(end, index + 1)
             } else {
                 index += 1
             }
