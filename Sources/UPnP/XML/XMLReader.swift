@@ -30,7 +30,10 @@ final class XMLReader {
         depthLimit = min(limits.depth, 256)
         var handler = Self.handler
         parser = xmlCreatePushParserCtxt(&handler, Unmanaged.passUnretained(self).toOpaque(), nil, 0, nil)
-        xmlCtxtUseOptions(parser, Int32(XML_PARSE_NONET.rawValue | XML_PARSE_IGNORE_ENC.rawValue))
+        // Without NOENT an `&amp;` in an attribute is reported as `&#38;`. It substitutes nothing else here: a
+        // DOCTYPE, the only place where entities are declared, ends the parse.
+        let options = [XML_PARSE_NONET, XML_PARSE_IGNORE_ENC, XML_PARSE_NOENT]
+        xmlCtxtUseOptions(parser, options.reduce(0) { $0 | Int32($1.rawValue) })
     }
 
     deinit {
