@@ -42,7 +42,7 @@ var targets: [Target] = [
     .target(name: "AccessPolicy", dependencies: ["NetworkTypes", "TrustCore"], swiftSettings: strict),
     .target(
         name: "TestKit",
-        dependencies: ["NetworkTypes", "UPnP", "Tunnel", "TrustCore"],
+        dependencies: ["NetworkTypes", "UPnP", "Tunnel", "TrustCore", httpTypes, nio("NIOCore")],
         swiftSettings: strict
     ),
 ]
@@ -54,7 +54,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 targets += [
     tests("NetworkTypesTests", ["NetworkTypes"]),
     tests("UPnPTests", ["UPnP"]),
-    tests("TunnelTests", ["Tunnel"]),
+    tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore"]),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore"]),
 ]
