@@ -1,0 +1,102 @@
+import Synchronization
+package import Tunnel
+
+/// A carrier with the session that it reaches.
+package struct Link: Sendable {
+    package let carrier: any Carrier
+    package let session: String
+
+    package init(carrier: any Carrier, session: String) {
+        self.carrier = carrier
+        self.session = session
+    }
+}
+
+/// Where a request finds the session's carrier of the moment, or waits for the next one.
+///
+/// Requests of apps outlive a carrier: one that finds the tunnel down waits here, within its own limit.
+package final class TunnelLink: Sendable {
+    private struct State {
+        var link: Link?
+        /// Counts carriers, so that a request which saw one die does not get the same one again.
+        var generation = 0
+        var waiters: [Int: Waiter] = [:]
+        var nextWaiter = 0
+    }
+
+    private struct Waiter {
+        let after: Int
+        let continuation: CheckedContinuation<Found, any Error>
+    }
+
+    /// A link and which one it is in the order of carriers.
+    package struct Found: Sendable {
+        package let link: Link
+        package let generation: Int
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Whether a carrier stands.
+    package var isUp: Bool { state.withLock { $0.link != nil } }
+
+    /// A new carrier stands.
+    package func up(_ link: Link) {
+        let woken = state.withLock { state in
+            state.generation += 1
+            state.link = link
+            let found = Found(link: link, generation: state.generation)
+            let woken = state.waiters.filter { $0.value.after < found.generation }
+            for id in woken.keys { state.waiters[id] = nil }
+            return woken.values.map { ($0.continuation, found) }
+        }
+        for (continuation, found) in woken { continuation.resume(returning: found) }
+    }
+
+    /// The carrier ended.
+    package func down() {
+        state.withLock { $0.link = nil }
+    }
+
+    /// The carrier of the moment, or the next one. Throws `Problem` after `limit`.
+    /// - Parameter after: The generation of a carrier that was seen to fail; 0 takes any.
+    package func link(after: Int = 0, within limit: Duration) async throws -> Found {
+        try await withThrowingTaskGroup(of: Found.self) { group in
+            group.addTask { try await self.next(after: after) }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                throw Problem(
+                    .unavailable, "The home could not be reached within \(limit.components.seconds) seconds.",
+                    status: 504)
+            }
+            defer { group.cancelAll() }
+            guard let found = try await group.next() else { throw CancellationError() }
+            return found
+        }
+    }
+
+    private func next(after: Int) async throws -> Found {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let found: Result<Found, any Error>? = state.withLock { state in
+                    if let link = state.link, state.generation > after {
+                        return .success(Found(link: link, generation: state.generation))
+                    }
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    state.waiters[id] = Waiter(after: after, continuation: continuation)
+                    return nil
+                }
+                if let found { continuation.resume(with: found) }
+            }
+        } onCancel: {
+            let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
+            waiter?.continuation.resume(throwing: CancellationError())
+        }
+    }
+}

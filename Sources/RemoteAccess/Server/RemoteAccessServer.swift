@@ -1,0 +1,200 @@
+import AccessPolicy
+import Foundation
+package import Logging
+package import NIOCore
+package import NIOTunnel
+package import NIOUPnP
+package import NetworkTypes
+import Synchronization
+package import TrustCore
+package import Tunnel
+
+/// The gateway (the standard's Remote Access Server): the home's devices on one side, paired clients on the other.
+///
+/// ```
+///   home LAN ◀── ControlPoint, HomeRequester ── ExchangeRouter ── TunnelListener ◀── clients
+///                        │                          │
+///                  HomeDirectory ──▶ HomeMirror ──▶ RemoteSession (event log, ledger)
+/// ```
+package final class RemoteAccessServer: Sendable {
+    /// What a gateway can be told.
+    package struct Configuration: Sendable {
+        /// Where clients connect.
+        package var listen: SocketEndpoint
+        /// The bounds of the session table.
+        package var sessions = SessionTable.Limits()
+        package var sessionLimits = RemoteSession.Limits()
+        package var listener = TunnelListenerConfiguration()
+        /// Whether an action may name an address on the public internet; it is passed unfetched.
+        package var allowsPublicURLs = false
+        /// How long a stopping gateway lets its clients say byebye.
+        package var drainTime = Duration.seconds(1)
+
+        /// Defaults for everything but the address.
+        package init(listen: SocketEndpoint) {
+            self.listen = listen
+        }
+    }
+
+    /// The home as the gateway sees it; nil when it stands on no network with multicast.
+    package struct Home: Sendable {
+        package let controlPoint: ControlPoint
+        /// Where the gateway connects to; asked anew each time, since addresses change.
+        package let reach: @Sendable () -> HomeReach
+
+        package init(controlPoint: ControlPoint, reach: @escaping @Sendable () -> HomeReach) {
+            self.controlPoint = controlPoint
+            self.reach = reach
+        }
+    }
+
+    private let configuration: Configuration
+    private let trust: GatewayTrust
+    private let home: Home
+    private let directory = HomeDirectory()
+    private let registry: SessionRegistry
+    private let hub: SubscriptionHub
+    private let mirror: HomeMirror
+    private let router: ExchangeRouter
+    private let listener: TunnelListener
+    private let logger: Logger
+    /// Finished when the gateway is asked to stop.
+    private let stop = AsyncStream<Void>.makeStream()
+
+    /// - Parameters:
+    ///   - sealingKey: 32 bytes that seal URLs; the same over restarts, or every URL in an app's memory dies.
+    ///   - gatewayUDN: How the gateway is announced at home.
+    package init(
+        configuration: Configuration, trust: GatewayTrust, home: Home, sealingKey: [UInt8], gatewayUDN: String,
+        eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.trust = trust
+        self.home = home
+        self.logger = logger
+        self.registry = SessionRegistry(limits: configuration.sessions, sessionLimits: configuration.sessionLimits)
+        self.hub = SubscriptionHub(controlPoint: home.controlPoint, logger: logger)
+        self.mirror = HomeMirror(
+            directory: directory, registry: registry, reach: home.reach, sealer: try URLSealer(key: sealingKey),
+            allowsPublicURLs: configuration.allowsPublicURLs)
+        let limits = WireLimits()
+        let requester = HomeRequester(client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger))
+        self.router = ExchangeRouter(
+            endpoints: SessionEndpoints(
+                trust: trust, registry: registry, home: mirror, hub: hub, gatewayUDN: gatewayUDN, limits: limits),
+            home: mirror, hub: hub, control: ControlProxy(requester: requester, limits: limits, logger: logger),
+            documents: DocumentProxy(requester: requester),
+            media: MediaProxy(requester: requester, registry: registry), limits: limits, logger: logger)
+        self.listener = TunnelListener(
+            configuration: configuration.listener, eventLoopGroup: eventLoopGroup, logger: logger)
+    }
+
+    /// Runs the gateway until the task is cancelled or it was asked to stop.
+    /// - Parameters:
+    ///   - onBound: Told where clients connect, once they can.
+    ///   - onChange: Told of each device that came, changed or left.
+    package func run(
+        onBound: @escaping @Sendable (SocketEndpoint) -> Void,
+        onChange: @escaping @Sendable (HomeDirectory.Change) -> Void = { _ in }
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.home.controlPoint.run() }
+            group.addTask { await self.followHome(onChange) }
+            group.addTask { await self.trust.run() }
+            group.addTask { await self.followTrust() }
+            group.addTask { try await self.expireSessions() }
+            group.addTask { try await self.listen(onBound) }
+            for await _ in stop.stream { break }
+            for session in registry.all { session.record(.stopping, size: 16) }
+            // Clients need a moment to read it; a dead one must not hold the gateway up.
+            try? await Task.sleep(for: registry.all.isEmpty ? .zero : configuration.drainTime)
+            group.cancelAll()
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    /// Tells every client byebye, and then ends `run`.
+    package func beginGracefulShutdown() {
+        stop.continuation.finish()
+    }
+
+    private func listen(_ onBound: @escaping @Sendable (SocketEndpoint) -> Void) async throws {
+        let pairing = PairingService(trust: trust, logger: logger)
+        defer { beginGracefulShutdown() }
+        try await listener.run(
+            on: configuration.listen, onBound: onBound, identity: { self.trust.tunnelIdentity },
+            pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
+            sessions: { carrier, peer in
+                let name = self.registry.nameCarrier()
+                defer { self.registry.detach(name) }
+                do {
+                    try await carrier.serve { await self.router.handle($0, peer: peer, carrier: name) }
+                } catch {
+                    self.logger.debug("a carrier ended", metadata: ["error": "\(error)"])
+                }
+            },
+            pairing: { await pairing.handle($0, from: $1) })
+    }
+
+    private func followHome(_ onChange: @Sendable (HomeDirectory.Change) -> Void) async {
+        for await change in home.controlPoint.changes {
+            guard let change = directory.apply(change) else { continue }
+            mirror.announce(change)
+            onChange(change)
+            switch change {
+            case .appeared(let device), .changed(let device): await remember(device)
+            case .disappeared(let device): await hub.deviceGone(udn: device.udn)
+            }
+        }
+    }
+
+    private func remember(_ device: KnownDevice) async {
+        do {
+            try await trust.store.record([
+                DeviceSighting(
+                    udn: device.udn, name: device.name, deviceType: device.facts.deviceType, lastSeen: Date())
+            ])
+        } catch {
+            logger.warning("a device could not be remembered", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func followTrust() async {
+        for await ended in trust.endings {
+            for subject in ended {
+                // Beneath TLS and at once: what runs ends here, whatever the peer does (design invariant 6).
+                listener.closeCarriers(of: subject.rawValue, reason: .revoked)
+                for session in registry.endAll(of: subject) { await router.endpoints.end(session) }
+            }
+        }
+    }
+
+    private func expireSessions() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(5))
+            for session in registry.expire() { await router.endpoints.end(session) }
+        }
+    }
+}
+
+// MARK: - What the owner sees
+
+extension RemoteAccessServer {
+    /// The sessions, oldest first.
+    package var sessions: [SessionRegistry.Report] { registry.reports }
+
+    /// The home's devices, by name, and why one of them is not reachable for anybody.
+    package var devices: [(device: KnownDevice, refusal: String?)] {
+        let reach = home.reach()
+        return directory.devices.map { device in
+            (device, device.address.map { reach.refusal(of: $0) } ?? "it has no address")
+        }
+    }
+
+    /// Ends a client's rights and everything that runs for it.
+    package func revoke(_ subject: SubjectID) async throws -> Subject {
+        try await trust.revoke(subject)
+    }
+}

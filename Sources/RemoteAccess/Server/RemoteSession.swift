@@ -1,0 +1,243 @@
+package import AccessPolicy
+import NetworkTypes
+import Synchronization
+package import TrustCore
+package import Tunnel
+
+/// What the gateway keeps of one client while it is connected, and for a while after: the event log, the
+/// ledger of actions, the counters. It outlives its carriers.
+package final class RemoteSession: Sendable {
+    /// How much a session may hold.
+    package struct Limits: Hashable, Sendable {
+        /// Events that a client may have missed before it gets a snapshot.
+        package var events = 1_024
+        /// Bytes of those events.
+        package var eventBytes = 1 << 20
+        /// Subscriptions.
+        package var subscriptions = 256
+        /// Actions remembered, so that none runs twice.
+        package var actions = 16_384
+        /// Bytes of their answers.
+        package var answerBytes = 4 << 20
+        /// How long they are remembered; longer than a client tries again.
+        package var answerAge = Duration.seconds(60)
+
+        /// Bounds for a home.
+        package init() {}
+    }
+
+    /// An action's answer, kept in case its carrier died before the client had it.
+    struct Answer: Sendable {
+        let status: Int
+        let body: String
+    }
+
+    /// Requests so far.
+    package struct Counters: Codable, Hashable, Sendable {
+        package var actions = 0
+        package var refusals = 0
+        package var mediaRequests = 0
+
+        /// All zero.
+        package init() {}
+    }
+
+    private struct State {
+        var authority: String
+        var log: EventLog<SessionEvent.Content>
+        var ledger: RequestLedger<Answer, Int>
+        var waiters: [Int: @Sendable (Step) -> Void] = [:]
+        var ended = false
+        var nextWaiter = 0
+        var counters = Counters()
+        var reader: AsyncStream<Void>.Continuation?
+        var shown: [String: Int] = [:]
+        var subscriptions: Set<String> = []
+        var home: (version: Int, map: HomeMap)?
+    }
+
+    /// The name in the session table.
+    package let id: SessionID
+    /// Whose session it is.
+    package let subject: Subject
+    /// What the subject may do.
+    package let policy: PresetPolicy
+    private let limits: Limits
+    private let state: Mutex<State>
+
+    init(id: SessionID, subject: Subject, policy: PresetPolicy, authority: String, limits: Limits) {
+        self.id = id
+        self.subject = subject
+        self.policy = policy
+        self.limits = limits
+        var logLimits = EventLog<SessionEvent.Content>.Limits()
+        logLimits.entries = limits.events
+        logLimits.bytes = limits.eventBytes
+        var ledgerLimits = RequestLedger<Answer, Int>.Limits()
+        ledgerLimits.requests = limits.actions
+        ledgerLimits.bytes = limits.answerBytes
+        ledgerLimits.age = limits.answerAge
+        self.state = Mutex(
+            State(authority: authority, log: EventLog(limits: logLimits), ledger: RequestLedger(limits: ledgerLimits)))
+    }
+
+    /// The `host:port` that the client serves to its apps.
+    package var authority: String {
+        get { state.withLock { $0.authority } }
+        set { state.withLock { $0.authority = newValue } }
+    }
+
+    /// What was asked so far.
+    package var counters: Counters { state.withLock { $0.counters } }
+
+    /// Changes the counters.
+    func count(_ change: (inout Counters) -> Void) {
+        state.withLock { change(&$0.counters) }
+    }
+
+    /// Which home addresses are whose, as this subject may know it; worked out again when the home changed.
+    func home(version: Int, make: () -> HomeMap) -> HomeMap {
+        if let home = state.withLock({ $0.home }), home.version == version { return home.map }
+        let map = make()
+        state.withLock { $0.home = (version, map) }
+        return map
+    }
+}
+
+// MARK: - The event log
+
+extension RemoteSession {
+    /// Adds an event for the client and wakes its reader.
+    func record(_ content: SessionEvent.Content, size: Int) {
+        let reader = state.withLock { state in
+            state.log.append(content, size: size)
+            return state.reader
+        }
+        reader?.yield()
+    }
+
+    /// The position after the newest event.
+    var cursor: UInt64 { state.withLock { $0.log.cursor } }
+
+    /// What the client has not read.
+    func events(after cursor: UInt64) -> EventLog<SessionEvent.Content>.ReadResult {
+        state.withLock { $0.log.read(after: cursor) }
+    }
+
+    /// Becomes the session's one reader; an earlier one (of a carrier that is gone) ends.
+    func wakeups() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let earlier = state.withLock { state in
+            let earlier = state.reader
+            state.reader = continuation
+            return earlier
+        }
+        earlier?.finish()
+        return stream
+    }
+
+    /// Notes which devices the client was told of; answers whether this one is news.
+    func shows(udn: String, revision: Int) -> Bool {
+        state.withLock { $0.shown.updateValue(revision, forKey: udn) != revision }
+    }
+
+    /// Forgets a device; answers whether the client knew it.
+    func hides(udn: String) -> Bool {
+        state.withLock { $0.shown.removeValue(forKey: udn) != nil }
+    }
+
+    /// Notes a subscription; false when there are too many.
+    func subscribed(_ id: String) -> Bool {
+        state.withLock { state in
+            guard state.subscriptions.contains(id) || state.subscriptions.count < limits.subscriptions else {
+                return false
+            }
+            state.subscriptions.insert(id)
+            return true
+        }
+    }
+
+    /// Forgets a subscription.
+    func unsubscribed(_ id: String) {
+        state.withLock { _ = $0.subscriptions.remove(id) }
+    }
+
+    /// Ends the reader and lets go of everybody who waits for an action, when the session ends.
+    func end() {
+        let (reader, waiters) = state.withLock { state in
+            defer { state.waiters = [:] }
+            state.ended = true
+            return (state.reader, Array(state.waiters.values))
+        }
+        reader?.finish()
+        for waiter in waiters { waiter(.ended) }
+    }
+}
+
+// MARK: - Actions, at most once
+
+extension RemoteSession {
+    /// What a request for an action does next.
+    private enum Step: Sendable {
+        case run
+        case answered(Answer)
+        case unknown
+        case refused
+        /// The request that ran first is done.
+        case woken
+        case ended
+    }
+
+    /// Runs `action` unless a request of this id ran or runs already; then its answer is given again.
+    ///
+    /// The action goes on when the exchange that asked for it is broken off: it may have reached the
+    /// device, so its answer is kept for the request's repetition.
+    func atMostOnce(_ id: String, _ action: @escaping @Sendable () async -> Answer) async throws(Problem) -> Answer {
+        while true {
+            switch await nextStep(for: id) {
+            case .woken: continue
+            case .answered(let answer): return answer
+            case .unknown:
+                throw Problem(.device, "The action may have run, but its answer is no longer known.", status: 504)
+            case .refused:
+                throw Problem(.unavailable, "Too many actions at once; try again in a minute.", status: 503)
+            case .ended: throw Problem(.unavailable, "The session ended while the action ran.", status: 503)
+            case .run:
+                // Unstructured on purpose: the answer must be kept even when the exchange that asked is gone.
+                let running = Task {
+                    let answer = await action()
+                    self.finish(id, answer)
+                    return answer
+                }
+                return await running.value
+            }
+        }
+    }
+
+    private func nextStep(for id: String) async -> Step {
+        await withCheckedContinuation { continuation in
+            let step: Step? = state.withLock { state in
+                guard !state.ended else { return .ended }
+                state.nextWaiter += 1
+                switch state.ledger.begin(id, waiter: state.nextWaiter, now: .now) {
+                case .run: return .run
+                case .answered(let answer): return .answered(answer)
+                case .unknown: return .unknown
+                case .refused: return .refused
+                case .wait:
+                    state.waiters[state.nextWaiter] = { continuation.resume(returning: $0) }
+                    return nil
+                }
+            }
+            if let step { continuation.resume(returning: step) }
+        }
+    }
+
+    private func finish(_ id: String, _ answer: Answer) {
+        let woken = state.withLock { state in
+            state.ledger.finish(id, answer: answer, size: answer.body.utf8.count, now: .now)
+                .compactMap { state.waiters.removeValue(forKey: $0) }
+        }
+        for waiter in woken { waiter(.woken) }
+    }
+}
