@@ -103,7 +103,7 @@ class Laboratory:
     @cached_property
     def gateway(self) -> Gateway:
         self.furnish()
-        if self.captures_wanted:
+        if self.captures_wanted and self.captures is None:
             self._start_captures()
         gateway = Gateway(
             self.binaries, self.host("home-a"), self.address("home-a"), self.work / "gateway", self.logs

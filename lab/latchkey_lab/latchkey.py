@@ -58,13 +58,9 @@ class Gateway(Program):
             words += ["--expires", expires]
         return json.loads(self.command(*words).stdout)
 
-    def json(self, *words):
-        """The answer of `gateway WORDS --json`: one document, or one a line."""
-        out = self.command("gateway", *words, "--state", self.state, "--json").stdout
-        try:
-            return json.loads(out)
-        except json.JSONDecodeError:
-            return [json.loads(line) for line in out.splitlines() if line.strip()]
+    def json(self, *words) -> list:
+        """What `gateway WORDS --json` lists."""
+        return _values(self.command("gateway", *words, "--state", self.state, "--json").stdout)
 
     def revoke(self, name: str) -> str:
         return self.command("gateway", "revoke", name, "--state", self.state).stdout
@@ -90,12 +86,13 @@ class Client(Program):
         )  # fmt: skip
 
     def devices(self) -> list:
-        out = self.command("away", "devices", "--state", self.state, "--json").stdout
-        try:
-            found = json.loads(out)
-            return found if isinstance(found, list) else found.get("devices", [found])
-        except json.JSONDecodeError:
-            return [json.loads(line) for line in out.splitlines() if line.strip()]
+        return _values(self.command("away", "devices", "--state", self.state, "--json").stdout)
+
+
+def _values(out: str) -> list:
+    """JSON, one value a line; a list on one line counts as its members."""
+    values = [json.loads(line) for line in out.splitlines() if line.strip()]
+    return [member for value in values for member in (value if isinstance(value, list) else [value])]
 
 
 def find_binaries(folder: Path, *names: str) -> Path:

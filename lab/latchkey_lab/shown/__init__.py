@@ -1,3 +1,3 @@
 """The promises of the project, shown one by one. The order of these imports is the order of the lab."""
 
-from . import discovery, media_paths, events, access, leaks, outages, sites, load, hostile, kills  # noqa: F401, I001
+from . import tools, discovery, media_paths, events, access, leaks, outages, sites, load, hostile, kills  # noqa: F401, I001
