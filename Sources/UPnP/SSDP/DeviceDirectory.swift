@@ -68,27 +68,29 @@ public struct DeviceDirectory: Sendable {
     public mutating func expire(now: ContinuousClock.Instant) -> [Change] {
         var changes: [Change] = []
         for (udn, var record) in records where record.isDue(now: now) {
+            var claim: DirectoryRecord.Contest.Claim?
             if record.device.expires <= now {
                 guard let rival = record.rival, rival.expires > now else {
                     records[udn] = nil
                     changes.append(.disappeared(udn: udn, reason: .expired))
                     continue
                 }
-                record.contest = nil
+                claim = .presence(rival)
+            } else if let contest = record.contest, contest.deadline <= now {
+                claim = contest.claim
+            } else if let deferred = record.deferredClaim {
+                record.noContestUntil = nil
+                record.challenge(deferred, now: now, limits: limits)
+            }
+            switch claim {
+            case .byebye?:
+                changes.append(depart(udn, now: now))
+                continue
+            case .presence(let claimant)?:
                 record.rival = nil
-                if let change = record.replace(with: rival, now: now, limits: limits) { changes.append(change) }
-            } else if let contest = record.contest {
-                record.contest = nil
-                record.rival = nil
-                switch contest.claim {
-                case .byebye:
-                    changes.append(depart(udn, now: now))
-                    continue
-                case .presence(let claimant):
-                    if let change = record.replace(with: claimant, now: now, limits: limits) {
-                        changes.append(change)
-                    }
-                }
+                if let change = record.replace(with: claimant, now: now, limits: limits) { changes.append(change) }
+            case nil:
+                break
             }
             records[udn] = record
         }

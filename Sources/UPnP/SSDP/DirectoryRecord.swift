@@ -23,18 +23,22 @@ struct DirectoryRecord: Sendable {
     var searchAt: ContinuousClock.Instant?
     var contest: Contest?
     var noContestUntil: ContinuousClock.Instant?
+    /// A claim made while none was looked into; it is taken up at the end of that time.
+    var deferredClaim: Contest.Claim?
     /// The last one who claimed the UDN from elsewhere; takes over if the device itself expires.
     var rival: DiscoveredDevice?
 
     /// When something about this record is due.
     var nextWake: ContinuousClock.Instant {
         let contestWake = contest.map { $0.asked ? $0.deadline : $0.answersFrom }
-        return [device.expires, searchAt ?? device.expires, contestWake ?? device.expires].min() ?? device.expires
+        let deferredWake = deferredClaim == nil ? nil : noContestUntil
+        return [device.expires, searchAt, contestWake, deferredWake].compactMap { $0 }.min() ?? device.expires
     }
 
     /// Whether it runs out, or a contest ends, by `now`.
     func isDue(now: ContinuousClock.Instant) -> Bool {
         device.expires <= now || contest.map { $0.deadline <= now } ?? false
+            || deferredClaim != nil && noContestUntil.map { $0 <= now } ?? true
     }
 
     /// Whether the message comes from the device as it is known, and not from another claimant.
@@ -65,7 +69,13 @@ struct DirectoryRecord: Sendable {
                 contest?.claim = claim
             }
         }
-        guard contest == nil, noContestUntil.map({ $0 <= now }) ?? true else { return }
+        guard contest == nil else { return }
+        guard noContestUntil.map({ $0 <= now }) ?? true else {
+            deferredClaim = claim
+            return
+        }
+        noContestUntil = nil
+        deferredClaim = nil
         let answersFrom = now + limits.reorderWindow
         contest = Contest(claim: claim, answersFrom: answersFrom, deadline: answersFrom + limits.verificationTime)
     }
@@ -84,6 +94,9 @@ struct DirectoryRecord: Sendable {
         if !rebooted, !relocated { device.embedded = old.embedded }
         settledAt = now + limits.reorderWindow
         searchAt = nil
+        contest = nil
+        deferredClaim = nil
+        noContestUntil = nil
         if rebooted { return .rebooted(device) }
         if relocated { return .relocated(device) }
         return reconfigured ? .reconfigured(device) : nil

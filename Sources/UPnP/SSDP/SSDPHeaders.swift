@@ -33,7 +33,8 @@ struct SSDPHeaders {
     /// A value that only informs: cut to size, control characters dropped, bad UTF-8 repaired.
     func text(_ name: String) -> String? {
         guard let raw = fields[name] else { return nil }
-        return String(decoding: raw.prefix(SSDPLimits.textBytes).filter { $0 >= 0x20 && $0 != 0x7F }, as: UTF8.self)
+        let clean = Self.trimmed(raw.filter { $0 >= 0x20 && $0 != 0x7F }[...])
+        return String(decoding: clean.prefix(SSDPLimits.textBytes), as: UTF8.self)
     }
 
     /// Whether the header is there at all.
