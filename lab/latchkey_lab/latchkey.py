@@ -43,10 +43,10 @@ class Program:
 class Gateway(Program):
     """The gateway at home (RAS)."""
 
-    def start(self, *options, env=None, name: str = "Lab home") -> None:
+    def start(self, *options, env=None, address: str = TUNNEL_ADDRESS) -> None:
         self.process = self._start(
             f"gateway-{self.host.name}", "gateway", "run", "--state", self.state, "--interface", "eth0",
-            "--listen", f"{self.address}:{TUNNEL_PORT}", "--address", TUNNEL_ADDRESS, "--name", name, *options,
+            "--listen", f"{self.address}:{TUNNEL_PORT}", "--address", address, "--name", "Lab home", *options,
             env=env,
         )  # fmt: skip
         self.process.wait_for("ready", timeout=30)

@@ -10,6 +10,7 @@ from ..latchkey import Client, Gateway
 from ..namespaces import Namespace, wire
 from ..processes import LabError
 from ..steps import Failed, expect, step
+from ..topology import TUNNEL_PORT
 
 MOMENTS = 200
 LANES = 2
@@ -51,7 +52,7 @@ class Lane:
             self.far.remove()
 
     def _start(self) -> None:
-        self.gateway.start("--address", f"{self.address}:48100")
+        self.gateway.start(address=f"{self.address}:{TUNNEL_PORT}")
 
     def _one_moment(self, moment: int) -> None:
         self._start()
