@@ -1,44 +1,145 @@
 public import NetworkTypes
 public import UPnP
 
-/// A root device that was discovered and whose description was read.
-public struct RootDevice: Sendable, Hashable {
-    /// The root's unique device name, `uuid:…`.
+/// A root device on the link, with its description as read and checked.
+public struct RootDevice: Hashable, Sendable {
+    /// The root device's UDN, `uuid:…`.
     public var udn: String
-    /// Where the description was fetched: on-link, at the announcer's own address.
+    /// Where the description was read from: an `http` URL whose host is the announcer's own address.
     public var location: HTTPURL
     /// The description.
     public var description: RootDescription
-    /// What the description's relative URLs are resolved against.
+    /// What the description's URLs are relative to.
     public var base: HTTPURL
-    /// The interface that the device was heard on.
+    /// The interface that heard the device.
     public var interface: InterfaceAddress
-    /// BOOTID.UPNP.ORG, when it was announced.
+    /// How long its announcements count, seconds.
+    public var maxAge: Int
+    /// `SERVER` of its announcements.
+    public var server: String
+    /// BOOTID, when the device sends one.
     public var bootID: UInt32?
-    /// CONFIGID.UPNP.ORG, when it was announced.
+    /// CONFIGID, when the device sends one.
     public var configID: UInt32?
 
-    /// Makes a device of its parts.
+    /// Makes a device; `location` has been checked.
     public init(
         udn: String, location: HTTPURL, description: RootDescription, base: HTTPURL, interface: InterfaceAddress,
-        bootID: UInt32? = nil, configID: UInt32? = nil
+        maxAge: Int = 1800, server: String = "", bootID: UInt32? = nil, configID: UInt32? = nil
     ) {
         self.udn = udn
         self.location = location
         self.description = description
         self.base = base
         self.interface = interface
+        self.maxAge = maxAge
+        self.server = server
         self.bootID = bootID
         self.configID = configID
     }
+
+    /// The device's address.
+    public var address: IPAddress? { location.ipAddress }
+
+    /// A URL of the description made absolute; nil when it does not lead to the device itself.
+    ///
+    /// A description that names another host makes its reader a tool against that host, so such URLs
+    /// count as missing (upnp.md §4.2 rule 9). The port may differ.
+    public func resolve(_ reference: String) -> HTTPURL? {
+        guard !reference.isEmpty, let url = base.resolving(reference), url.scheme == "http", let address,
+            url.ipAddress == address
+        else { return nil }
+        return url
+    }
+
+    /// The services of all devices, embedded ones too, in the description's order.
+    public var services: [DeviceService] {
+        description.device.allDevices.flatMap { device in
+            device.services.map { service in
+                DeviceService(
+                    udn: device.udn, deviceType: device.deviceType, serviceType: service.serviceType,
+                    serviceID: service.serviceID, scpdURL: resolve(service.scpdURL),
+                    controlURL: resolve(service.controlURL), eventSubURL: resolve(service.eventSubURL)
+                )
+            }
+        }
+    }
+
+    /// The first service of that type or identifier; a type matches without regard to its version.
+    public func service(_ typeOrID: String) -> DeviceService? {
+        let services = services
+        return services.first { $0.serviceID == typeOrID || $0.serviceType == typeOrID }
+            ?? services.first { Self.unversioned($0.serviceType) == Self.unversioned(typeOrID) }
+    }
+
+    private static func unversioned(_ type: String) -> Substring {
+        guard let colon = type.lastIndex(of: ":"), type[type.index(after: colon)...].allSatisfy(\.isNumber) else {
+            return type[...]
+        }
+        return type[..<colon]
+    }
 }
 
-/// What a control point's picture of the network went through.
-public enum DeviceChange: Sendable, Hashable {
-    /// A device came, and its description was read.
+/// A service of a device, with URLs that lead to the device itself; nil where the description's do not.
+public struct DeviceService: Hashable, Sendable {
+    /// The UDN of the device, root or embedded, that has the service.
+    public var udn: String
+    /// The type of that device.
+    public var deviceType: String
+    /// The type with its version.
+    public var serviceType: String
+    /// What tells services of one type apart.
+    public var serviceID: String
+    /// Where the service's description is.
+    public var scpdURL: HTTPURL?
+    /// Where actions are sent.
+    public var controlURL: HTTPURL?
+    /// Where subscriptions are made.
+    public var eventSubURL: HTTPURL?
+
+    /// Makes a service.
+    public init(
+        udn: String, deviceType: String, serviceType: String, serviceID: String, scpdURL: HTTPURL?,
+        controlURL: HTTPURL?, eventSubURL: HTTPURL?
+    ) {
+        self.udn = udn
+        self.deviceType = deviceType
+        self.serviceType = serviceType
+        self.serviceID = serviceID
+        self.scpdURL = scpdURL
+        self.controlURL = controlURL
+        self.eventSubURL = eventSubURL
+    }
+}
+
+/// What became known about a root device.
+public enum DeviceChange: Hashable, Sendable {
+    /// It is there, and its description has been read.
     case appeared(RootDevice)
-    /// Its address, its description or its BOOTID changed.
+    /// It restarted, moved, or changed its description, which has been read again.
     case changed(RootDevice)
-    /// It said byebye, or was not heard for its max-age.
+    /// It is gone; the reason in a few words, for a log.
     case disappeared(udn: String, reason: String)
+
+    /// The root device's UDN.
+    public var udn: String {
+        switch self {
+        case .appeared(let device), .changed(let device): device.udn
+        case .disappeared(let udn, _): udn
+        }
+    }
+}
+
+/// An event message of a subscription.
+public struct DeviceEvent: Hashable, Sendable {
+    /// The message's number: 0 brings the whole state.
+    public var sequence: UInt32
+    /// The variables.
+    public var properties: PropertySet
+
+    /// Makes an event.
+    public init(sequence: UInt32, properties: PropertySet) {
+        self.sequence = sequence
+        self.properties = properties
+    }
 }

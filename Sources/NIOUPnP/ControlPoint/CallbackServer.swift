@@ -1,0 +1,133 @@
+import HTTPTypes
+import Logging
+import NIOCore
+import NetworkTypes
+import Synchronization
+import UPnP
+
+/// Receives events: one server on each own address that a device was told, at a port that the system
+/// chose, with one unguessable path for each subscription.
+final class CallbackServer: Sendable {
+    private struct State {
+        var receivers: [String: EventReceiver] = [:]
+        var servers: [IPAddress: Server] = [:]
+        var isRunning = false
+        var requests: AsyncStream<IPAddress>.Continuation?
+    }
+
+    private enum Server {
+        case starting([CheckedContinuation<SocketEndpoint, any Error>])
+        case bound(SocketEndpoint)
+    }
+
+    private let interface: String
+    private let eventLoopGroup: any EventLoopGroup
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(interface: String, eventLoopGroup: any EventLoopGroup, logger: Logger) {
+        self.interface = interface
+        self.eventLoopGroup = eventLoopGroup
+        self.logger = logger
+    }
+
+    /// Runs the servers that are asked for, until cancelled.
+    func run() async {
+        let requests = AsyncStream<IPAddress>.makeStream()
+        state.withLock { state in
+            state.isRunning = true
+            state.requests = requests.continuation
+        }
+        await withDiscardingTaskGroup { group in
+            for await address in requests.stream {
+                group.addTask { await self.serve(address) }
+            }
+            group.cancelAll()
+        }
+        state.withLock { $0.isRunning = false }
+    }
+
+    /// Makes a URL that leads events of the device at `device` to `receiver`.
+    func open(_ receiver: EventReceiver, device: SocketEndpoint) async throws -> HTTPURL {
+        let own = try NetworkInterface.named(interface).addresses.first { $0.isOnLink(device.address) }
+        guard let own else {
+            throw ControlPointError(.notAddressable, "\(device.address) is not on the link of \(interface).")
+        }
+        let endpoint = try await bound(own.address)
+        var generator = SystemRandomNumberGenerator()
+        let token = generator.uuid()
+        guard let url = HTTPURL(endpoint: endpoint, pathAndQuery: "/\(token)") else {
+            throw ControlPointError(.notAddressable, "\(endpoint) makes no URL.")
+        }
+        state.withLock { $0.receivers[url.path] = receiver }
+        return url
+    }
+
+    /// Events for that URL are refused from here on.
+    func close(_ url: HTTPURL) {
+        state.withLock { $0.receivers[url.path] = nil }
+    }
+
+    private func bound(_ address: IPAddress) async throws -> SocketEndpoint {
+        try await withCheckedThrowingContinuation { continuation in
+            enum Step { case wait, done(Result<SocketEndpoint, any Error>), ask }
+            let step: Step = state.withLock { state in
+                guard state.isRunning else {
+                    return .done(.failure(ControlPointError(.notRunning, "The control point is not running.")))
+                }
+                switch state.servers[address] {
+                case .bound(let endpoint): return .done(.success(endpoint))
+                case .starting(let waiters):
+                    state.servers[address] = .starting(waiters + [continuation])
+                    return .wait
+                case nil:
+                    state.servers[address] = .starting([continuation])
+                    return .ask
+                }
+            }
+            switch step {
+            case .wait: break
+            case .done(let result): continuation.resume(with: result)
+            case .ask: state.withLock { $0.requests }?.yield(address)
+            }
+        }
+    }
+
+    private func serve(_ address: IPAddress) async {
+        var limits = HTTPServerLimits()
+        // Devices shut down their side after a NOTIFY, and must still have been heard.
+        limits.toleratesHalfClose = true
+        let server = HTTPServer(limits: limits, eventLoopGroup: eventLoopGroup, logger: logger)
+        var failure: any Error = CancellationError()
+        do {
+            try await server.run(on: SocketEndpoint(address, port: 0)) { endpoint in
+                self.settle(address, .success(endpoint))
+            } accepts: { [interface] peer in
+                (try? NetworkInterface.named(interface))?.addresses.contains { $0.isOnLink(peer.address) } ?? false
+            } handler: { exchange in
+                try await self.handle(exchange)
+            }
+        } catch {
+            failure = error
+        }
+        settle(address, .failure(failure))
+    }
+
+    private func settle(_ address: IPAddress, _ result: Result<SocketEndpoint, any Error>) {
+        let waiters: [CheckedContinuation<SocketEndpoint, any Error>] = state.withLock { state in
+            let server = state.servers[address]
+            state.servers[address] = (try? result.get()).map { .bound($0) }
+            if case .starting(let waiters) = server { return waiters }
+            return []
+        }
+        for waiter in waiters { waiter.resume(with: result) }
+    }
+
+    private func handle(_ exchange: HTTPServerExchange) async throws {
+        guard exchange.request.method.rawValue == "NOTIFY" else { return try await exchange.respond(.methodNotAllowed) }
+        let receiver = state.withLock { $0.receivers[exchange.request.path ?? ""] }
+        // 412 makes a device drop a subscription that nobody holds (UDA 2.0 §4.3.2).
+        guard let receiver else { return try await exchange.respond(.preconditionFailed) }
+        try await receiver.handle(exchange)
+    }
+}

@@ -1,0 +1,155 @@
+import Logging
+import NetworkTypes
+import Synchronization
+import UPnP
+
+/// Turns what discovery hears into devices with descriptions, and keeps them until they are gone.
+actor DeviceTracker {
+    private struct Entry {
+        var fetch: Task<Void, Never>?
+        /// Tells a fetch that another one has replaced it.
+        var generation = 0
+    }
+
+    private let configuration: ControlPointConfiguration
+    private let fetcher: DeviceFetcher
+    private let logger: Logger
+    private let broadcaster: StreamBroadcaster<DeviceChange>
+    /// The devices that are known and described; changes are told while it is locked, so that none is missed.
+    private let published = Mutex<[String: RootDevice]>([:])
+    private let restarted: @Sendable (RootDevice) async -> Void
+    private var entries: [String: Entry] = [:]
+    private var running = 0
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    /// - Parameter restarted: Told of a device that has lost its subscriptions.
+    init(
+        configuration: ControlPointConfiguration, fetcher: DeviceFetcher, logger: Logger,
+        restarted: @escaping @Sendable (RootDevice) async -> Void
+    ) {
+        self.configuration = configuration
+        self.fetcher = fetcher
+        self.logger = logger
+        self.broadcaster = StreamBroadcaster(buffer: configuration.ssdp.streamBuffer)
+        self.restarted = restarted
+    }
+
+    /// The devices whose descriptions have been read, in the order of their UDNs.
+    nonisolated var devices: [RootDevice] { published.withLock { Self.sorted($0) } }
+
+    /// A new stream: first `.appeared` for each known device, then each change.
+    nonisolated var changes: AsyncStream<DeviceChange> {
+        published.withLock { broadcaster.stream(startingWith: Self.sorted($0).map { .appeared($0) }) }
+    }
+
+    private static func sorted(_ devices: [String: RootDevice]) -> [RootDevice] {
+        devices.values.sorted { $0.udn < $1.udn }
+    }
+
+    /// Takes a change that discovery reports.
+    func handle(_ change: DeviceDirectory.Change) {
+        switch change {
+        case .appeared(let device), .relocated(let device), .reconfigured(let device):
+            fetch(device, hasRestarted: false)
+        case .rebooted(let device):
+            fetch(device, hasRestarted: true)
+        case .embeddedDisappeared:
+            // Its root has changed its description and says so with another CONFIGID, or with a byebye.
+            break
+        case .disappeared(let udn, let reason):
+            entries.removeValue(forKey: udn)?.fetch?.cancel()
+            published.withLock { devices in
+                guard devices.removeValue(forKey: udn) != nil else { return }
+                broadcaster.yield(.disappeared(udn: udn, reason: reason.words))
+            }
+        }
+    }
+
+    /// Forgets everything; nothing is told afterwards.
+    func stop() {
+        for entry in entries.values { entry.fetch?.cancel() }
+        entries = [:]
+        published.withLock { $0 = [:] }
+        broadcaster.finish()
+    }
+
+    private func fetch(_ device: DiscoveredDevice, hasRestarted: Bool) {
+        var entry = entries[device.udn] ?? Entry()
+        entry.fetch?.cancel()
+        entry.generation += 1
+        let generation = entry.generation
+        // Unstructured because a later announcement replaces it; `stop` and the device's end cancel it.
+        entry.fetch = Task { await self.fetch(device, generation: generation, hasRestarted: hasRestarted) }
+        entries[device.udn] = entry
+    }
+
+    private func fetch(_ device: DiscoveredDevice, generation: Int, hasRestarted: Bool) async {
+        var delay = configuration.firstRetry
+        while !Task.isCancelled {
+            do {
+                await acquire()
+                defer { release() }
+                let root = try await read(device)
+                return await publish(root, generation: generation, hasRestarted: hasRestarted)
+            } catch {
+                logger.debug(
+                    "a description could not be read", metadata: ["ssdp.udn": "\(device.udn)", "error": "\(error)"]
+                )
+            }
+            do { try await Task.sleep(for: delay) } catch { return }
+            delay = min(delay * 2, configuration.lastRetry)
+        }
+    }
+
+    private func read(_ device: DiscoveredDevice) async throws -> RootDevice {
+        guard let location = HTTPURL(device.location), location.scheme == "http", let address = location.ipAddress,
+            address == device.source.unmapped, device.interface.isOnLink(address), address.isUnicastHost
+        else {
+            throw ControlPointError(
+                .notAddressable, "\(device.source) announces \(device.location), which is not at its own address."
+            )
+        }
+        let description = try await fetcher.description(at: location)
+        guard description.device.udn.lowercased() == device.udn.lowercased() else {
+            throw ControlPointError(
+                .malformed, "\(location) describes \(description.device.udn) and not \(device.udn)."
+            )
+        }
+        // The UDN as announced: it is what the device's end will be told under.
+        return RootDevice(
+            udn: device.udn, location: location, description: description,
+            base: description.base(from: location), interface: device.interface, maxAge: device.maxAge,
+            server: device.server, bootID: device.bootID, configID: device.configID
+        )
+    }
+
+    private func publish(_ root: RootDevice, generation: Int, hasRestarted: Bool) async {
+        guard var entry = entries[root.udn], entry.generation == generation else { return }
+        entry.fetch = nil
+        entries[root.udn] = entry
+        published.withLock { devices in
+            let isNew = devices.updateValue(root, forKey: root.udn) == nil
+            broadcaster.yield(isNew ? .appeared(root) : .changed(root))
+        }
+        if hasRestarted { await restarted(root) }
+    }
+
+    private func acquire() async {
+        if running < configuration.fetches { return running += 1 }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    private func release() {
+        if waiting.isEmpty { running -= 1 } else { waiting.removeFirst().resume() }
+    }
+}
+
+extension DeviceDirectory.DisappearanceReason {
+    fileprivate var words: String {
+        switch self {
+        case .byebye: "byebye"
+        case .expired: "not heard for its max-age"
+        case .interfaceLost: "the interface lost its address"
+        }
+    }
+}
