@@ -157,6 +157,7 @@ if !coreOnly {
             [
                 "LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey", "NetworkTypes", "NIOUPnP",
                 nio("NIOCore"), nio("NIOPosix"), logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
     ]

@@ -64,6 +64,9 @@ struct AwayRun: ProgramCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var network: InterfaceOptions
 
+    @Option(help: .init("Which gateway, when several are paired: its name or identifier.", valueName: "gateway"))
+    var gateway: String?
+
     @Option(
         help: .init(
             "Where the devices are served here; the interface's address and a free port by default.",
@@ -82,6 +85,7 @@ struct AwayRun: ProgramCommand {
 
     func note(_ values: inout CommandLineValues) {
         network.note(&values)
+        values.set(.awayGateway, gateway)
         values.set(.awayListen, listen)
         values.set(.awayShare, share)
         values.set(.awayAllow, allow)

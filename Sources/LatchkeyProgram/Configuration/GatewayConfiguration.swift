@@ -45,6 +45,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
 package struct AwayConfiguration: Hashable, Sendable {
     package var state: StateFolder
     package var interface: String?
+    /// The gateway to use, by name or identifier; nil when only one is paired.
+    package var gateway: String?
     /// Where the mirrored devices are served; nil means the interface's own address and a free port.
     package var listen: SocketEndpoint?
     /// Whether neighbours are served and not only programs on this host.
@@ -59,6 +61,7 @@ package struct AwayConfiguration: Hashable, Sendable {
         let settings = invocation.settings
         self.state = try invocation.stateFolder()
         self.interface = try settings.interfaceName()
+        self.gateway = try settings.text(.awayGateway)
         self.listen = try settings.endpoint(.awayListen)
         self.share = try settings.flag(.awayShare) ?? false
         self.allow =

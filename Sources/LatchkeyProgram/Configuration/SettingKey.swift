@@ -48,6 +48,8 @@ extension SettingKey {
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
     /// The lowest TLS version that is spoken.
     package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
+    /// Which of several paired gateways to use.
+    package static let awayGateway = SettingKey("away", "gateway", option: "--gateway")
     /// Where the away client serves the mirrored devices.
     package static let awayListen = SettingKey("away", "listen", option: "--listen")
     /// Whether neighbours of the away network are served.
@@ -61,6 +63,6 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
-        .awayListen, .awayShare, .awayAllow, .awaySilence,
+        .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
     ]
 }

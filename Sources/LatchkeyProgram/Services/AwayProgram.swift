@@ -1,61 +1,103 @@
 import Foundation
-
-/// Where a pairing code is read from.
-package enum PairingCodeSource: Hashable, Sendable {
-    case argument(String)
-    case file(String)
-    case standardInput
-
-    /// No code is longer, in bytes.
-    package static let longestCode = 4096
-
-    /// Reads the code's one line.
-    package func read() throws -> String {
-        switch self {
-        case .argument(let code): return code
-        case .file(let path):
-            guard let handle = FileHandle(forReadingAtPath: path) else {
-                throw ProgramError.failure("the file \(path) cannot be read")
-            }
-            defer { try? handle.close() }
-            return try Self.code(in: handle, path)
-        case .standardInput: return try Self.code(in: .standardInput, "standard input")
-        }
-    }
-
-    private static func code(in handle: FileHandle, _ name: String) throws -> String {
-        var data = Data()
-        while data.count <= longestCode, let chunk = try handle.read(upToCount: 4096), !chunk.isEmpty {
-            data += chunk
-        }
-        guard data.count <= longestCode else {
-            throw ProgramError.failure("\(name) holds more than a pairing code")
-        }
-        let lines = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline)
-            .map { $0.trimmingCharacters(in: .whitespaces) }
-        guard let code = lines.first(where: { $0.hasPrefix("latchkey:") }) else {
-            throw ProgramError.failure("\(name) holds no pairing code (a line that starts with latchkey:)")
-        }
-        return code
-    }
-}
+import Glibc
+package import Logging
+import NIOPosix
+import NIOUPnP
+import SQLiteStore
+package import TrustCore
 
 /// `latchkey away …`, beyond its arguments.
 package enum AwayProgram {
+    /// Makes the away client of a context.
+    package typealias Factory = @Sendable (AwayContext) async throws -> any LiveAway
+    /// Pairs: proves to know the code's secret and returns what is to be kept of the gateway.
+    package typealias Pairing = @Sendable (PairingCode, _ deviceName: String, Logger) async throws -> PairedGateway
+
     /// Pairs with the gateway that made the code.
     package static func pair(
-        _ source: PairingCodeSource, deviceName: String?, _ invocation: Invocation
+        _ source: PairingCodeSource, deviceName: String?, _ invocation: Invocation, pairing: Pairing = AwayFitting.pair
     ) async throws {
         let folder = try invocation.stateFolder()
-        _ = try source.read()
+        let code = try PairingCode(try source.read(), now: Date())
         try folder.create()
-        throw ProgramError.failure("pairing is not part of this build")
+        let store = try SQLiteAwayStore(folder: folder.path)
+        invocation.console.progress("pairing with \(code.gatewayName) …")
+        defer { invocation.console.progress(nil) }
+        let gateway = try await pairing(code, deviceName ?? hostName(), invocation.logger("away"))
+        try await store.save(gateway)
+        try store.close()
+        try show(gateway, invocation)
+    }
+
+    private static func show(_ gateway: PairedGateway, _ invocation: Invocation) throws {
+        let addresses = gateway.addresses.map(\.description)
+        if invocation.json {
+            try invocation.console.json(
+                PairedReport(
+                    gateway: gateway.name, id: "\(gateway.id)", client: gateway.subjectName, addresses: addresses)
+            )
+        } else {
+            invocation.console.line(
+                "paired with “\(gateway.name)” as “\(gateway.subjectName)”; it is reached at \(addresses.joined(separator: ", "))"
+            )
+        }
+    }
+
+    private struct PairedReport: Encodable {
+        var gateway: String
+        var id: String
+        var client: String
+        var addresses: [String]
     }
 
     /// Runs the away client until it is told to stop.
-    package static func run(_ invocation: Invocation) async throws {
+    package static func run(_ invocation: Invocation, make: Factory = AwayFitting.make) async throws {
         let configuration = try AwayConfiguration(invocation)
-        try configuration.state.create()
-        throw ProgramError.failure("the away client's services are not part of this build")
+        let folder = configuration.state
+        let path = try SocketPath(folder.awaySocket)
+        guard SQLiteAwayStore.exists(in: folder.path) else { throw notPaired(folder) }
+        try folder.create()
+        let lock = try InstanceLock(besideSocket: path, role: "away")
+        defer { withExtendedLifetime(lock) {} }
+        let store = try SQLiteAwayStore(folder: folder.path)
+        let paired = try choose(configuration.gateway, from: try await store.gateways(), folder)
+        let chosen = try DefaultInterface.resolve(configuration.interface, from: InterfaceFacts.all())
+        let logger = invocation.logger("away")
+        let group = MultiThreadedEventLoopGroup.singleton
+        let report = EventPrinter(console: invocation.console, json: invocation.json)
+        let readiness = Readiness(["away", "control"]) { report(.ready) }
+        let context = AwayContext(
+            configuration: configuration,
+            store: store,
+            gateway: paired,
+            interface: try NetworkInterface.named(chosen.name),
+            eventLoopGroup: group,
+            logger: logger,
+            report: { report($0) },
+            serving: { readiness.started("away") }
+        )
+        let away = try await make(context)
+        let control = ControlSocketServer(
+            path: path, handler: LiveAwayHandler(away: away, pid: getpid()), eventLoopGroup: group, logger: logger
+        ) { readiness.started("control") }
+        try await Daemon.run([control, away], console: invocation.console, logger: logger)
+        try store.close()
+    }
+
+    private static func choose(
+        _ name: String?, from gateways: [PairedGateway], _ folder: StateFolder
+    ) throws -> PairedGateway {
+        guard !gateways.isEmpty else { throw notPaired(folder) }
+        let meant = name.map { name in gateways.filter { $0.name == name || $0.id.rawValue == name } } ?? gateways
+        if meant.count == 1 { return meant[0] }
+        let names = gateways.map { "“\($0.name)”" }.joined(separator: ", ")
+        guard let name else {
+            throw ProgramError.usage("there are several gateways, \(names); choose one with --gateway NAME")
+        }
+        throw ProgramError.usage("--gateway “\(name)” is none of the paired gateways, or means several: \(names)")
+    }
+
+    private static func notPaired(_ folder: StateFolder) -> ProgramError {
+        .failure("the state folder \(folder.path) is not paired with a gateway; pair it with: latchkey away pair CODE")
     }
 }

@@ -1,14 +1,65 @@
+import Glibc
+import NIOPosix
 import NIOUPnP
 import SQLiteStore
 import TrustCore
 
 /// `latchkey gateway …`, beyond its arguments.
 package enum GatewayProgram {
+    /// Makes the gateway of a context.
+    package typealias Factory = @Sendable (GatewayContext) async throws -> any LiveGateway
+
     /// Runs the gateway until it is told to stop.
-    package static func run(_ invocation: Invocation) async throws {
+    package static func run(_ invocation: Invocation, make: Factory = GatewayFitting.make) async throws {
         let configuration = try GatewayConfiguration(invocation)
-        try configuration.state.create()
-        throw ProgramError.failure("the gateway's services are not part of this build")
+        let folder = configuration.state
+        let path = try SocketPath(folder.gatewaySocket)
+        try folder.create()
+        let lock = try InstanceLock(besideSocket: path, role: "gateway")
+        defer { withExtendedLifetime(lock) {} }
+        let store = try SQLiteGatewayStore(folder: folder.path)
+        let logger = invocation.logger("gateway")
+        let group = MultiThreadedEventLoopGroup.singleton
+        let report = EventPrinter(console: invocation.console, json: invocation.json)
+        let readiness = Readiness(["gateway", "control"]) { report(.ready) }
+        let offline = storeHandler(store, configuration)
+        let context = GatewayContext(
+            configuration: configuration,
+            store: store,
+            identity: try await offline.identity(),
+            interface: homeInterface(configuration, report),
+            eventLoopGroup: group,
+            logger: logger,
+            report: { report($0) },
+            serving: { readiness.started("gateway") }
+        )
+        let gateway = try await make(context)
+        let control = ControlSocketServer(
+            path: path,
+            handler: LiveGatewayHandler(gateway: gateway, store: offline, pid: getpid()),
+            eventLoopGroup: group,
+            logger: logger
+        ) { readiness.started("control") }
+        try await Daemon.run([control, gateway], console: invocation.console, logger: logger)
+        try store.close()
+    }
+
+    /// Without an interface that speaks UPnP a gateway still pairs clients and answers commands.
+    private static func homeInterface(
+        _ configuration: GatewayConfiguration, _ report: EventPrinter
+    ) -> NetworkInterface? {
+        do {
+            let chosen = try DefaultInterface.resolve(configuration.interface, from: InterfaceFacts.all())
+            return try NetworkInterface.named(chosen.name)
+        } catch {
+            report(
+                ProgramEvent(
+                    "no-interface", "no devices can be found: \(error); pairing and commands are served",
+                    ["reason": "\(error)"]
+                )
+            )
+            return nil
+        }
     }
 
     /// Makes a pairing code and prints it; at the first use this also makes the gateway's identity.

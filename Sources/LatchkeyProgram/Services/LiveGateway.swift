@@ -1,0 +1,69 @@
+package import Logging
+package import NIOCore
+package import NIOUPnP
+package import ServiceLifecycle
+package import TrustCore
+
+/// The running gateway, as the program needs it.
+///
+/// `run()` serves until graceful shutdown: then it says goodbye to the clients and drains.
+package protocol LiveGateway: Service {
+    /// Who is connected.
+    func sessions() async -> [SessionReport]
+    /// What was found at home.
+    func devices() async -> [DeviceReport]
+    /// What it is doing.
+    func status() async -> StatusReport
+    /// Takes over what was just written to the store, without waiting until the store tells it.
+    func storeChanged() async
+    /// Ends every session of a subject whose rights ended, beneath TLS, and says how many there were.
+    func endSessions(of subject: SubjectID) async -> Int
+}
+
+/// What a gateway is made of.
+package struct GatewayContext: Sendable {
+    package let configuration: GatewayConfiguration
+    package let store: any GatewayStore
+    package let identity: GatewayIdentity
+    /// Nil when no interface can speak UPnP: pairing and tools are served all the same.
+    package let interface: NetworkInterface?
+    package let eventLoopGroup: any EventLoopGroup
+    package let logger: Logger
+    /// Prints an event.
+    package let report: @Sendable (ProgramEvent) -> Void
+    /// To be called once, when clients are served.
+    package let serving: @Sendable () -> Void
+}
+
+/// Answers control requests while the gateway runs.
+package struct LiveGatewayHandler: ControlRequestHandler {
+    private let gateway: any LiveGateway
+    private let store: StoreControlHandler
+    private let pid: Int32
+
+    package init(gateway: any LiveGateway, store: StoreControlHandler, pid: Int32) {
+        self.gateway = gateway
+        self.store = store
+        self.pid = pid
+    }
+
+    package func handle(_ request: ControlRequest) async throws -> ControlReply {
+        switch request {
+        case .ping: return .pong(ProgramIdentity(role: "gateway", pid: pid))
+        case .status: return .status(await gateway.status())
+        case .sessions: return .sessions(await gateway.sessions())
+        case .devices: return .devices(await gateway.devices())
+        case .clients: return try await store.handle(request)
+        case .pair, .rotateKey:
+            let reply = try await store.handle(request)
+            await gateway.storeChanged()
+            return reply
+        case .revoke:
+            let reply = try await store.handle(request)
+            guard case .revoked(var report) = reply, let subject = SubjectID(report.id) else { return reply }
+            report.sessionsEnded = await gateway.endSessions(of: subject)
+            await gateway.storeChanged()
+            return .revoked(report)
+        }
+    }
+}
