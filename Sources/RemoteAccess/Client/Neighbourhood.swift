@@ -6,7 +6,7 @@ package final class Neighbourhood: Sendable {
     private struct State {
         var own: Set<IPAddress>
         var shared: Bool
-        var allowed: Set<IPAddress>
+        var allowed: [IPPrefix]
     }
 
     private let state: Mutex<State>
@@ -14,10 +14,10 @@ package final class Neighbourhood: Sendable {
     /// - Parameters:
     ///   - own: The addresses of this host.
     ///   - shared: Whether neighbours are served at all.
-    ///   - allowed: The neighbours that are; the list is exact, an empty one serves nobody.
-    package init(own: Set<IPAddress>, shared: Bool = false, allowed: Set<IPAddress> = []) {
+    ///   - allowed: The neighbours that are; an empty list serves nobody.
+    package init(own: Set<IPAddress>, shared: Bool = false, allowed: [IPPrefix] = []) {
         self.state = Mutex(
-            State(own: Set(own.map(\.unmapped)), shared: shared, allowed: Set(allowed.map(\.unmapped))))
+            State(own: Set(own.map(\.unmapped)), shared: shared, allowed: allowed))
     }
 
     /// Takes over the host's addresses after they changed.
@@ -33,7 +33,9 @@ package final class Neighbourhood: Sendable {
     /// Whether requests and searches from this address are answered.
     package func serves(_ address: IPAddress) -> Bool {
         if isOwnHost(address) { return true }
-        return state.withLock { $0.shared && $0.allowed.contains(address.unmapped) }
+        return state.withLock { state in
+            state.shared && state.allowed.contains { $0.contains(address.unmapped) }
+        }
     }
 
     /// Whether announcements leave this host.

@@ -36,8 +36,9 @@ package final class RemoteAccessServer: Sendable {
         }
     }
 
-    /// The home as the gateway sees it; nil when it stands on no network with multicast.
+    /// The home as the gateway sees it.
     package struct Home: Sendable {
+        /// Finds the devices and hears their events.
         package let controlPoint: ControlPoint
         /// Where the gateway connects to; asked anew each time, since addresses change.
         package let reach: @Sendable () -> HomeReach
@@ -48,9 +49,17 @@ package final class RemoteAccessServer: Sendable {
         }
     }
 
+    /// What the owner is told while it runs.
+    package enum Event: Sendable {
+        case listening(SocketEndpoint)
+        case device(HomeDirectory.Change)
+        case connected(client: String, from: SocketEndpoint)
+        case disconnected(client: String)
+    }
+
     private let configuration: Configuration
     private let trust: GatewayTrust
-    private let home: Home
+    private let home: Home?
     private let directory = HomeDirectory()
     private let registry: SessionRegistry
     private let hub: SubscriptionHub
@@ -62,10 +71,11 @@ package final class RemoteAccessServer: Sendable {
     private let stop = AsyncStream<Void>.makeStream()
 
     /// - Parameters:
+    ///   - home: Nil when the gateway stands on no network with multicast; it pairs clients all the same.
     ///   - sealingKey: 32 bytes that seal URLs; the same over restarts, or every URL in an app's memory dies.
     ///   - gatewayUDN: How the gateway is announced at home.
     package init(
-        configuration: Configuration, trust: GatewayTrust, home: Home, sealingKey: [UInt8], gatewayUDN: String,
+        configuration: Configuration, trust: GatewayTrust, home: Home?, sealingKey: [UInt8], gatewayUDN: String,
         eventLoopGroup: any EventLoopGroup, logger: Logger
     ) throws {
         self.configuration = configuration
@@ -73,9 +83,11 @@ package final class RemoteAccessServer: Sendable {
         self.home = home
         self.logger = logger
         self.registry = SessionRegistry(limits: configuration.sessions, sessionLimits: configuration.sessionLimits)
-        self.hub = SubscriptionHub(controlPoint: home.controlPoint, logger: logger)
+        self.hub = SubscriptionHub(controlPoint: home?.controlPoint, logger: logger)
+        let nowhere: @Sendable () -> HomeReach = { HomeReach(links: []) }
+        let reach: @Sendable () -> HomeReach = if let home { home.reach } else { nowhere }
         self.mirror = HomeMirror(
-            directory: directory, registry: registry, reach: home.reach, sealer: try URLSealer(key: sealingKey),
+            directory: directory, registry: registry, reach: reach, sealer: try URLSealer(key: sealingKey),
             allowsPublicURLs: configuration.allowsPublicURLs)
         let limits = WireLimits()
         let requester = HomeRequester(client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger))
@@ -90,20 +102,16 @@ package final class RemoteAccessServer: Sendable {
     }
 
     /// Runs the gateway until the task is cancelled or it was asked to stop.
-    /// - Parameters:
-    ///   - onBound: Told where clients connect, once they can.
-    ///   - onChange: Told of each device that came, changed or left.
-    package func run(
-        onBound: @escaping @Sendable (SocketEndpoint) -> Void,
-        onChange: @escaping @Sendable (HomeDirectory.Change) -> Void = { _ in }
-    ) async throws {
+    package func run(onEvent: @escaping @Sendable (Event) -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.home.controlPoint.run() }
-            group.addTask { await self.followHome(onChange) }
+            if let home {
+                group.addTask { try await home.controlPoint.run() }
+                group.addTask { await self.followHome(home.controlPoint, onEvent) }
+            }
             group.addTask { await self.trust.run() }
             group.addTask { await self.followTrust() }
             group.addTask { try await self.expireSessions() }
-            group.addTask { try await self.listen(onBound) }
+            group.addTask { try await self.listen(onEvent) }
             for await _ in stop.stream { break }
             for session in registry.all { session.record(.stopping, size: 16) }
             // Clients need a moment to read it; a dead one must not hold the gateway up.
@@ -120,15 +128,20 @@ package final class RemoteAccessServer: Sendable {
         stop.continuation.finish()
     }
 
-    private func listen(_ onBound: @escaping @Sendable (SocketEndpoint) -> Void) async throws {
+    private func listen(_ onEvent: @escaping @Sendable (Event) -> Void) async throws {
         let pairing = PairingService(trust: trust, logger: logger)
         defer { beginGracefulShutdown() }
         try await listener.run(
-            on: configuration.listen, onBound: onBound, identity: { self.trust.tunnelIdentity },
+            on: configuration.listen, onBound: { onEvent(.listening($0)) }, identity: { self.trust.tunnelIdentity },
             pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
             sessions: { carrier, peer in
                 let name = self.registry.nameCarrier()
-                defer { self.registry.detach(name) }
+                let client = self.trust.activeSubject(peer.subject)?.name ?? peer.subject
+                if peer.purpose == .session { onEvent(.connected(client: client, from: peer.remote)) }
+                defer {
+                    self.registry.detach(name)
+                    if peer.purpose == .session { onEvent(.disconnected(client: client)) }
+                }
                 do {
                     try await carrier.serve { await self.router.handle($0, peer: peer, carrier: name) }
                 } catch {
@@ -138,11 +151,11 @@ package final class RemoteAccessServer: Sendable {
             pairing: { await pairing.handle($0, from: $1) })
     }
 
-    private func followHome(_ onChange: @Sendable (HomeDirectory.Change) -> Void) async {
-        for await change in home.controlPoint.changes {
+    private func followHome(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async {
+        for await change in controlPoint.changes {
             guard let change = directory.apply(change) else { continue }
             mirror.announce(change)
-            onChange(change)
+            onEvent(.device(change))
             switch change {
             case .appeared(let device), .changed(let device): await remember(device)
             case .disappeared(let device): await hub.deviceGone(udn: device.udn)
@@ -163,11 +176,7 @@ package final class RemoteAccessServer: Sendable {
 
     private func followTrust() async {
         for await ended in trust.endings {
-            for subject in ended {
-                // Beneath TLS and at once: what runs ends here, whatever the peer does (design invariant 6).
-                listener.closeCarriers(of: subject.rawValue, reason: .revoked)
-                for session in registry.endAll(of: subject) { await router.endpoints.end(session) }
-            }
+            for subject in ended { _ = await endSessions(of: subject) }
         }
     }
 
@@ -187,14 +196,18 @@ extension RemoteAccessServer {
 
     /// The home's devices, by name, and why one of them is not reachable for anybody.
     package var devices: [(device: KnownDevice, refusal: String?)] {
-        let reach = home.reach()
+        let reach = mirror.reach()
         return directory.devices.map { device in
             (device, device.address.map { reach.refusal(of: $0) } ?? "it has no address")
         }
     }
 
-    /// Ends a client's rights and everything that runs for it.
-    package func revoke(_ subject: SubjectID) async throws -> Subject {
-        try await trust.revoke(subject)
+    /// Ends everything that runs for a subject, beneath TLS and at once, whatever its client does (design
+    /// invariant 6). Answers how many sessions there were.
+    package func endSessions(of subject: SubjectID) async -> Int {
+        listener.closeCarriers(of: subject.rawValue, reason: .revoked)
+        let ended = registry.endAll(of: subject)
+        for session in ended { await router.endpoints.end(session) }
+        return ended.count
     }
 }

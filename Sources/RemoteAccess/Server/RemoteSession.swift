@@ -146,6 +146,9 @@ extension RemoteSession {
         state.withLock { $0.shown.removeValue(forKey: udn) != nil }
     }
 
+    /// How many devices the client knows.
+    var shownCount: Int { state.withLock { $0.shown.count } }
+
     /// Notes a subscription; false when there are too many.
     func subscribed(_ id: String) -> Bool {
         state.withLock { state in

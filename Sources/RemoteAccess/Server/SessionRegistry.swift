@@ -16,6 +16,8 @@ package final class SessionRegistry: Sendable {
         package let paths: [String]
         package let table: Session.Counters
         package let requests: RemoteSession.Counters
+        /// How many devices its client was shown.
+        package let devices: Int
     }
 
     private struct State {
@@ -119,7 +121,7 @@ package final class SessionRegistry: Sendable {
                     Report(
                         id: entry.id.description, subject: session.subject.id, name: session.subject.name,
                         authority: session.authority, openedAt: entry.openedAt, paths: entry.carriers.values.sorted(),
-                        table: entry.counters, requests: session.counters)
+                        table: entry.counters, requests: session.counters, devices: session.shownCount)
                 }
             }
         }

@@ -38,13 +38,13 @@ package actor SubscriptionHub {
         var task: Task<Void, Never>?
     }
 
-    private let controlPoint: ControlPoint
+    private let controlPoint: ControlPoint?
     private let limits: Limits
     private let logger: Logger
     private var subscriptions: [HTTPURL: HomeSubscription] = [:]
 
     /// Makes a hub without subscriptions.
-    package init(controlPoint: ControlPoint, limits: Limits = .init(), logger: Logger) {
+    package init(controlPoint: ControlPoint?, limits: Limits = .init(), logger: Logger) {
         self.controlPoint = controlPoint
         self.limits = limits
         self.logger = logger
@@ -117,7 +117,7 @@ package actor SubscriptionHub {
         // Unstructured on purpose: it lives as long as somebody listens, and `drop` and `end` cancel it.
         subscription.task = Task { [controlPoint, logger] in
             do {
-                try await controlPoint.withSubscription(to: url) { events in
+                try await controlPoint?.withSubscription(to: url) { events in
                     for try await event in events { await self.received(event, at: url, id: id) }
                 }
             } catch {

@@ -11,7 +11,8 @@ struct NeighbourhoodTests {
     @Test("Without sharing only this host's own programs are served")
     func unshared() throws {
         let neighbour = try #require(neighbour)
-        let neighbourhood = Neighbourhood(own: [try #require(own)], shared: false, allowed: [neighbour])
+        let allowed = try #require(IPPrefix("192.168.7.9/32"))
+        let neighbourhood = Neighbourhood(own: [try #require(own)], shared: false, allowed: [allowed])
         #expect(neighbourhood.serves(try #require(own)))
         #expect(neighbourhood.serves(.v4(.loopback)))
         #expect(neighbourhood.serves(try #require(IPAddress("::ffff:192.168.7.5"))))
@@ -22,7 +23,8 @@ struct NeighbourhoodTests {
     @Test("With sharing the list is exact, and an empty list serves nobody")
     func shared() throws {
         let neighbour = try #require(neighbour)
-        let listed = Neighbourhood(own: [try #require(own)], shared: true, allowed: [neighbour])
+        let allowed = try #require(IPPrefix("192.168.7.9/32"))
+        let listed = Neighbourhood(own: [try #require(own)], shared: true, allowed: [allowed])
         #expect(listed.serves(neighbour))
         #expect(!listed.serves(try #require(IPAddress("192.168.7.10"))))
         let empty = Neighbourhood(own: [try #require(own)], shared: true)
