@@ -33,6 +33,7 @@ class Laboratory:
         self._clients: dict[str, Client] = {}
         self.captures: tuple[Capture, Capture] | None = None
         self.captures_wanted = False
+        self._key_logs: list[Path] = []
 
     def __enter__(self):
         try:
@@ -114,13 +115,21 @@ class Laboratory:
     # What left the home, for the search at the end.
 
     @property
-    def key_log(self) -> Path:
-        return self.work / "tls-keys.log"
-
-    @property
     def gateway_environment(self) -> dict:
-        """While a capture runs, the gateway writes its TLS keys, so that the tunnel's clear side can be searched."""
-        return {"LATCHKEY_INSECURE_TLS_KEYLOG": str(self.key_log)} if self.captures else {}
+        """While a capture runs, the gateway writes its TLS keys, so that the tunnel's clear side can be searched.
+
+        A file for each start: the program begins its file anew.
+        """
+        if not self.captures:
+            return {}
+        self._key_logs.append(self.work / f"tls-keys-{len(self._key_logs)}.log")
+        return {"LATCHKEY_INSECURE_TLS_KEYLOG": str(self._key_logs[-1])}
+
+    def key_log(self) -> Path:
+        """All keys so far, in one file."""
+        whole = self.work / "tls-keys.log"
+        whole.write_bytes(b"".join(file.read_bytes() for file in self._key_logs if file.exists()))
+        return whole
 
     def _start_captures(self) -> None:
         self.captures = (

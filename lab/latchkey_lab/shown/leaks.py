@@ -71,7 +71,7 @@ def no_address_leaves(lab: Laboratory):
     asked = _tour(lab)
     away_file, tunnel_file = lab.stop_captures()
     away = capture.payload_bytes(away_file)
-    clear = tls.clear_side(tunnel_file, lab.key_log)
+    clear = tls.clear_side(tunnel_file, lab.key_log())
     expect(b"ssdp:alive" in away and b"DIDL-Lite" in away, "the away capture holds no announcement or no Browse")
     expect(b"DIDL-Lite" in clear.bodies, "the tunnel's capture was not decrypted: no Browse in it")
     expect("/v1/session" in clear.headers, "the tunnel's headers were not decrypted")
