@@ -162,7 +162,9 @@ private enum DescriptionWriter {
     static func root(
         _ version: SpecVersion, configID: Int?, urlBase: String?, device: DeviceDescription
     ) -> XMLElement {
-        var root = XMLElement("root", namespaceURI: RootDescription.namespace)
+        var root = XMLElement(
+            "root", namespaceURI: RootDescription.namespace,
+            namespaceDeclarations: [XMLNamespaceDeclaration(uri: RootDescription.namespace)])
         if let configID { root.attributes = [XMLAttribute("configId", value: String(configID))] }
         root.children = [
             .element(

@@ -99,7 +99,7 @@ final class XMLReader {
             namespacesInScope <= 2 * limits.attributes
         else { return stop(.limit(.attributes)) }
         let element = tag.element()
-        guard element.name != "", !element.name.contains(":") else {
+        guard Self.isName(element.name), element.attributes.allSatisfy({ Self.isName($0.name) }) else {
             return stop(isEnding ? .truncated : .malformed(code: Int(XML_NS_ERR_QNAME.rawValue), line: 0))
         }
         guard count(element.attributes.reduce(0) { $0 + $1.value.utf8.count }) else { return }
@@ -145,6 +145,11 @@ final class XMLReader {
 }
 
 extension XMLReader {
+    /// libxml2 leaves a name as it is when it has more colons than a name may have.
+    private static func isName(_ localName: String) -> Bool {
+        !localName.isEmpty && !localName.utf8.contains(UInt8(ascii: ":"))
+    }
+
     private static func from(_ context: UnsafeMutableRawPointer?) -> XMLReader? {
         context.map { Unmanaged<XMLReader>.fromOpaque($0).takeUnretainedValue() }
     }
