@@ -12,7 +12,7 @@ from . import media, ssdp
 from .capture import Capture
 from .home import MediaServer, Renderer
 from .latchkey import Client, Gateway
-from .namespaces import Namespace
+from .namespaces import KEPT, Namespace
 from .processes import LabError, Process, stop_all
 from .topology import TUNNEL_PORT, Network, Plan
 from .upnp import describe
@@ -50,6 +50,7 @@ class Laboratory:
         shutil.rmtree(logs, ignore_errors=True)
         shutil.copytree(self.logs, logs, ignore=shutil.ignore_patterns("*.pcap"))
         if self.keep:
+            (self.work / KEPT).touch()
             print(f"lab: kept {self.work}")
         else:
             shutil.rmtree(self.work, ignore_errors=True)

@@ -4,13 +4,16 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 from .processes import LabError, Process, run
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
+KEPT = "kept-on-purpose"
 _OURS = re.compile(r"^lk(\d+)-")
 
 
@@ -102,11 +105,15 @@ def wire(one: Namespace, its_end: str, other: Namespace, other_end: str) -> None
 
 
 def remove_leftovers() -> None:
-    """Removes namespaces of labs whose process is gone (killed too hard to clean up)."""
+    """Removes what labs left that were killed too hard to clean up; what a person kept with --keep stays."""
     for entry in sorted(Path("/run/netns").glob("lk*-*")) if Path("/run/netns").exists() else []:
         found = _OURS.match(entry.name)
         if found and not Path(f"/proc/{found[1]}").exists():
             run("ip", "netns", "delete", entry.name, check=False)
+    for folder in Path(tempfile.gettempdir()).glob("latchkey-lab-*"):
+        found = re.match(r"latchkey-lab-(\d+)", folder.name)
+        if found and not Path(f"/proc/{found[1]}").exists() and not (folder / KEPT).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_namespaces() -> None:
