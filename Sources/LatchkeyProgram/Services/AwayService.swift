@@ -1,0 +1,138 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOTunnel
+import NIOUPnP
+import NetworkTypes
+import RemoteAccess
+import ServiceLifecycle
+import Synchronization
+import Tunnel
+import TrustCore
+import UPnP
+
+/// The away client as one service.
+struct AwayService: LiveAway {
+    private let client: RemoteAccessClient
+    private let context: AwayContext
+
+    init(_ context: AwayContext) throws {
+        self.context = context
+        guard let address = context.interface.ipv4?.address else {
+            throw ProgramError.failure("the interface \(context.interface.name) has no IPv4 address")
+        }
+        let identity = try TunnelIdentity(
+            chainDER: context.gateway.chain.map(\.der), privateKeyDER: context.gateway.key.pkcs8DER)
+        let known = KnownGateway(context.gateway)
+        var configuration = RemoteAccessClient.Configuration(
+            interface: context.interface.name,
+            listen: context.configuration.listen ?? SocketEndpoint(address, port: 0))
+        configuration.ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
+        configuration.dialer.keepalive = .init(
+            interval: min(.seconds(3), context.configuration.silence / 3), patience: context.configuration.silence)
+        configuration.dialer.tls = TunnelTLS(minimum: .v13, environment: ProcessInfo.processInfo.environment)
+        let neighbours = Neighbourhood(
+            own: Set(try NetworkInterface.all().flatMap(\.addresses).map(\.address)),
+            shared: context.configuration.share, allowed: context.configuration.allow)
+        let report = context.report
+        let serving = context.serving
+        let store = context.store
+        let logger = context.logger
+        self.client = RemoteAccessClient(
+            configuration: configuration, neighbours: neighbours,
+            target: {
+                let gateway = known.current
+                return SessionKeeper.Target(
+                    addresses: gateway.addresses.compactMap { TunnelAddress($0.description) }, identity: identity,
+                    verifyServer: PairingClient.verification(pins: gateway.pins))
+            },
+            onPins: { pins in
+                guard let pins = known.announced(pins) else { return }
+                do {
+                    try await store.update(known.current.id, name: nil, addresses: nil, pins: pins)
+                } catch {
+                    logger.warning("the gateway's pins could not be kept", metadata: ["error": "\(error)"])
+                }
+            },
+            onEvent: { event in
+                if case .serving = event { serving() }
+                report(ProgramEvent(event))
+            },
+            eventLoopGroup: context.eventLoopGroup, logger: logger)
+    }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await client.run()
+        } onGracefulShutdown: {
+            client.beginGracefulShutdown()
+        }
+    }
+
+    func devices() async -> [DeviceReport] {
+        await client.devices().map { device, silence in
+            DeviceReport(
+                udn: device.root.udn, name: device.friendlyName, type: device.root.deviceType, location: nil,
+                state: silence.map { "silent: \($0)" } ?? "announced")
+        }
+    }
+
+    func status() async -> StatusReport {
+        StatusReport(
+            role: "away", name: context.gateway.subjectName, state: client.status,
+            details: ["gateway": context.gateway.name, "interface": context.interface.name])
+    }
+}
+
+/// The gateway as it is known at the moment: its pins change when it announces a successor key.
+private final class KnownGateway: Sendable {
+    private let gateway: Mutex<PairedGateway>
+
+    init(_ gateway: PairedGateway) {
+        self.gateway = Mutex(gateway)
+    }
+
+    var current: PairedGateway { gateway.withLock { $0 } }
+
+    /// Takes over announced pins; answers them when they are news.
+    func announced(_ texts: [String]) -> [KeyPin]? {
+        let pins = texts.prefix(4).compactMap { KeyPin(base64URL: $0) }
+        return gateway.withLock { gateway in
+            guard !pins.isEmpty, pins != gateway.pins else { return nil }
+            gateway.pins = pins
+            return pins
+        }
+    }
+}
+
+extension ProgramEvent {
+    fileprivate init(_ event: RemoteAccessClient.Event) {
+        switch event {
+        case .serving(let endpoint):
+            self.init("serving", "serving apps on \(endpoint)", ["address": endpoint.description])
+        case .connected(let answer):
+            self.init(
+                "connected", "connected to “\(answer.gatewayName)” as “\(answer.clientName)”",
+                ["gateway": answer.gatewayName, "client": answer.clientName, "resumed": String(answer.resumed)])
+        case .disconnected(let reason):
+            self.init("disconnected", "disconnected: \(reason)", ["reason": reason])
+        case .waiting(let reason, let next):
+            self.init(
+                "waiting", "not connected: \(reason); next attempt in \(String(format: "%.1f", next.seconds)) s",
+                ["reason": reason])
+        case .mirror(.announce(let device)): self.init("announced", "announced \(device.friendlyName)", device)
+        case .mirror(.refresh(let device)): self.init("refreshed", "announced \(device.friendlyName) anew", device)
+        case .mirror(.withdraw(let udn, let byebye)):
+            self.init(
+                byebye ? "byebye" : "silent", byebye ? "byebye for \(udn)" : "silent about \(udn): it is announced here",
+                ["udn": udn])
+        case .mirror(.search(let udn)): self.init("searched", "asked this network for \(udn)", ["udn": udn])
+        }
+    }
+
+    private init(_ name: String, _ sentence: String, _ device: MirroredDevice) {
+        self.init(
+            name, "\(sentence) (\(device.root.deviceType))",
+            ["udn": device.root.udn, "name": device.friendlyName, "type": device.root.deviceType])
+    }
+}

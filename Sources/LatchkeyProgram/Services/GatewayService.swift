@@ -1,0 +1,162 @@
+import AccessPolicy
+import Crypto
+import Foundation
+import Logging
+import NIOCore
+import NIOTunnel
+import NIOUPnP
+import NetworkTypes
+import RemoteAccess
+import ServiceLifecycle
+import Tunnel
+import TrustCore
+import UPnP
+
+/// The gateway as one service: the home on one side, clients on the other.
+struct GatewayService: LiveGateway {
+    private let server: RemoteAccessServer
+    private let presence: GatewayPresence?
+    private let trust: GatewayTrust
+    private let context: GatewayContext
+    private let startedAt = ContinuousClock.now
+
+    init(_ context: GatewayContext) async throws {
+        let logger = context.logger
+        self.context = context
+        self.trust = try await GatewayTrust.load(
+            from: context.store, name: context.identity.name, logger: logger)
+        var random = SystemRandomNumberGenerator()
+        let sealingKey = try await context.store.secret(named: "url-sealing", orStore: random.bytes(32))
+        let udn = Self.udn(of: trust.identity)
+        var configuration = RemoteAccessServer.Configuration(listen: context.configuration.listen)
+        configuration.sessions.sessions = context.configuration.maxSessions
+        configuration.listener.tls = TunnelTLS(
+            minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
+        var ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
+        ssdp.userAgent = RemoteAccessClient.serverName
+        self.server = try RemoteAccessServer(
+            configuration: configuration, trust: trust,
+            home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
+            gatewayUDN: udn, eventLoopGroup: context.eventLoopGroup, logger: logger)
+        self.presence = context.interface.flatMap { interface in
+            interface.ipv4.map { address in
+                GatewayPresence(
+                    name: context.identity.name, udn: udn, interface: interface.name, address: address.address,
+                    ssdp: ssdp, bootID: UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF,
+                    eventLoopGroup: context.eventLoopGroup, logger: logger)
+            }
+        }
+    }
+
+    private static func home(
+        on interface: NetworkInterface, ssdp: SSDPConfiguration, _ context: GatewayContext
+    ) -> RemoteAccessServer.Home {
+        let controlPoint = ControlPoint(
+            configuration: ControlPointConfiguration(interface: interface.name, ssdp: ssdp),
+            eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+        let reach = HomeReachCache(interface: interface.name)
+        return RemoteAccessServer.Home(controlPoint: controlPoint, reach: { reach.current() })
+    }
+
+    /// The gateway's UDN follows from its authority's certificate, so it is the same over restarts and key changes.
+    private static func udn(of identity: GatewayIdentity) -> String {
+        var bytes = Array(SHA256.hash(data: identity.authority.certificate.der).prefix(16))
+        bytes[6] = bytes[6] & 0x0F | 0x80
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        return "uuid:" + UUID(bytes).uuidString.lowercased()
+    }
+
+    func run() async throws {
+        let report = context.report
+        let serving = context.serving
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await withGracefulShutdownHandler {
+                    try await server.run { event in
+                        if case .listening = event { serving() }
+                        report(ProgramEvent(event))
+                    }
+                } onGracefulShutdown: {
+                    server.beginGracefulShutdown()
+                }
+            }
+            if let presence { group.addTask { try await presence.run() } }
+            defer { group.cancelAll() }
+            // The server's end is the gateway's end; so is a failure of its announcement.
+            try await group.next()
+        }
+    }
+
+    func sessions() async -> [SessionReport] {
+        server.sessions.map { session in
+            SessionReport(
+                id: session.id, client: session.name, peer: session.paths.joined(separator: ", "),
+                since: Date() - session.openedAt.duration(to: .now).seconds, devices: session.devices,
+                bytesOut: session.table.bytesOut, bytesIn: session.table.bytesIn)
+        }
+    }
+
+    func devices() async -> [DeviceReport] {
+        server.devices.map { device, refusal in
+            DeviceReport(
+                udn: device.udn, name: device.name, type: device.facts.deviceType,
+                location: device.device.location.description, state: refusal.map { "not reached: \($0)" } ?? "present")
+        }
+    }
+
+    func status() async -> StatusReport {
+        StatusReport(
+            role: "gateway", name: trust.identity.name, state: "serving",
+            details: [
+                "listen": context.configuration.listen.description, "sessions": String(server.sessions.count),
+                "sessions-limit": String(context.configuration.maxSessions), "devices": String(server.devices.count),
+                "interface": context.interface?.name ?? "none",
+                "uptime-seconds": String(startedAt.duration(to: .now).components.seconds),
+            ])
+    }
+
+    func storeChanged() async {
+        do {
+            try await trust.reload()
+        } catch {
+            context.logger.warning("the store could not be read", metadata: ["error": "\(error)"])
+        }
+    }
+
+    func endSessions(of subject: SubjectID) async -> Int { await server.endSessions(of: subject) }
+}
+
+extension ProgramEvent {
+    fileprivate init(_ event: RemoteAccessServer.Event) {
+        switch event {
+        case .listening(let endpoint):
+            self.init("listening", "serving clients on \(endpoint)", ["address": endpoint.description])
+        case .device(.appeared(let device)): self.init("device-appeared", "found \(device.name)", device)
+        case .device(.changed(let device)): self.init("device-changed", "changed: \(device.name)", device)
+        case .device(.disappeared(let device)): self.init("device-disappeared", "gone: \(device.name)", device)
+        case .connected(let client, let remote):
+            self.init(
+                "client-connected", "\(client) connected from \(remote)",
+                ["client": client, "from": remote.description])
+        case .disconnected(let client):
+            self.init("client-disconnected", "\(client) disconnected", ["client": client])
+        }
+    }
+
+    private init(_ name: String, _ sentence: String, _ device: KnownDevice) {
+        self.init(
+            name, "\(sentence) (\(device.facts.deviceType))",
+            ["udn": device.udn, "name": device.name, "type": device.facts.deviceType])
+    }
+}
+
+extension UUID {
+    fileprivate init(_ bytes: [UInt8]) {
+        self = bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+    }
+}
+
+extension Duration {
+    /// The duration in seconds, as Foundation's dates count them.
+    var seconds: TimeInterval { TimeInterval(components.seconds) + TimeInterval(components.attoseconds) / 1e18 }
+}
