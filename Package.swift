@@ -55,8 +55,8 @@ targets += [
     tests("NetworkTypesTests", ["NetworkTypes"]),
     tests("UPnPTests", ["UPnP"]),
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
-    tests("TrustCoreTests", ["TrustCore"]),
-    tests("AccessPolicyTests", ["AccessPolicy", "TrustCore"]),
+    tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
+    tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),
 ]
 
 if !coreOnly {
@@ -144,7 +144,10 @@ if !coreOnly {
             "NIOTunnelTests",
             ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging] + certificates
         ),
-        tests("SQLiteStoreTests", ["SQLiteStore", "TrustCore", "AccessPolicy"]),
+        tests(
+            "SQLiteStoreTests",
+            ["SQLiteStore", "TrustCore", "NetworkTypes", .product(name: "GRDB", package: "GRDB.swift")]
+        ),
         tests(
             "RemoteAccessTests",
             [

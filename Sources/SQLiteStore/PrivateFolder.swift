@@ -1,5 +1,3 @@
-// Which of the C modules owns `struct stat` depends on the order in which they are read.
-import CoreFoundation
 import Foundation
 import Glibc
 import TrustCore
@@ -24,17 +22,17 @@ struct PrivateFolder: Sendable {
         if mkdir(path, 0o700) != 0, errno != EEXIST {
             throw StoreError(.unavailable, "the state folder \(path) cannot be made: \(Self.reason())")
         }
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: resolved) else {
             throw StoreError(.unavailable, "the state folder \(path) cannot be read: \(Self.reason())")
         }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
+        guard attributes[.type] as? FileAttributeType == .typeDirectory else {
             throw StoreError(.unavailable, "\(path) is not a folder: choose another place for the state")
         }
-        guard status.st_uid == geteuid() else {
+        guard (attributes[.ownerAccountID] as? NSNumber)?.uint32Value == geteuid() else {
             throw StoreError(.unavailable, "the state folder \(path) belongs to another user: choose another")
         }
-        guard status.st_mode & 0o022 == 0 else {
+        guard let mode = attributes[.posixPermissions] as? Int, mode & 0o022 == 0 else {
             throw StoreError(.unavailable, "others may write to the state folder: run chmod 700 \(path)")
         }
     }
@@ -110,10 +108,8 @@ struct PrivateFolder: Sendable {
         guard descriptor >= 0 else {
             throw StoreError(.unavailable, "\(path) cannot be opened: \(Self.reason())")
         }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-            status.st_mode & 0o077 == 0 || fchmod(descriptor, 0o600) == 0
-        else {
+        let type = (try? FileManager.default.attributesOfItem(atPath: path))?[.type] as? FileAttributeType
+        guard type == .typeRegular, fchmod(descriptor, 0o600) == 0 else {
             close(descriptor)
             throw StoreError(.unavailable, "\(path) is not a plain file of our own")
         }

@@ -7,7 +7,7 @@ package import TrustCore
 package final class SQLiteGatewayStore: GatewayStore {
     private static let fileName = "gateway.sqlite"
 
-    private let state: StateDatabase
+    let state: StateDatabase
     private let limits: StoreLimits
 
     /// Opens the state of a folder, and makes it when there is none. Blocks for some milliseconds.
