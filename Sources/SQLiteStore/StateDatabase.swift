@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import TrustCore
 
@@ -20,18 +21,10 @@ struct StateDatabase: Sendable {
         (pool, seal) = try folder.withLock {
             try folder.preparePrivateFile(name)
             return try Self.translating(path) {
-                try Self.claim(path)
+                try Self.claim(path, migrator)
                 let pool = try DatabasePool(path: path, configuration: Self.configuration)
                 // GRDB sets NORMAL when it turns WAL on, with which a commit may be lost to a loss of power.
                 try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-                try pool.read { database in
-                    guard try !migrator.hasBeenSuperseded(database) else {
-                        throw StoreError(
-                            .newerVersion,
-                            "\(path) was written by a newer version of latchkey: update this program"
-                        )
-                    }
-                }
                 try migrator.migrate(pool)
                 let mayCreate = try pool.read { try !holdsSecrets($0) }
                 return (pool, try folder.seal(mayCreate: mayCreate))
@@ -60,7 +53,12 @@ struct StateDatabase: Sendable {
     }
 
     /// Marks a new file as ours, in its header and before WAL is turned on; refuses other files untouched.
-    private static func claim(_ path: String) throws {
+    private static func claim(_ path: String, _ migrator: DatabaseMigrator) throws {
+        // SQLite takes a file of one byte for an empty one. A journal beside it would restore it.
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? NSNumber
+        if let size, (1..<100).contains(size.intValue), !FileManager.default.fileExists(atPath: path + "-journal") {
+            throw StoreError.damagedFile(path, "it is cut short")
+        }
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? queue.close() }
         try queue.inDatabase { database in
@@ -76,6 +74,11 @@ struct StateDatabase: Sendable {
             let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)")
             guard verdict == "ok" else {
                 throw StoreError.damagedFile(path, verdict ?? "no answer to the check")
+            }
+            guard try !migrator.hasBeenSuperseded(database) else {
+                throw StoreError(
+                    .newerVersion, "\(path) was written by a newer version of latchkey: update this program"
+                )
             }
         }
     }

@@ -17,6 +17,10 @@ struct FileTests {
         _ = try await store.establish(fixtures.gateway)
         for index in 0..<5 { _ = try await fixtures.pair("client \(index)", in: store) }
         try store.close()
+        // So that the database's own file holds everything and can be damaged.
+        let queue = try DatabaseQueue(path: folder.file("gateway.sqlite"))
+        _ = try await queue.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        try queue.close()
         return (folder, fixtures)
     }
 

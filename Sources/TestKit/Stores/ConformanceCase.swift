@@ -18,24 +18,24 @@ package struct ConformanceCase<Subject: Sendable>: Sendable, CustomStringConvert
 }
 
 /// A promise that was broken.
-package struct ConformanceFailure: Error, CustomStringConvertible {
+package struct BrokenPromise: Error, CustomStringConvertible {
     /// What was found, and where it was looked for.
     package let description: String
 }
 
 /// Throws unless `condition` holds.
-func expect(
+func expectHolds(
     _ condition: Bool, _ what: @autoclosure () -> String = "a condition does not hold",
     line: Int = #line, file: StaticString = #fileID
 ) throws {
-    guard condition else { throw ConformanceFailure(description: "\(what()) (\(file):\(line))") }
+    guard condition else { throw BrokenPromise(description: "\(what()) (\(file):\(line))") }
 }
 
 /// Throws unless both are equal.
 func expectEqual<Value: Equatable>(
     _ found: Value, _ expected: Value, line: Int = #line, file: StaticString = #fileID
 ) throws {
-    try expect(found == expected, "found \(found) where \(expected) was expected", line: line, file: file)
+    try expectHolds(found == expected, "found \(found) where \(expected) was expected", line: line, file: file)
 }
 
 /// Throws unless `body` throws a store error of that code.
@@ -49,5 +49,5 @@ func expectStoreError(
         try expectEqual(error.code, code, line: line, file: file)
         return
     }
-    throw ConformanceFailure(description: "no error where \(code) was expected (\(file):\(line))")
+    throw BrokenPromise(description: "no error where \(code) was expected (\(file):\(line))")
 }

@@ -28,7 +28,7 @@ extension GatewayStoreConformance {
             for _ in 0..<limit { _ = try await fixtures.pair("phone", in: views.store) }
             let ledger = try await views.store.ledger()
             try expectEqual(ledger.credentials.count, limit)
-            try expect(ledger.credentials.allSatisfy { $0.subject == subject.id && $0.fingerprint != first })
+            try expectHolds(ledger.credentials.allSatisfy { $0.subject == subject.id && $0.fingerprint != first })
         },
         .init("a revocation ends the grant and the open codes, keeps the credential and its first date") { views in
             var fixtures = try TrustFixtures()
@@ -51,7 +51,7 @@ extension GatewayStoreConformance {
             let first = try await fixtures.pair("phone", in: views.store)
             _ = try await views.store.revoke(first.id, now: now)
             let second = try await fixtures.pair("phone", in: views.store)
-            try expect(first.id != second.id)
+            try expectHolds(first.id != second.id)
             let ledger = try await views.store.ledger()
             try expectEqual(ledger.activeSubject(named: "phone"), second)
             try expectEqual(ledger.subjects.count, 2)
@@ -87,22 +87,22 @@ extension GatewayStoreConformance {
             }
             let order = fixtures.draft("phone")
             let pairing = try await add(order, in: views.store, &fixtures)
-            try expect(try await moved())
+            try expectHolds(try await moved())
             _ = try await views.store.recordWrongGuess(order.id)
-            try expect(try await moved())
+            try expectHolds(try await moved())
             let credential = try fixtures.credential(for: pairing.subject)
             _ = try await views.store.redeem(Redemption(pairing: order.id, credential: credential), now: now)
-            try expect(try await moved())
+            try expectHolds(try await moved())
             _ = try await views.store.redeem(Redemption(pairing: order.id, credential: credential), now: now)
-            try expect(try await !moved())
+            try expectHolds(try await !moved())
             try await views.store.cancelPairing(order.id)
-            try expect(try await !moved())
+            try expectHolds(try await !moved())
             _ = try await views.store.revoke(pairing.subject, now: now)
-            try expect(try await moved())
+            try expectHolds(try await moved())
             _ = try await views.store.revoke(pairing.subject, now: now)
-            try expect(try await !moved())
+            try expectHolds(try await !moved())
             _ = try await views.store.establish(fixtures.gateway)
-            try expect(try await moved())
+            try expectHolds(try await moved())
         },
     ]
 }

@@ -68,7 +68,7 @@ package struct TrustFixtures: Sendable {
         let credential = try credential(for: pairing.subject, name: name)
         let outcome = try await store.redeem(Redemption(pairing: order.id, credential: credential), now: now)
         guard case .paired(let subject) = outcome else {
-            throw ConformanceFailure(description: "the pairing of \(name) was refused: \(outcome)")
+            throw BrokenPromise(description: "the pairing of \(name) was refused: \(outcome)")
         }
         return subject
     }
