@@ -22,6 +22,12 @@ package struct RefusedURL: Error, Hashable {
     package var argument: String
     /// What is wrong with it.
     package var reason: Reason
+
+    /// Makes a refusal.
+    package init(argument: String, reason: Reason) {
+        self.argument = argument
+        self.reason = reason
+    }
 }
 
 extension RefusedURL: CustomStringConvertible {

@@ -72,7 +72,8 @@ package struct OutboundTranslator: Sendable {
         guard text.utf8.count <= context.limits.documentBytes else { return "" }
         let isXML = XMLFragment.isLikely(text)
         let isOverEscaped = !isXML && OverEscaped.isLikely(text)
-        if depth < context.limits.nesting {
+        if isXML || isOverEscaped {
+            guard depth < context.limits.nesting else { return "" }
             if isXML, var fragment = XMLFragment(text, limits: context.limits.xml) {
                 walk(&fragment.root, depth: depth + 1)
                 return fragment.serialized()

@@ -57,8 +57,8 @@ struct TextTranslator: Sendable {
             let url = HTTPURL(value) ?? HTTPURL(PercentCoding.encodingIllegal(value))
         else { return nil }
         if first.range.upperBound != bytes.count {
-            // Words after a URL are a sentence unless the last word still looks like a file's name.
-            guard value.split(separator: " ").last?.contains(where: { $0 == "." || $0 == "/" }) == true,
+            // Words after a URL are a sentence unless the last one still looks like a file's name.
+            guard let last = value.split(separator: " ").last, Self.looksLikeFile(last),
                 !value.dropFirst(8).contains("://")
             else { return nil }
         }
@@ -67,6 +67,12 @@ struct TextTranslator: Sendable {
         case .replace(let issued): return issued
         case .remove: return ""
         }
+    }
+
+    private static func looksLikeFile(_ word: Substring) -> Bool {
+        let suffix = word.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }
+        return (1...5).contains(suffix.count) && suffix.count < word.utf8.count
+            && suffix.allSatisfy(\.isASCIILetterOrDigit) && suffix.contains(where: \.isASCIILetter)
     }
 
     private func verdict(_ text: String, scheme: String) -> Verdict {

@@ -45,7 +45,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "192.168.78.5", "1192.168.77.5", "192.168.777.5", "192.168.77", "192.168.77.256", "192 .168.77.5", "192,168,77,5",
+        "", "192.168.78.5", "1192.168.77.5", "192.168.777.5", "192.168.77", "192.168.77.256", "192 .168.77.5",
+        "192,168,77,5",
         "http://10.20.30.40:9000/m/abc", "00:11:22:33:44:55", "0:03:25.000", "2001:db8::1", "%", "%1", "&", "&#", "&#;",
         "&#x;", "\\u00", "&#999999999999999999999;", "::", ":::::::::::::::::::::::",
     ])
@@ -73,7 +74,8 @@ import Testing
         var rng = SeededGenerator(seed: 99)
         let alphabet = Array("0123456789.:%&#x;amp\\u0abcdef[]\0".utf8)
         for _ in 0..<3000 {
-            let bytes = (0..<Int.random(in: 0...120, using: &rng)).compactMap { _ in alphabet.randomElement(using: &rng) }
+            let bytes = (0..<Int.random(in: 0...120, using: &rng)).compactMap { _ in alphabet.randomElement(using: &rng)
+            }
             _ = scanner.leaks(in: bytes)
         }
     }

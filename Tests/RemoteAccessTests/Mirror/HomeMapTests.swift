@@ -50,7 +50,8 @@ import UPnP
         let map = HomeMap(
             network: MirrorFixture.network,
             devices: [
-                HomeDevice(udn: "uuid:open", endpoints: [MirrorFixture.endpoint("192.168.77.40:80")], isPermitted: true),
+                HomeDevice(
+                    udn: "uuid:open", endpoints: [MirrorFixture.endpoint("192.168.77.40:80")], isPermitted: true),
                 HomeDevice(
                     udn: "uuid:hidden", endpoints: [MirrorFixture.endpoint("192.168.77.40:81")], isPermitted: false),
             ])
@@ -64,7 +65,8 @@ import UPnP
         let map = HomeMap(
             network: MirrorFixture.network,
             devices: [
-                HomeDevice(udn: "uuid:here", endpoints: [MirrorFixture.endpoint("192.168.77.2:8200")], isPermitted: true)
+                HomeDevice(
+                    udn: "uuid:here", endpoints: [MirrorFixture.endpoint("192.168.77.2:8200")], isPermitted: true)
             ])
         #expect(map.owner(of: MirrorFixture.endpoint("192.168.77.2:8200")) == "uuid:here")
         #expect(map.owner(of: MirrorFixture.endpoint("192.168.77.2:443"), speaking: "uuid:here") == nil)
@@ -78,16 +80,19 @@ import UPnP
             network: MirrorFixture.network,
             devices: [
                 HomeDevice(
-                    udn: MirrorFixture.server, endpoints: [MirrorFixture.endpoint("192.168.77.6:8200")], isPermitted: true),
+                    udn: MirrorFixture.server, endpoints: [MirrorFixture.endpoint("192.168.77.6:8200")],
+                    isPermitted: true),
                 HomeDevice(
-                    udn: MirrorFixture.renderer, endpoints: [MirrorFixture.endpoint("192.168.77.5:8200")], isPermitted: true),
+                    udn: MirrorFixture.renderer, endpoints: [MirrorFixture.endpoint("192.168.77.5:8200")],
+                    isPermitted: true),
             ])
         #expect(moved.endpoint(for: resource) == nil)
         let hidden = HomeMap(
             network: MirrorFixture.network,
             devices: [
                 HomeDevice(
-                    udn: MirrorFixture.server, endpoints: [MirrorFixture.endpoint("192.168.77.5:8200")], isPermitted: false)
+                    udn: MirrorFixture.server, endpoints: [MirrorFixture.endpoint("192.168.77.5:8200")],
+                    isPermitted: false)
             ])
         #expect(hidden.endpoint(for: resource) == nil)
     }

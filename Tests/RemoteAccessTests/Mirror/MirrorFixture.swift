@@ -52,7 +52,9 @@ enum MirrorFixture {
     }
 
     static func address(_ text: String) -> IPAddress { IPAddress(text) ?? .v4(.unspecified) }
-    static func prefix(_ text: String) -> IPPrefix { IPPrefix(text) ?? IPPrefix(address: .v4(.loopback), length: 32) ?? all }
+    static func prefix(_ text: String) -> IPPrefix {
+        IPPrefix(text) ?? IPPrefix(address: .v4(.loopback), length: 32) ?? all
+    }
     static func endpoint(_ text: String) -> SocketEndpoint {
         SocketEndpoint(text) ?? SocketEndpoint(.v4(.unspecified), port: 0)
     }
