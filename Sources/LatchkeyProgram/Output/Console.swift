@@ -51,6 +51,14 @@ package final class Console: Sendable {
     /// Prints one line.
     package func line(_ text: String) { write(.output, Self.printable(text)) }
 
+    /// Prints a text of several lines, each made printable.
+    package func text(_ text: String) {
+        write(
+            .output,
+            text.split(separator: "\n", omittingEmptySubsequences: false).map { Self.printable(String($0)) }.joined(
+                separator: "\n"))
+    }
+
     /// Prints lines as they are, for text that this program drew itself (a QR code with its colours).
     package func drawing(_ lines: [String]) { write(.output, lines.joined(separator: "\n")) }
 
