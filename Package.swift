@@ -166,6 +166,20 @@ if !coreOnly {
     ]
 }
 
+// LATCHKEY_BENCH=1 adds the benchmarks that need `package` symbols.
+if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
+    targets.append(
+        .executableTarget(
+            name: "tunnel-bench",
+            dependencies: [
+                "NetworkTypes", "Tunnel", "NIOTunnel", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+            ],
+            path: "Benchmarks/TunnelBench",
+            swiftSettings: strict
+        )
+    )
+}
+
 var products: [Product] = [.library(name: "UPnP", targets: ["UPnP"])]
 if !coreOnly {
     products += [

@@ -20,6 +20,10 @@ final class ConnectionCore {
 
     private var scheduler = WriteScheduler<ObjectIdentifier>()
     private var handlers: [ObjectIdentifier: ExchangeHandler] = [:]
+    /// Exchanges that wait until the peer may be asked for another one. Its SETTINGS may not have come
+    /// yet, and until then NIOHTTP2 believes that it takes a hundred.
+    private var waiting = CircularBuffer<ExchangeStream>(initialCapacity: 1)
+    private var opened: Set<ObjectIdentifier> = []
     private var isPumping = false
     private var paceTimer: Scheduled<Void>?
 
@@ -69,9 +73,17 @@ final class ConnectionCore {
             stream.close(connection?.end.value ?? CarrierEnd.closed)
             return
         }
+        guard opened.count < connection.settings.streams else {
+            waiting.append(stream)
+            return
+        }
+        opened.insert(ObjectIdentifier(stream))
         let core = NIOLoopBound(self, eventLoop: channel.eventLoop)
         let promise = channel.eventLoop.makePromise(of: (any Channel).self)
-        promise.futureResult.whenFailure { _ in stream.close(connection.end.value ?? CarrierEnd.closed) }
+        promise.futureResult.assumeIsolated().whenFailure { _ in
+            stream.close(connection.end.value ?? CarrierEnd.closed)
+            self.left(stream)
+        }
         multiplexer.createStreamChannel(promise: promise) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let handler = ExchangeHandler(core: core.value, connection: connection, stream: stream)
@@ -85,8 +97,10 @@ final class ConnectionCore {
     }
 
     func left(_ stream: ExchangeStream) {
-        handlers[ObjectIdentifier(stream)] = nil
-        scheduler.remove(ObjectIdentifier(stream))
+        let id = ObjectIdentifier(stream)
+        handlers[id] = nil
+        scheduler.remove(id)
+        if opened.remove(id) != nil, let next = waiting.popFirst() { open(next) }
     }
 
     func read(_ stream: ExchangeStream) {
@@ -95,6 +109,7 @@ final class ConnectionCore {
 
     func reset(_ stream: ExchangeStream, _ code: ResetCode) {
         scheduler.remove(ObjectIdentifier(stream))
+        waiting.removeAll { $0 === stream }
         handlers[ObjectIdentifier(stream)]?.reset(code)
     }
 
@@ -223,6 +238,7 @@ final class ConnectionCore {
         isShut = true
         stopTimers()
         connection?.ends(.failed("The connection was cut."))
+        while let stream = waiting.popFirst() { stream.close(connection?.end.value ?? .closed) }
     }
 
     private func stopTimers() {

@@ -7,6 +7,7 @@ import NIOTunnel
 import NetworkTypes
 import Synchronization
 import TestKit
+import Testing
 import Tunnel
 
 /// A listener on loopback with its certificates, for one test.
@@ -130,12 +131,35 @@ struct TestTunnel: Sendable {
         )
     }
 
+    /// A new client is served.
+    func expectService() async throws {
+        try await withCarrier { try await $0.expect(.ok) }
+    }
+
     func withCarrier<Result: Sendable>(
         _ configuration: TunnelDialerConfiguration = .init(), _ body: (TLSCarrier) async throws -> Result
     ) async throws -> Result {
         let carrier = try await dial(configuration)
         defer { carrier.close(.closed) }
         return try await body(carrier)
+    }
+}
+
+/// A value that several tasks of a test see.
+final class Shared<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+
+    init(_ value: Value) {
+        self.mutex = Mutex(value)
+    }
+
+    var value: Value {
+        get { mutex.withLock { $0 } }
+        set { mutex.withLock { $0 = newValue } }
+    }
+
+    func update(_ change: @Sendable (inout Value) -> Void) {
+        mutex.withLock { change(&$0) }
     }
 }
 
@@ -146,6 +170,12 @@ extension HTTPRequest {
 }
 
 extension Carrier {
+    /// An exchange is answered with this status.
+    func expect(_ status: HTTPResponse.Status, _ trafficClass: TrafficClass = .control) async throws {
+        let answered = try await get("/", trafficClass).0.status
+        #expect(answered == status)
+    }
+
     /// Asks for a path and collects the answer.
     func get(_ path: String, _ trafficClass: TrafficClass = .control) async throws -> (HTTPResponse, ByteBuffer) {
         try await withExchange(.get(path), trafficClass: trafficClass) { exchange in
