@@ -96,19 +96,43 @@ enum AddressMatcher {
         return matches
     }
 
+    /// The longest IPv6 address that starts at `start` (RFC 4291 §2.2, without an IPv4 tail).
     private static func longest(_ bytes: [UInt8], from start: Int, in run: Range<Int>) -> Match? {
-        var end = min(run.upperBound, start + 39)
-        while end > start + 1 {
-            if let address = IPv6Address(String(decoding: bytes[start..<end], as: UTF8.self)) {
-                return Match(range: start..<end, address: .v6(address))
-            }
-            end -= 1
-            while end > start + 1, bytes[end - 1].hexValue != nil, end < run.upperBound,
-                bytes[end] != UInt8(ascii: ":")
-            {
-                end -= 1
-            }
+        var head: [UInt16] = []
+        var tail: [UInt16] = []
+        var hasGap = false
+        var index = start
+        var match: Match?
+        func isGap(_ at: Int) -> Bool {
+            at + 1 < run.upperBound && bytes[at] == UInt8(ascii: ":") && bytes[at + 1] == UInt8(ascii: ":")
         }
-        return nil
+        while head.count + tail.count < 8 {
+            if isGap(index), !hasGap {
+                hasGap = true
+                index += 2
+                match = Match(range: start..<index, address: address(head, tail))
+            } else if index > start, !(hasGap && tail.isEmpty) {
+                guard index < run.upperBound, bytes[index] == UInt8(ascii: ":") else { break }
+                index += 1
+            }
+            var group: UInt16 = 0
+            let first = index
+            while index < run.upperBound, index - first < 4, let digit = bytes[index].hexValue {
+                group = group << 4 | UInt16(digit)
+                index += 1
+            }
+            guard index > first else { break }
+            if hasGap { tail.append(group) } else { head.append(group) }
+            if hasGap || head.count == 8 { match = Match(range: start..<index, address: address(head, tail)) }
+        }
+        return match
+    }
+
+    private static func address(_ head: [UInt16], _ tail: [UInt16]) -> IPAddress {
+        let groups = head + Array(repeating: 0, count: max(0, 8 - head.count - tail.count)) + tail
+        return .v6(
+            IPv6Address(
+                high: groups[..<4].reduce(0) { $0 << 16 | UInt64($1) },
+                low: groups[4..<8].reduce(0) { $0 << 16 | UInt64($1) }))
     }
 }

@@ -22,8 +22,7 @@ struct TextTranslator: Sendable {
     /// The text with home URLs sealed, other LAN URLs removed, and home addresses blanked; empty when an
     /// address would be left in any spelling.
     func translated(_ text: String, isEscapedXML: Bool) -> String {
-        let trimmed = text.drop { $0.isASCII && $0.isWhitespace }
-        if !isEscapedXML, Self.startsHTTP(trimmed), let whole = wholeURL(trimmed) { return whole }
+        if !isEscapedXML, Self.startsHTTP(text), let whole = wholeURL(text) { return whole }
         let bytes = Array(text.utf8)
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
@@ -43,16 +42,16 @@ struct TextTranslator: Sendable {
         return String(decoding: blanked(output), as: UTF8.self)
     }
 
-    private static func startsHTTP(_ text: Substring) -> Bool {
-        text.prefix(8).lowercased().hasPrefix("http")
+    private static func startsHTTP(_ text: String) -> Bool {
+        text.utf8.lazy.drop(while: \.isASCIISpace).prefix(4).map(\.lowercasedASCII).elementsEqual("http".utf8)
     }
 
     /// The translation of a value that is nothing but one URL, be it with characters that a URL cannot
     /// hold (devices write file names with spaces); nil when it is something else.
-    private func wholeURL(_ text: Substring) -> String? {
-        let value = String(text).trimmingASCIISpace()
+    private func wholeURL(_ text: String) -> String? {
+        let value = text.trimmingASCIISpace()
         let bytes = Array(value.utf8)
-        guard !bytes.contains(where: { $0 < 0x20 }), !value.contains(","),
+        guard !bytes.contains(where: { $0 < 0x20 }),
             let first = URIScanner().candidates(in: bytes).first, first.isHTTP, first.range.lowerBound == 0,
             let url = HTTPURL(value) ?? HTTPURL(PercentCoding.encodingIllegal(value))
         else { return nil }
@@ -99,8 +98,16 @@ struct TextTranslator: Sendable {
     /// The bytes without the home addresses that stand in them; nothing at all when one is left in
     /// another spelling.
     private func blanked(_ bytes: [UInt8]) -> [UInt8] {
-        var output = bytes
-        for range in scanner.plainMatches(in: bytes).reversed() { output.removeSubrange(range) }
+        let matches = scanner.plainMatches(in: bytes)
+        guard !matches.isEmpty else { return scanner.firstLeak(in: bytes) == nil ? bytes : [] }
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var position = 0
+        for range in matches {
+            output += bytes[position..<range.lowerBound]
+            position = range.upperBound
+        }
+        output += bytes[position...]
         return scanner.firstLeak(in: output) == nil ? output : []
     }
 }

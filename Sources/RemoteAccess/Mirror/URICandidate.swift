@@ -80,18 +80,19 @@ struct URIScanner {
                 index += 1
             }
         }
-        while index > start, ".,;:!?)]".utf8.contains(bytes[index - 1]), !Self.closesBracket(bytes[start..<index]) {
+        // A closing bracket belongs to a URI that has an opening one.
+        let trailing = ".,;:!?".utf8
+        let hasRound = bytes[start..<index].contains(UInt8(ascii: "("))
+        let hasSquare = bytes[start..<index].contains(UInt8(ascii: "["))
+        while index > start {
+            let last = bytes[index - 1]
+            guard
+                trailing.contains(last) || last == UInt8(ascii: ")") && !hasRound
+                    || last == UInt8(ascii: "]") && !hasSquare
+            else { break }
             index -= 1
         }
         return index
-    }
-
-    private static func closesBracket(_ bytes: ArraySlice<UInt8>) -> Bool {
-        switch bytes.last {
-        case UInt8(ascii: "]"): bytes.contains(UInt8(ascii: "["))
-        case UInt8(ascii: ")"): bytes.contains(UInt8(ascii: "("))
-        default: false
-        }
     }
 
     private static func isSchemeAhead(_ bytes: ArraySlice<UInt8>) -> Bool {
