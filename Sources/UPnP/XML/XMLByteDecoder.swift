@@ -21,11 +21,11 @@ struct XMLByteDecoder {
     private var isAtEnd = false
     private(set) var hasStarted = false
 
-    /// Takes a byte; true when ``take()`` is due.
-    mutating func append(_ byte: UInt8) -> Bool {
-        raw.append(byte)
-        return raw.count >= Self.pieceSize
-    }
+    /// How many bytes can be appended before ``take()`` is due.
+    var room: Int { max(0, Self.pieceSize - raw.count) }
+
+    /// Takes bytes, no more than there is room for.
+    mutating func append(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) { raw += bytes }
 
     mutating func end() { isAtEnd = true }
 
@@ -96,14 +96,13 @@ struct XMLByteDecoder {
 
     private mutating func decodeUTF8(into output: inout [UInt8], used: inout Int) -> Bool {
         while used < raw.count {
+            let plain = raw[used...].prefix { $0 < 0x80 && $0 != 0 }
+            output += plain
+            used += plain.count
+            guard used < raw.count else { return false }
             let byte = raw[used]
             if byte == 0 { return true }
             let length = Self.sequenceLength(byte)
-            if length == 1 {
-                output.append(byte)
-                used += 1
-                continue
-            }
             let sequence = raw[used...].prefix(length)
             if length > 0, sequence.count < length, !isAtEnd,
                 sequence.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 })
@@ -121,10 +120,9 @@ struct XMLByteDecoder {
         return false
     }
 
-    /// How many bytes a sequence has that starts so; 0 for a byte that starts none.
+    /// How many bytes a sequence has that starts so and is not ASCII; 0 for a byte that starts none.
     private static func sequenceLength(_ byte: UInt8) -> Int {
         switch byte {
-        case 0x00...0x7F: 1
         case 0xC2...0xDF: 2
         case 0xE0...0xEF: 3
         case 0xF0...0xF4: 4

@@ -21,18 +21,37 @@ public struct XMLPushParser: ~Copyable {
     }
 
     /// Whether the root element has ended: nothing that follows can change the result.
-    public var isComplete: Bool { reader.root != nil }
+    public var isComplete: Bool { reader.isComplete }
 
     /// Takes the next bytes, in pieces of any size.
     public mutating func feed(_ bytes: some Sequence<UInt8>) throws(XMLError) {
         if let failure = reader.failure { throw failure }
-        // The decoder collects into pieces of its own size, because libxml2 looks through all that it
-        // holds each time it is called: a byte at a time would cost quadratic time.
+        let result = bytes.withContiguousStorageIfAvailable { buffer in
+            Result { () throws(XMLError) in try take(buffer) }
+        }
+        if let result { return try result.get() }
+        var piece: [UInt8] = []
         for byte in bytes {
+            piece.append(byte)
+            guard piece.count == XMLByteDecoder.pieceSize else { continue }
+            try feed(piece)
             if isComplete { return }
-            received += 1
+            piece.removeAll(keepingCapacity: true)
+        }
+        try feed(piece)
+    }
+
+    /// Collects bytes into pieces of the decoder's size, because libxml2 looks through all that it holds each
+    /// time it is called: a byte at a time would cost quadratic time.
+    private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>) throws(XMLError) {
+        var rest = bytes[...]
+        while !rest.isEmpty, !isComplete {
+            let piece = rest.prefix(decoder.room)
+            received += piece.count
             guard received <= byteLimit else { throw reader.fail(.limit(.bytes)) }
-            if decoder.append(byte) { try flush() }
+            decoder.append(piece)
+            if decoder.room == 0 { try flush() }
+            rest = rest.dropFirst(piece.count)
         }
     }
 

@@ -9,8 +9,13 @@ import CLibXML2
 final class XMLReader {
     /// The root element, once it has ended.
     private(set) var root: XMLElement?
+    /// Whether the root element has ended.
+    private(set) var isComplete = false
     /// Why the document was refused.
     private(set) var failure: XMLError?
+
+    /// libxml2 sets up its tables once for all threads.
+    private static let initialized: Void = xmlInitParser()
 
     private let limits: XMLLimits
     private let depthLimit: Int
@@ -20,6 +25,8 @@ final class XMLReader {
     /// How many namespaces each open element declares.
     private var namespacesInScope = 0
     private var elementCount = 0
+    /// Namespaces by where libxml2 keeps them.
+    private var namespaces: [UnsafePointer<UInt8>: String] = [:]
     private var textCount = 0
     private var isEnding = false
     /// Text of the innermost element that is not yet a node, so that neighbours become one.
@@ -28,6 +35,7 @@ final class XMLReader {
     init(limits: XMLLimits) {
         self.limits = limits
         depthLimit = min(limits.depth, 256)
+        Self.initialized
         var handler = Self.handler
         parser = xmlCreatePushParserCtxt(&handler, Unmanaged.passUnretained(self).toOpaque(), nil, 0, nil)
         // Without NOENT an `&amp;` in an attribute is reported as `&#38;`. It substitutes nothing else here: a
@@ -42,15 +50,17 @@ final class XMLReader {
 
     /// Gives libxml2 the next piece, in UTF-8.
     func parse(_ utf8: [UInt8]) throws(XMLError) {
-        guard root == nil, !utf8.isEmpty else { return }
+        guard !isComplete, !utf8.isEmpty else { return }
         let code = utf8.withUnsafeBufferPointer { buffer in
             buffer.withMemoryRebound(to: CChar.self) { chars in
                 withExtendedLifetime(self) { xmlParseChunk(parser, chars.baseAddress, Int32(chars.count), 0) }
             }
         }
         try check(code)
-        // What libxml2 holds back is a tag, comment or instruction whose end has not come.
-        if root == nil, let input = parser?.pointee.input, let end = input.pointee.end, let current = input.pointee.cur,
+        // What libxml2 holds back is a tag, comment or instruction whose end has not come; or a CDATA section,
+        // which it hands out in small parts and which counts as text.
+        if !isComplete, parser?.pointee.instate != XML_PARSER_CDATA_SECTION, let input = parser?.pointee.input,
+            let end = input.pointee.end, let current = input.pointee.cur,
             end - current > limits.markup
         {
             throw fail(.limit(.markup))
@@ -59,7 +69,7 @@ final class XMLReader {
 
     /// Tells libxml2 that nothing follows.
     func end() throws(XMLError) {
-        guard root == nil else { return }
+        guard !isComplete else { return }
         isEnding = true
         let code = withExtendedLifetime(self) { xmlParseChunk(parser, nil, 0, 1) }
         try check(code)
@@ -75,7 +85,7 @@ final class XMLReader {
     }
 
     private func check(_ code: Int32) throws(XMLError) {
-        if root != nil { return }
+        if isComplete { return }
         if let failure { throw failure }
         // Namespace errors leave a code behind and are not fatal; `wellFormed` tells the fatal ones, but
         // stays 1 after a stop, which only the code shows.
@@ -90,7 +100,7 @@ final class XMLReader {
     }
 
     private func startElement(_ tag: SAXTag) {
-        guard failure == nil, root == nil else { return }
+        guard failure == nil, !isComplete else { return }
         elementCount += 1
         namespacesInScope += tag.namespaceCount
         guard open.count < depthLimit else { return stop(.limit(.depth)) }
@@ -98,7 +108,7 @@ final class XMLReader {
         guard tag.attributeCount + tag.namespaceCount <= limits.attributes,
             namespacesInScope <= 2 * limits.attributes
         else { return stop(.limit(.attributes)) }
-        let element = tag.element()
+        let element = tag.element(namespace: namespace(tag.uri))
         guard Self.isName(element.name), element.attributes.allSatisfy({ Self.isName($0.name) }) else {
             return stop(isEnding ? .truncated : .malformed(code: Int(XML_NS_ERR_QNAME.rawValue), line: 0))
         }
@@ -107,13 +117,23 @@ final class XMLReader {
         open.append(element)
     }
 
+    /// libxml2 keeps each name once, so that its address tells it; most elements share their neighbours' namespace.
+    private func namespace(_ uri: UnsafePointer<UInt8>?) -> String? {
+        guard let uri else { return nil }
+        if let known = namespaces[uri] { return known }
+        let text = String(cString: uri)
+        namespaces[uri] = text
+        return text
+    }
+
     private func endElement() {
-        guard failure == nil, root == nil else { return }
+        guard failure == nil, !isComplete else { return }
         flushText()
         guard let element = open.popLast() else { return }
         namespacesInScope -= element.namespaceDeclarations.count
         if open.isEmpty {
             root = element
+            isComplete = true
             xmlStopParser(parser)
         } else {
             open[open.count - 1].children.append(.element(element))
@@ -121,7 +141,7 @@ final class XMLReader {
     }
 
     private func characters(_ bytes: UnsafeBufferPointer<UInt8>) {
-        guard failure == nil, root == nil, !open.isEmpty, count(bytes.count) else { return }
+        guard failure == nil, !isComplete, !open.isEmpty, count(bytes.count) else { return }
         pendingText += bytes
     }
 
@@ -138,7 +158,7 @@ final class XMLReader {
     }
 
     private func error(level: xmlErrorLevel, code: Int32, line: Int32) {
-        guard level == XML_ERR_FATAL, failure == nil, root == nil else { return }
+        guard level == XML_ERR_FATAL, failure == nil, !isComplete else { return }
         // What libxml2 finds wrong only when it hears that nothing follows is the missing rest.
         _ = fail(isEnding ? .truncated : .malformed(code: Int(code), line: Int(line)))
     }
@@ -190,8 +210,8 @@ private struct SAXTag {
     let attributeCount: Int
     let attributes: UnsafeMutablePointer<UnsafePointer<UInt8>?>?
 
-    func element() -> XMLElement {
-        var element = XMLElement(Self.text(name) ?? "", prefix: Self.text(prefix), namespaceURI: Self.text(uri))
+    func element(namespace: String?) -> XMLElement {
+        var element = XMLElement(Self.text(name) ?? "", prefix: Self.text(prefix), namespaceURI: namespace)
         if let namespaces {
             element.namespaceDeclarations = (0..<namespaceCount).map { index in
                 XMLNamespaceDeclaration(

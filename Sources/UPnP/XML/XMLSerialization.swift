@@ -6,29 +6,29 @@ extension XMLElement {
     /// and characters that a name cannot hold become `_`: no value can inject markup.
     public func serialized(declaration: Bool = true) -> String {
         var writer = XMLWriter()
-        if declaration { writer.output = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n" }
+        if declaration { writer.output += "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".utf8 }
         writer.write(self)
-        return writer.output
+        return String(decoding: writer.output, as: UTF8.self)
     }
 
     /// The content as a fragment, without the element's own tags.
     public var innerSerialized: String {
         var writer = XMLWriter()
         for child in children { writer.write(child) }
-        return writer.output
+        return String(decoding: writer.output, as: UTF8.self)
     }
 
     /// Text as it stands between tags or in an attribute: `&`, `<`, `>`, `"` and carriage returns escaped,
     /// characters that XML 1.0 forbids replaced by U+FFFD.
     public static func escaped(_ text: String) -> String {
-        var output = ""
+        var output: [UInt8] = []
         XMLText.escape(text, attribute: false, into: &output)
-        return output
+        return String(decoding: output, as: UTF8.self)
     }
 }
 
 private struct XMLWriter {
-    var output = ""
+    var output: [UInt8] = []
     /// The declarations in scope, innermost last.
     private var scope: [XMLNamespaceDeclaration] = []
 
@@ -42,7 +42,7 @@ private struct XMLWriter {
     mutating func write(_ element: XMLElement) {
         let outerScope = scope.count
         let tag = name(element.name, prefix: element.prefix)
-        output += "<\(tag)"
+        output += "<\(tag)".utf8
         for declaration in element.namespaceDeclarations where !isOverruled(declaration, in: element) {
             declare(declaration.prefix, as: declaration.uri, from: outerScope)
         }
@@ -54,16 +54,16 @@ private struct XMLWriter {
             bind(prefix, to: uri, from: outerScope)
         }
         for attribute in element.attributes {
-            output += " \(name(attribute.name, prefix: attribute.prefix))=\""
+            output += " \(name(attribute.name, prefix: attribute.prefix))=\"".utf8
             XMLText.escape(attribute.value, attribute: true, into: &output)
-            output += "\""
+            output.append(UInt8(ascii: "\""))
         }
         if element.children.isEmpty {
-            output += "/>"
+            output += "/>".utf8
         } else {
-            output += ">"
+            output.append(UInt8(ascii: ">"))
             for child in element.children { write(child) }
-            output += "</\(tag)>"
+            output += "</\(tag)>".utf8
         }
         scope.removeSubrange(outerScope...)
     }
@@ -87,9 +87,9 @@ private struct XMLWriter {
             prefix == nil || !uri.isEmpty
         else { return }
         scope.append(XMLNamespaceDeclaration(prefix: prefix, uri: uri))
-        output += prefix.map { " xmlns:\(XMLText.name($0))=\"" } ?? " xmlns=\""
+        output += (prefix.map { " xmlns:\(XMLText.name($0))=\"" } ?? " xmlns=\"").utf8
         XMLText.escape(uri, attribute: true, into: &output)
-        output += "\""
+        output.append(UInt8(ascii: "\""))
     }
 
     private func name(_ name: String, prefix: String?) -> String {

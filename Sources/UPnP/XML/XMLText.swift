@@ -1,13 +1,5 @@
 /// Characters and escaping of XML 1.0.
 enum XMLText {
-    /// Whether XML 1.0 §2.2 allows the character.
-    static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x9, 0xA, 0xD, 0x20...0xD7FF, 0xE000...0xFFFD, 0x10000...0x10FFFF: true
-        default: false
-        }
-    }
-
     static func isWhiteSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x9 || byte == 0xA || byte == 0xD }
 
     /// The text without XML white space at either end.
@@ -21,19 +13,43 @@ enum XMLText {
     }
 
     /// Appends `text` escaped; in attributes line ends and tabs too, because a parser would turn them into spaces.
-    static func escape(_ text: String, attribute: Bool, into output: inout String) {
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": output += "&amp;"
-            case "<": output += "&lt;"
-            case ">": output += "&gt;"
-            case "\"": output += "&quot;"
-            // A bare carriage return is read back as a line feed.
-            case "\r": output += "&#13;"
-            case "\n" where attribute: output += "&#10;"
-            case "\t" where attribute: output += "&#9;"
-            default: output.unicodeScalars.append(isAllowed(scalar) ? scalar : "\u{FFFD}")
+    static func escape(_ text: String, attribute: Bool, into output: inout [UInt8]) {
+        var text = text
+        text.withUTF8 { bytes in
+            var start = 0
+            for index in bytes.indices where isSpecial[Int(bytes[index])] {
+                guard let (replacement, length) = replacement(at: index, in: bytes, attribute: attribute) else {
+                    continue
+                }
+                output += bytes[start..<index]
+                output += replacement.utf8
+                start = index + length
             }
+            output += bytes[start...]
+        }
+    }
+
+    /// The bytes that ``replacement(at:in:attribute:)`` has to look at.
+    private static let isSpecial: [Bool] = (0...255).map { byte in
+        byte < 0x20 || byte == 0xEF || "&<>\"".utf8.contains(byte)
+    }
+
+    private static func replacement(
+        at index: Int, in bytes: UnsafeBufferPointer<UInt8>, attribute: Bool
+    ) -> (text: String, length: Int)? {
+        switch bytes[index] {
+        case UInt8(ascii: "&"): ("&amp;", 1)
+        case UInt8(ascii: "<"): ("&lt;", 1)
+        case UInt8(ascii: ">"): ("&gt;", 1)
+        case UInt8(ascii: "\""): ("&quot;", 1)
+        // A bare carriage return is read back as a line feed.
+        case UInt8(ascii: "\r"): ("&#13;", 1)
+        case UInt8(ascii: "\n"): attribute ? ("&#10;", 1) : nil
+        case UInt8(ascii: "\t"): attribute ? ("&#9;", 1) : nil
+        // U+FFFE and U+FFFF.
+        case 0xEF: bytes[index + 1] == 0xBF && bytes[index + 2] >= 0xBE ? ("\u{FFFD}", 3) : nil
+        // The other control characters, which XML 1.0 §2.2 forbids even as references.
+        default: ("\u{FFFD}", 1)
         }
     }
 
