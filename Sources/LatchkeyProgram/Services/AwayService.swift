@@ -12,21 +12,17 @@ import TrustCore
 import UPnP
 
 /// The away client as one service.
-struct AwayService: LiveAway {
+struct AwayService: LiveAway, CustomStringConvertible {
     private let client: RemoteAccessClient
     private let context: AwayContext
 
     init(_ context: AwayContext) throws {
         self.context = context
-        guard let address = context.interface.ipv4?.address else {
-            throw ProgramError.failure("the interface \(context.interface.name) has no IPv4 address")
-        }
         let identity = try TunnelIdentity(
             chainDER: context.gateway.chain.map(\.der), privateKeyDER: context.gateway.key.pkcs8DER)
         let known = KnownGateway(context.gateway)
         var configuration = RemoteAccessClient.Configuration(
-            interface: context.interface.name,
-            listen: context.configuration.listen ?? SocketEndpoint(address, port: 0))
+            interface: context.interface.name, listen: context.configuration.listen)
         configuration.ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
         configuration.dialer.keepalive = .init(
             interval: min(.seconds(3), context.configuration.silence / 3), patience: context.configuration.silence)
@@ -60,6 +56,9 @@ struct AwayService: LiveAway {
             },
             eventLoopGroup: context.eventLoopGroup, logger: logger)
     }
+
+    /// What the log calls the service.
+    var description: String { "away client" }
 
     func run() async throws {
         try await withGracefulShutdownHandler {

@@ -13,7 +13,7 @@ import TrustCore
 import UPnP
 
 /// The gateway as one service: the home on one side, clients on the other.
-struct GatewayService: LiveGateway {
+struct GatewayService: LiveGateway, CustomStringConvertible {
     private let server: RemoteAccessServer
     private let presence: GatewayPresence?
     private let trust: GatewayTrust
@@ -66,6 +66,9 @@ struct GatewayService: LiveGateway {
         return "uuid:" + UUID(bytes).uuidString.lowercased()
     }
 
+    /// What the log calls the service.
+    var description: String { "gateway" }
+
     func run() async throws {
         let report = context.report
         let serving = context.serving
@@ -80,10 +83,21 @@ struct GatewayService: LiveGateway {
                     server.beginGracefulShutdown()
                 }
             }
-            if let presence { group.addTask { try await presence.run() } }
+            if let presence { group.addTask { try await announce(presence) } }
             defer { group.cancelAll() }
-            // The server's end is the gateway's end; so is a failure of its announcement.
+            // The server's end is the gateway's end.
             try await group.next()
+        }
+    }
+
+    /// Without its announcement a gateway still serves; its clients do not notice when they come home.
+    private func announce(_ presence: GatewayPresence) async throws {
+        do {
+            try await presence.run()
+        } catch let error where !(error is CancellationError) {
+            context.report(
+                ProgramEvent("not-announced", "the gateway is not announced at home: \(error)", ["reason": "\(error)"]))
+            while true { try await Task.sleep(for: .seconds(3_600)) }
         }
     }
 
@@ -138,6 +152,10 @@ extension ProgramEvent {
             self.init(
                 "client-connected", "\(client) connected from \(remote)",
                 ["client": client, "from": remote.description])
+        case .homeLost(let reason):
+            self.init(
+                "no-home", "devices can no longer be found: \(reason); pairing and commands are served",
+                ["reason": reason])
         case .disconnected(let client):
             self.init("client-disconnected", "\(client) disconnected", ["client": client])
         }

@@ -104,7 +104,10 @@ enum HTTPHeadCodec {
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(response.status.code))
         buffer.writeStaticString(" ")
-        buffer.writeString(response.status.reasonPhrase)
+        let phrase = response.status.reasonPhrase
+        // An answer that came over HTTP/2 has no phrase, and some old clients want one.
+        buffer.writeString(
+            phrase.isEmpty ? HTTPResponseStatus(statusCode: response.status.code).reasonPhrase : phrase)
         buffer.writeStaticString("\r\n")
         for field in response.headerFields where !connectionFields.contains(field.name) {
             buffer.writeString(field.name.rawName)

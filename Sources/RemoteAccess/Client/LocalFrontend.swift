@@ -77,7 +77,6 @@ package struct LocalFrontend: Sendable {
         }
         request.headerFields[.latchkeySession] = session
         request.headerFields[.latchkeyVia] = via(exchange)
-        request.headerFields[.latchkeyAuthority] = exchange.local.description
         return request
     }
 
@@ -85,7 +84,7 @@ package struct LocalFrontend: Sendable {
     private static let connectionFields: Set<HTTPField.Name> = [
         .connection, .transferEncoding, .upgrade, .te, .trailer, .proxyAuthenticate, .proxyAuthorization, .expect,
         .contentLength, .known("keep-alive"), .known("proxy-connection"), .known("host"),
-        .latchkeySession, .latchkeyVia, .latchkeyAuthority, .latchkeyRequestID,
+        .latchkeySession, .latchkeyVia, .latchkeyRequestID,
     ]
 
     /// An action runs at most once: when the carrier dies before the answer, the same request id asks again.

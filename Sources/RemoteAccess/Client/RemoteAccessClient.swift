@@ -23,8 +23,11 @@ package final class RemoteAccessClient: Sendable {
     package struct Configuration: Sendable {
         /// The interface that it announces on.
         package var interface: String
-        /// The address and port that it serves apps on; port 0 takes any free one.
-        package var listen: SocketEndpoint
+        /// The address and port that it serves apps on; without an address it is the interface's of the moment,
+        /// followed when it changes.
+        package var listen: SocketEndpoint?
+        /// How often the interface's address is looked at.
+        package var addressPollInterval = Duration.seconds(2)
         package var ssdp = SSDPConfiguration()
         package var dialer = TunnelDialerConfiguration()
         package var mirror = MirrorState.Configuration()
@@ -32,7 +35,7 @@ package final class RemoteAccessClient: Sendable {
         package var server = HTTPServerLimits()
 
         /// Defaults for everything but the place.
-        package init(interface: String, listen: SocketEndpoint) {
+        package init(interface: String, listen: SocketEndpoint? = nil) {
             self.interface = interface
             self.listen = listen
             // A player opens many connections when it seeks, and keeps a paused one for long.
@@ -79,7 +82,37 @@ package final class RemoteAccessClient: Sendable {
     }
 
     /// Runs until the task is cancelled or it was asked to stop; then everything announced says byebye.
+    ///
+    /// A host that moves to another network goes on there, with its address there.
     package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while true { try await self.serve(on: try await self.nextEndpoint()) }
+            }
+            group.addTask { for await _ in self.stop.stream { break } }
+            defer { group.cancelAll() }
+            // Whatever ends first ends the rest: a failure, or the wish to stop.
+            try await group.next()
+            await self.state.withLock { $0.driver }?.lost()
+        }
+    }
+
+    /// Where to serve; waits while the interface has no address.
+    private func nextEndpoint() async throws -> SocketEndpoint {
+        if let listen = configuration.listen { return listen }
+        while true {
+            if let address = ownAddress { return SocketEndpoint(address, port: 0) }
+            try await Task.sleep(for: configuration.addressPollInterval)
+        }
+    }
+
+    private var ownAddress: IPAddress? {
+        // An interface that is gone for the moment has no address.
+        (try? NetworkInterface.named(configuration.interface))?.ipv4?.address
+    }
+
+    /// Serves until the interface has another address.
+    private func serve(on endpoint: SocketEndpoint) async throws {
         let (bound, bind) = AsyncStream<SocketEndpoint>.makeStream()
         let client = HTTPClient(eventLoopGroup: group, logger: logger)
         defer { client.shutDown() }
@@ -94,7 +127,7 @@ package final class RemoteAccessClient: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await server.run(
-                    on: self.configuration.listen, onBound: { bind.yield($0) },
+                    on: endpoint, onBound: { bind.yield($0) },
                     accepts: { self.neighbours.serves($0.address) }, handler: { try await frontend.handle($0) })
             }
             group.addTask { try await advertiser.run() }
@@ -102,19 +135,20 @@ package final class RemoteAccessClient: Sendable {
                 for await endpoint in bound {
                     self.onEvent(.serving(endpoint))
                     try await self.mirror(at: endpoint, advertiser: advertiser, events: events)
-                    return
                 }
             }
-            group.addTask { for await _ in self.stop.stream { break } }
-            // Whatever ends first ends the rest: a failure, or the wish to stop.
-            do {
-                try await group.next()
-            } catch {
-                group.cancelAll()
-                throw error
-            }
-            await self.state.withLock { $0.driver }?.lost()
-            group.cancelAll()
+            group.addTask { try await self.waitForAnotherAddress(than: endpoint.address) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func waitForAnotherAddress(than address: IPAddress) async throws {
+        while true {
+            try await Task.sleep(for: configuration.addressPollInterval)
+            let own = Set(((try? NetworkInterface.all()) ?? []).flatMap(\.addresses).map(\.address))
+            if !own.isEmpty { neighbours.setOwn(own) }
+            if configuration.listen == nil, let current = ownAddress, current != address { return }
         }
     }
 

@@ -22,6 +22,10 @@ package final class TunnelLink: Sendable {
         var generation = 0
         var waiters: [Int: Waiter] = [:]
         var nextWaiter = 0
+
+        func found(after: Int) -> Found? {
+            link.flatMap { generation > after ? Found(link: $0, generation: generation) : nil }
+        }
     }
 
     private struct Waiter {
@@ -63,7 +67,8 @@ package final class TunnelLink: Sendable {
     /// The carrier of the moment, or the next one. Throws `Problem` after `limit`.
     /// - Parameter after: The generation of a carrier that was seen to fail; 0 takes any.
     package func link(after: Int = 0, within limit: Duration) async throws -> Found {
-        try await withThrowingTaskGroup(of: Found.self) { group in
+        if let found = state.withLock({ $0.found(after: after) }) { return found }
+        return try await withThrowingTaskGroup(of: Found.self) { group in
             group.addTask { try await self.next(after: after) }
             group.addTask {
                 try await Task.sleep(for: limit)
@@ -85,9 +90,7 @@ package final class TunnelLink: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let found: Result<Found, any Error>? = state.withLock { state in
-                    if let link = state.link, state.generation > after {
-                        return .success(Found(link: link, generation: state.generation))
-                    }
+                    if let found = state.found(after: after) { return .success(found) }
                     if Task.isCancelled { return .failure(CancellationError()) }
                     state.waiters[id] = Waiter(after: after, continuation: continuation)
                     return nil

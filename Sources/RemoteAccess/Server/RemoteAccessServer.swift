@@ -55,6 +55,8 @@ package final class RemoteAccessServer: Sendable {
         case device(HomeDirectory.Change)
         case connected(client: String, from: SocketEndpoint)
         case disconnected(client: String)
+        /// Devices can no longer be found; clients are served all the same.
+        case homeLost(String)
     }
 
     private let configuration: Configuration
@@ -105,7 +107,7 @@ package final class RemoteAccessServer: Sendable {
     package func run(onEvent: @escaping @Sendable (Event) -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let home {
-                group.addTask { try await home.controlPoint.run() }
+                group.addTask { try await self.discover(home.controlPoint, onEvent) }
                 group.addTask { await self.followHome(home.controlPoint, onEvent) }
             }
             group.addTask { await self.trust.run() }
@@ -149,6 +151,14 @@ package final class RemoteAccessServer: Sendable {
                 }
             },
             pairing: { await pairing.handle($0, from: $1) })
+    }
+
+    private func discover(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async throws {
+        do {
+            try await controlPoint.run()
+        } catch let error where !(error is CancellationError) {
+            onEvent(.homeLost("\(error)"))
+        }
     }
 
     private func followHome(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async {

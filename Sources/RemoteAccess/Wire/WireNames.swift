@@ -13,8 +13,6 @@ extension HTTPField.Name {
     package static let latchkeySession = Self.known("latchkey-session")
     /// Who asks: `own`, or a neighbour's address on the away network.
     package static let latchkeyVia = Self.known("latchkey-via")
-    /// The `host:port` under which the asker reached the away client.
-    package static let latchkeyAuthority = Self.known("latchkey-authority")
     /// The id under which an action runs at most once.
     package static let latchkeyRequestID = Self.known("latchkey-request-id")
     /// SOAP's action header, as UDA 2.0 §3.2.1 spells it.
