@@ -7,8 +7,8 @@ import NetworkTypes
 import RemoteAccess
 import ServiceLifecycle
 import Synchronization
-import Tunnel
 import TrustCore
+import Tunnel
 import UPnP
 
 /// The away client as one service.
@@ -123,7 +123,8 @@ extension ProgramEvent {
         case .mirror(.refresh(let device)): self.init("refreshed", "announced \(device.friendlyName) anew", device)
         case .mirror(.withdraw(let udn, let byebye)):
             self.init(
-                byebye ? "byebye" : "silent", byebye ? "byebye for \(udn)" : "silent about \(udn): it is announced here",
+                byebye ? "byebye" : "silent",
+                byebye ? "byebye for \(udn)" : "silent about \(udn): it is announced here",
                 ["udn": udn])
         case .mirror(.search(let udn)): self.init("searched", "asked this network for \(udn)", ["udn": udn])
         }

@@ -1,5 +1,5 @@
-import NIOTunnel
 import NIOPosix
+import NIOTunnel
 import RemoteAccess
 
 /// Fits the gateway's services to the program.

@@ -8,8 +8,8 @@ import NIOUPnP
 import NetworkTypes
 import RemoteAccess
 import ServiceLifecycle
-import Tunnel
 import TrustCore
+import Tunnel
 import UPnP
 
 /// The gateway as one service: the home on one side, clients on the other.

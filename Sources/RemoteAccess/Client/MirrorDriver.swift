@@ -7,8 +7,7 @@ package actor MirrorDriver {
     private let advertiser: SSDPAdvertiser
     private let authority: String
     private let onChange: @Sendable (MirrorState.Action) -> Void
-    private let wakeups: AsyncStream<Void>
-    private let wake: AsyncStream<Void>.Continuation
+    private var timer: Task<Void, Never>?
     private let bootID: UInt32
 
     /// - Parameters:
@@ -24,21 +23,14 @@ package actor MirrorDriver {
         self.authority = authority
         self.bootID = bootID
         self.onChange = onChange
-        (self.wakeups, self.wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The devices that the home shows, and why one of them is silent.
     package var overview: [(device: MirroredDevice, silence: String?)] { state.overview }
 
-    /// Watches the network and the clock until the task is cancelled.
+    /// Watches the network until the task is cancelled.
     package func run() async throws {
-        try await withThrowingDiscardingTaskGroup { group in
-            group.addTask { await self.observe() }
-            group.addTask { try await self.keepTime() }
-        }
-    }
-
-    private func observe() async {
+        defer { timer?.cancel() }
         for await observation in advertiser.observations {
             switch observation.message {
             case .alive(let announcement), .response(let announcement):
@@ -51,22 +43,21 @@ package actor MirrorDriver {
         }
     }
 
-    /// Sleeps to the machine's next moment, or until something changed it.
-    private func keepTime() async throws {
-        while !Task.isCancelled {
-            let next = state.nextWake
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { for await _ in self.wakeups { break } }
-                // A cancelled sleep is the other task's news.
-                if let next { group.addTask { try? await Task.sleep(until: next, clock: .continuous) } }
-                await group.next()
-                group.cancelAll()
-            }
-            try Task.checkCancellation()
-            var random = SystemRandomNumberGenerator()
-            guard let due = state.nextWake, due <= .now else { continue }
-            perform(state.tick(now: .now, using: &random))
+    /// Comes back at the machine's next moment.
+    private func schedule() {
+        timer?.cancel()
+        guard let next = state.nextWake else { return timer = nil }
+        // Unstructured: one at a time, replaced at each change, cancelled when `run` ends.
+        timer = Task {
+            do { try await Task.sleep(until: next, clock: .continuous) } catch { return }
+            self.tick()
         }
+    }
+
+    private func tick() {
+        timer = nil
+        var random = SystemRandomNumberGenerator()
+        perform(state.tick(now: .now, using: &random))
     }
 
     /// A session stands.
@@ -94,7 +85,7 @@ package actor MirrorDriver {
             }
             onChange(action)
         }
-        wake.yield()
+        schedule()
     }
 
     private func advertisement(of device: MirroredDevice) -> Advertisement {
