@@ -79,6 +79,13 @@ struct CertificateAuthorityTests {
         #expect(throws: TrustError.self) { try identity.serverLeaf(now: now + 3 * 86400, using: &random) }
     }
 
+    @Test func `no identity is made while the clock is not set`() {
+        var random = SeededGenerator(seed: 1)
+        #expect(throws: TrustError.self) {
+            try GatewayIdentity.create(name: "x", now: Date(timeIntervalSince1970: 60), using: &random)
+        }
+    }
+
     @Test func `an authority is not restored from a key and a certificate that do not belong together`() throws {
         let one = try TrustFixtures(seed: 1).gateway.authority
         var fixtures = try TrustFixtures(seed: 2)

@@ -22,14 +22,23 @@ package struct GatewayIdentity: Sendable {
         self.nextServerKey = nextServerKey
     }
 
-    /// Makes the identity of a first start.
+    /// 2025-01-01 UTC. A clock that is before it has not been set.
+    private static let earliestStart = Date(timeIntervalSince1970: 1_735_689_600)
+
+    /// Makes the identity of a first start. Throws when the clock was never set, as on boards without one of
+    /// their own: the authority would have expired as soon as it is.
     package static func create(
         name: String,
         now: Date,
         lifetimes: CertificateLifetimes = .init(),
         using random: inout some RandomNumberGenerator
     ) throws(TrustError) -> GatewayIdentity {
-        GatewayIdentity(
+        guard now >= earliestStart else {
+            throw TrustError(
+                "the clock says \(CalendarDay.text(now)): set it before the first start, for certificates depend on it"
+            )
+        }
+        return GatewayIdentity(
             name: name,
             authority: try .create(name: name, now: now, lifetimes: lifetimes, using: &random),
             currentServerKey: IdentityKey(),

@@ -8,13 +8,15 @@ package import FoundationEssentials
 ///        └──────▶ refuse (countGuess: the store is told to count a wrong guess)
 ///
 /// Invariants: one redemption of a code at a time; a code is burnt after `wrongGuesses` wrong HMACs, in this
-/// process even before the store knows; requests from all peers together are bounded in rate.
+/// process even before the store knows; requests that name no open code are bounded in rate, over all peers.
+/// Those that name one are not held back by them, so that a flood does not keep the code's holder out: an id
+/// is random and the guesses of each code are counted.
 package struct PairingDesk: Sendable {
     /// The limits.
     package struct Configuration: Hashable, Sendable {
         /// Wrong guesses that burn a code.
         package var wrongGuesses = StoreLimits().wrongGuesses
-        /// Requests that may come at once.
+        /// Requests without an open code that are answered at once.
         package var burst = 10
         /// The time in which one more is allowed.
         package var interval = Duration.seconds(1)
@@ -68,21 +70,9 @@ package struct PairingDesk: Sendable {
 
     /// Decides about a request that came over a connection on which this gateway presented the key of `pin`.
     package mutating func receive(_ request: PairingRequest, pin: KeyPin, now: Date) -> Action {
-        if let wait = spend(at: now) { return .refuse(.tooFast(retryAfter: wait), countGuess: nil) }
-        guard request.csrDER.count <= CertificateRequest.maximumBytes else {
-            return .refuse(
-                .badRequest("the certificate request is larger than \(CertificateRequest.maximumBytes) bytes"),
-                countGuess: nil
-            )
-        }
-        guard request.deviceName.utf8.count <= PairingRequest.maximumNameBytes else {
-            return .refuse(
-                .badRequest("the device name is longer than \(PairingRequest.maximumNameBytes) bytes"),
-                countGuess: nil
-            )
-        }
-        guard var pairing = pairings[request.codeID] else { return .refuse(.unknownCode, countGuess: nil) }
-        if let refusal = pairing.refusal(at: now) { return .refuse(refusal, countGuess: nil) }
+        if let problem = request.problem { return charge(.badRequest(problem), at: now) }
+        guard var pairing = pairings[request.codeID] else { return charge(.unknownCode, at: now) }
+        if let refusal = pairing.refusal(at: now) { return charge(refusal, at: now) }
         guard !redeeming.contains(pairing.id) else { return .refuse(.busy, countGuess: nil) }
         guard let key = pairing.key, request.isAuthentic(key: key, pin: pin) else {
             pairing.countWrongGuess(limit: configuration.wrongGuesses)
@@ -111,6 +101,12 @@ package struct PairingDesk: Sendable {
     /// The redemption was not written, so that the code stays as it was.
     package mutating func failed(_ id: PairingCodeID) {
         redeeming.remove(id)
+    }
+
+    /// Refuses at the expense of the allowance, and with the time to wait when that is used up.
+    private mutating func charge(_ refusal: PairingRefusal, at now: Date) -> Action {
+        if let wait = spend(at: now) { return .refuse(.tooFast(retryAfter: wait), countGuess: nil) }
+        return .refuse(refusal, countGuess: nil)
     }
 
     /// Takes one request from the allowance; the time to wait when there is none.

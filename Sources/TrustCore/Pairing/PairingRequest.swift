@@ -47,6 +47,17 @@ package struct PairingRequest: Hashable, Sendable {
         )
     }
 
+    /// What is wrong with the request's sizes, as a sentence.
+    var problem: String? {
+        if csrDER.count > CertificateRequest.maximumBytes {
+            return "the certificate request is larger than \(CertificateRequest.maximumBytes) bytes"
+        }
+        if deviceName.utf8.count > Self.maximumNameBytes {
+            return "the device name is longer than \(Self.maximumNameBytes) bytes"
+        }
+        return nil
+    }
+
     /// Every part has a fixed length or carries its own, so that no two requests share their bytes.
     private static func authenticatedBytes(
         codeID: PairingCodeID, pin: KeyPin, csrDER: [UInt8], deviceName: String
