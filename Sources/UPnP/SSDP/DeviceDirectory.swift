@@ -25,6 +25,9 @@ public struct DeviceDirectory: Sendable {
     private var records: [String: DirectoryRecord] = [:]
     /// UDNs that left, and until when they stay unknown.
     private var departed: [String: ContinuousClock.Instant] = [:]
+    /// Root devices that left and were asked for, and until when an answer to that counts. Such an answer
+    /// names the UDN that was asked for, and not `upnp:rootdevice`.
+    private var returning: [String: ContinuousClock.Instant] = [:]
 
     /// Makes an empty directory.
     public init(limits: DeviceDirectoryLimits = .init()) {
@@ -100,7 +103,11 @@ public struct DeviceDirectory: Sendable {
     /// UDNs to search for at `now`; each is named once per occasion.
     public mutating func dueSearches(now: ContinuousClock.Instant) -> [String] {
         var due = departed.filter { $0.value <= now }.map(\.key)
-        for udn in due { departed[udn] = nil }
+        returning = returning.filter { $0.value > now }
+        for udn in due {
+            departed[udn] = nil
+            returning[udn] = now + limits.verificationTime
+        }
         for (udn, var record) in records {
             var asks = false
             if let at = record.searchAt, at <= now {
@@ -123,6 +130,7 @@ public struct DeviceDirectory: Sendable {
         let udns = records.keys.sorted()
         records.removeAll()
         departed.removeAll()
+        returning.removeAll()
         return udns.map { .disappeared(udn: $0, reason: .interfaceLost) }
     }
 
@@ -136,7 +144,8 @@ public struct DeviceDirectory: Sendable {
         if records[heard.udn] != nil {
             return heardRoot(heard, announcement, now: now)
         }
-        if announcement.usn.target == "upnp:rootdevice" || announcement.target == "upnp:rootdevice" {
+        let isRoot = announcement.usn.target == "upnp:rootdevice" || announcement.target == "upnp:rootdevice"
+        if isRoot || returning[heard.udn].map({ $0 > now }) ?? false {
             return appear(heard, now: now)
         }
         // UDA 2.0 §1.2.2: what a root device contains is announced with the root's LOCATION.
@@ -158,6 +167,7 @@ public struct DeviceDirectory: Sendable {
             return []
         }
         departed[device.udn] = nil
+        returning[device.udn] = nil
         records[device.udn] = DirectoryRecord(device: device, settledAt: now + limits.reorderWindow)
         return [.appeared(device)]
     }

@@ -39,6 +39,17 @@ import UPnP
         #expect(link.alive("a", isAnswer: true).map(\.name) == ["appeared a"])
     }
 
+    @Test func `the answer to the question after a byebye names the UDN, and brings a root device back`() {
+        var link = DirectoryHarness()
+        _ = link.alive("a")
+        _ = link.byebye("a")
+        #expect(link.wait(.seconds(1)).isEmpty)
+        #expect(link.alive("a", target: "uuid:a", isAnswer: true).map(\.name) == ["appeared a"])
+        _ = link.byebye("a")
+        #expect(link.wait(.seconds(4)).isEmpty)
+        #expect(link.alive("a", target: "uuid:a", isAnswer: true).isEmpty)
+    }
+
     @Test("Another BOOTID is a reboot, UDA 2.0 §1.2.2; a stale one right after it is not")
     func reboot() {
         var link = DirectoryHarness()
