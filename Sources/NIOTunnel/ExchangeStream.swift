@@ -165,13 +165,15 @@ final class ExchangeStream: Sendable {
 
     func send(_ chunk: ByteBuffer) async throws {
         guard chunk.readableBytes > 0 else { return }
-        let full = try announce { state in
-            guard !state.ended else { throw TunnelError(.unsupported, "The body has ended.") }
-            state.outbox.append(chunk)
-            state.outboxBytes += chunk.readableBytes
-            return state.outboxBytes >= settings.sendBuffer
-        }
-        if full { try await waitForRoom() }
+        do {
+            let full = try announce { state in
+                guard !state.ended else { throw TunnelError(.unsupported, "The body has ended.") }
+                state.outbox.append(chunk)
+                state.outboxBytes += chunk.readableBytes
+                return state.outboxBytes >= settings.sendBuffer
+            }
+            if full { try await waitForRoom() }
+        } catch _ where isAnswered {}
     }
 
     private func waitForRoom() async throws {
@@ -196,7 +198,15 @@ final class ExchangeStream: Sendable {
     }
 
     func finish() throws {
-        try announce { $0.ended = true }
+        do { try announce { $0.ended = true } } catch _ where isAnswered {}
+    }
+
+    /// RFC 9113 §8.1: the answer is complete and the peer does not want the rest of the request, which is
+    /// then dropped and is no failure.
+    private var isAnswered: Bool {
+        state.withLock { state in
+            state.response != nil && state.inboundEnded && (state.failure as? ExchangeReset)?.code == .noError
+        }
     }
 
     /// Changes what is to be written and lets the loop know, unless it knows already.
