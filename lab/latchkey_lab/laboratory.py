@@ -100,7 +100,7 @@ class Laboratory:
 
     def furnish(self) -> None:
         """Everything at home is on."""
-        _ = self.server, self.renderer, self.demo
+        _ = self.server, self.renderer
 
     @cached_property
     def gateway(self) -> Gateway:

@@ -76,7 +76,7 @@ def perform(chosen: list[Step], lab, verbose: bool) -> list[Outcome]:
         except (Failed, LabError, UPnPFault, OSError, LookupError, ValueError) as error:
             evidence = f"{'' if isinstance(error, Failed) else type(error).__name__ + ': '}{error}"
             if verbose:
-                evidence += "\n" + traceback.format_exc(limit=-3).rstrip()
+                evidence += "\n" + traceback.format_exc(limit=-6).rstrip()
         if crashed := lab.crashed():
             ok, evidence = False, f"{evidence}\n{crashed}"
         outcomes.append(Outcome(one.name, one.sentence, ok, evidence, time.monotonic() - started))
