@@ -153,7 +153,7 @@ private final class SSDPDatagramHandler: ChannelInboundHandler {
         let destination = IPAddress(socketAddress: packet.destinationAddress)
         receive(
             SSDPDatagram(
-                bytes: Array(envelope.data.readableBytesView), source: source,
+                bytes: Array(envelope.data.readableBytesView.prefix(SSDPLimits.datagramBytes + 1)), source: source,
                 wasMulticast: destination?.isMulticast ?? false
             )
         )
