@@ -1,0 +1,36 @@
+public import UPnP
+
+/// How devices are hosted.
+public struct DeviceHostConfiguration: Sendable {
+    /// The name of the interface on whose link the devices live.
+    public var interface: String
+    /// How SSDP is spoken there.
+    public var ssdp: SSDPConfiguration
+    /// How far the announcements go.
+    public var scope: AnnouncementScope = .link
+    /// Whether to announce at all; without it the devices are known to those who have their URL.
+    public var advertises = true
+    /// The port to listen on; 0 takes a free one.
+    public var port: UInt16 = 0
+    /// `SERVER`.
+    public var serverName = "Linux/6 UPnP/2.0 Latchkey/1"
+    /// `CACHE-CONTROL: max-age` of announcements, seconds.
+    public var maxAge = 1800
+    /// BOOTID; nil takes the time of the start, which is larger at each start (UDA 2.0 §1.2.2).
+    public var bootID: UInt32?
+    /// What peers are allowed.
+    public var http: HTTPServerLimits
+    /// Bytes of a request for an action.
+    public var controlBytes = 256 * 1024
+    /// What subscribers are allowed, for each service.
+    public var eventing = EventPublisherLimits()
+    /// Whether events go only to the address that subscribed (upnp.md §4.2 rule 2).
+    public var callbackMustBeSender = true
+
+    /// Devices on the interface of that name, announced on its link.
+    public init(interface: String, ssdp: SSDPConfiguration = .init()) {
+        self.interface = interface
+        self.ssdp = ssdp
+        self.http = HTTPServerLimits()
+    }
+}
