@@ -224,6 +224,7 @@ public final class ControlPoint: Sendable {
             try await receiver.start()
         } catch {
             subscriptions.remove(receiver)
+            // In a task of its own: the failure may be that this one was cancelled.
             await Task { await receiver.cancel() }.value
             throw error
         }

@@ -103,7 +103,8 @@ actor DeviceTracker {
 
     private func read(_ device: DiscoveredDevice) async throws -> RootDevice {
         guard let location = HTTPURL(device.location), location.scheme == "http", let address = location.ipAddress,
-            address == device.source.unmapped, device.interface.isOnLink(address), address.isUnicastHost
+            address == device.source.unmapped, device.interface.isOnLink(address),
+            address.isUnicastHost || device.interface.address.isLoopback
         else {
             throw ControlPointError(
                 .notAddressable, "\(device.source) announces \(device.location), which is not at its own address."

@@ -92,6 +92,7 @@ public final class DeviceHost: Sendable {
             guard let address else { continue }
             let announced = bootID
             bootID = bootID &+ 1 & 0x7FFF_FFFF
+            // Unstructured because the next address replaces it; ended below at the latest.
             current = Task {
                 do {
                     try await serve(at: address, client: client) { endpoint in

@@ -74,7 +74,9 @@ public final class HostedService: Sendable {
         guard let action = actions[request.action] else { throw UPnPFault(.optionalActionNotImplemented) }
         let results: [ActionArgument]
         do {
-            results = try await action(ActionInvocation(request: checked, peer: peer, resourceURL: resourceURL))
+            results = try await action(
+                ActionInvocation(service: self, request: checked, peer: peer, resourceURL: resourceURL)
+            )
         } catch let fault as UPnPFault {
             throw fault
         } catch {
@@ -103,6 +105,8 @@ public final class HostedService: Sendable {
 
 /// A checked request for an action, and who asks.
 public struct ActionInvocation: Sendable {
+    /// The service that is asked: its state, and where to publish what changes.
+    public let service: HostedService
     /// The action with its typed arguments.
     public let request: CheckedAction
     /// Who asks.
