@@ -18,6 +18,13 @@ struct AtMostOnceTests {
             authority: "192.0.2.5:80", limits: .init())
     }
 
+    /// Counts from several tasks.
+    private final class Counter: Sendable {
+        private let count = Mutex(0)
+        var value: Int { count.withLock { $0 } }
+        func add() { count.withLock { $0 += 1 } }
+    }
+
     /// A door that lets everybody through once it is open.
     private final class Door: Sendable {
         private let stream = AsyncStream<Void>.makeStream()
@@ -28,27 +35,27 @@ struct AtMostOnceTests {
     @Test("The repetition of an answered request gets the same answer")
     func repeated() async throws {
         let session = try session()
-        let runs = Mutex(0)
+        let runs = Counter()
         for _ in 0..<3 {
             let answer = try await session.atMostOnce("one") {
-                runs.withLock { $0 += 1 }
+                runs.add()
                 return .init(status: 200, body: "done")
             }
             #expect(answer.body == "done")
         }
-        #expect(runs.withLock { $0 } == 1)
+        #expect(runs.value == 1)
     }
 
     @Test("A repetition that comes while the action runs waits for its answer")
     func concurrent() async throws {
         let session = try session()
-        let runs = Mutex(0)
+        let runs = Counter()
         let door = Door()
         let answers = try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<8 {
                 group.addTask {
                     try await session.atMostOnce("one") {
-                        runs.withLock { $0 += 1 }
+                        runs.add()
                         await door.pass()
                         return .init(status: 200, body: "done")
                     }.body
@@ -58,7 +65,7 @@ struct AtMostOnceTests {
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(answers == Array(repeating: "done", count: 8))
-        #expect(runs.withLock { $0 } == 1)
+        #expect(runs.value == 1)
     }
 
     @Test("An action whose exchange is broken off runs to its end, and its answer is kept")
