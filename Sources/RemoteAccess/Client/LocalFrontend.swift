@@ -61,6 +61,8 @@ package struct LocalFrontend: Sendable {
             }
         } catch let problem as Problem {
             try await exchange.refuse(.init(code: problem.status), problem.title)
+        } catch is ExchangeReset {
+            try await exchange.refuse(.badGateway, "The gateway gave this request up.")
         }
     }
 

@@ -63,7 +63,7 @@ extension Error {
     /// carrier help.
     var isOfTheCarrier: Bool {
         switch self {
-        case is CancellationError, is HTTPTransportError, is Problem, is StreamBroken: false
+        case is CancellationError, is HTTPTransportError, is Problem, is StreamBroken, is ExchangeReset: false
         default: true
         }
     }
