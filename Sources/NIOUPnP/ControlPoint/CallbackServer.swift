@@ -11,7 +11,8 @@ final class CallbackServer: Sendable {
     private struct State {
         var receivers: [String: EventReceiver] = [:]
         var servers: [IPAddress: Server] = [:]
-        var isRunning = false
+        var hasEnded = false
+        /// Asks the running task for a server; nil before it runs.
         var requests: AsyncStream<IPAddress>.Continuation?
     }
 
@@ -35,8 +36,9 @@ final class CallbackServer: Sendable {
     func run() async {
         let requests = AsyncStream<IPAddress>.makeStream()
         state.withLock { state in
-            state.isRunning = true
             state.requests = requests.continuation
+            // Those who have asked already.
+            for address in state.servers.keys { requests.continuation.yield(address) }
         }
         await withDiscardingTaskGroup { group in
             for await address in requests.stream {
@@ -44,10 +46,16 @@ final class CallbackServer: Sendable {
             }
             group.cancelAll()
         }
-        state.withLock { $0.isRunning = false }
+        let late = state.withLock { state in
+            state.hasEnded = true
+            return state.servers.keys
+        }
+        for address in late { settle(address, .failure(Self.ended)) }
     }
 
-    /// Makes a URL that leads events of the device at `device` to `receiver`.
+    private static let ended = ControlPointError(.notRunning, "The control point is not running any more.")
+
+    /// Makes a URL that leads events of the device at `device` to `receiver`; waits for ``run()`` to begin.
     func open(_ receiver: EventReceiver, device: SocketEndpoint) async throws -> HTTPURL {
         let own = try NetworkInterface.named(interface).addresses.first { $0.isOnLink(device.address) }
         guard let own else {
@@ -70,26 +78,20 @@ final class CallbackServer: Sendable {
 
     private func bound(_ address: IPAddress) async throws -> SocketEndpoint {
         try await withCheckedThrowingContinuation { continuation in
-            enum Step { case wait, done(Result<SocketEndpoint, any Error>), ask }
-            let step: Step = state.withLock { state in
-                guard state.isRunning else {
-                    return .done(.failure(ControlPointError(.notRunning, "The control point is not running.")))
-                }
+            let result: Result<SocketEndpoint, any Error>? = state.withLock { state in
+                if state.hasEnded { return .failure(Self.ended) }
                 switch state.servers[address] {
-                case .bound(let endpoint): return .done(.success(endpoint))
+                case .bound(let endpoint): return .success(endpoint)
                 case .starting(let waiters):
                     state.servers[address] = .starting(waiters + [continuation])
-                    return .wait
+                    return nil
                 case nil:
                     state.servers[address] = .starting([continuation])
-                    return .ask
+                    state.requests?.yield(address)
+                    return nil
                 }
             }
-            switch step {
-            case .wait: break
-            case .done(let result): continuation.resume(with: result)
-            case .ask: state.withLock { $0.requests }?.yield(address)
-            }
+            if let result { continuation.resume(with: result) }
         }
     }
 

@@ -10,7 +10,7 @@ public struct ControlPointError: Error, Hashable, Sendable, CustomStringConverti
         case malformed
         /// Nothing could be exchanged with the device.
         case unreachable
-        /// `run` is not running.
+        /// `run` has ended.
         case notRunning
         /// There are as many subscriptions as the configuration allows.
         case tooManySubscriptions

@@ -16,13 +16,13 @@ final class HTTPServerConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         case idle, head, lingering, closed
         case exchange(Exchange)
     }
 
     /// The exchange that is being answered.
-    private struct Exchange {
+    struct Exchange {
         let id: UInt64
         let inflow: BodyInflow
         let outflow: Outflow
@@ -40,18 +40,18 @@ final class HTTPServerConnection: ChannelInboundHandler {
         let handler: @Sendable (HTTPServerExchange) async throws -> Void
     }
 
-    private let shared: Context
-    private let peer: SocketEndpoint
-    private let local: SocketEndpoint
-    private var phase = Phase.idle
-    private var early: [HTTPServerRequestPart] = []
-    private var earlyHeads = 0
+    let shared: Context
+    let peer: SocketEndpoint
+    let local: SocketEndpoint
+    var phase = Phase.idle
+    var early: [HTTPServerRequestPart] = []
+    var earlyHeads = 0
     private var exchanges: UInt64 = 0
-    private var closesAfterAnswer = false
-    private var flushScheduled = false
-    private var inputClosed = false
-    private var context: ChannelHandlerContext?
-    private var timer: ConnectionTimer?
+    var closesAfterAnswer = false
+    var flushScheduled = false
+    var inputClosed = false
+    var context: ChannelHandlerContext?
+    var timer: ConnectionTimer?
     private var executor: EventLoopTaskExecutor?
 
     init(shared: Context, peer: SocketEndpoint, local: SocketEndpoint) {
@@ -153,11 +153,11 @@ final class HTTPServerConnection: ChannelInboundHandler {
         phase = .closed
     }
 
-    private static let peerLeft = HTTPTransportError(.connectionClosed, "the peer closed the connection")
+    static let peerLeft = HTTPTransportError(.connectionClosed, "the peer closed the connection")
 
     // MARK: Requests
 
-    private func receive(_ part: HTTPServerRequestPart) {
+    func receive(_ part: HTTPServerRequestPart) {
         switch part {
         case .head(let head): begin(head)
         case .body(let chunk):
@@ -249,154 +249,6 @@ final class HTTPServerConnection: ChannelInboundHandler {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
         }
         context.read()
-    }
-
-    // MARK: Answers
-
-    /// Writes the head of an answer, made by `head` for whether the connection closes after it.
-    func writeHead(_ id: UInt64, closes: Bool, _ head: (_ closes: Bool) -> ByteBuffer) {
-        guard case .exchange(var exchange) = phase, exchange.id == id, let context else { return }
-        exchange.responseStarted = true
-        phase = .exchange(exchange)
-        if closes { closesAfterAnswer = true }
-        context.write(wrapOutboundOut(head(closesAfterAnswer)), promise: nil)
-        scheduleFlush()
-    }
-
-    /// Writes a part of an answer's body. What is not flushed leaves with the next flush, or at the end of
-    /// this turn of the loop: a head and the body behind it share a segment.
-    func write(_ id: UInt64, _ buffer: ByteBuffer, charge: Int, outflow: Outflow, kind: WriteKind) {
-        guard case .exchange(let exchange) = phase, exchange.id == id, let context else {
-            return outflow.fail(Self.peerLeft)
-        }
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { result in
-            switch result {
-            case .success:
-                if kind == .last { self.answered(id) }
-                outflow.sent(charge)
-            case .failure:
-                outflow.fail(Self.peerLeft)
-            }
-        }
-        context.write(wrapOutboundOut(buffer), promise: promise)
-        if kind == .prefix { scheduleFlush() } else { context.flush() }
-    }
-
-    /// What a write is for.
-    enum WriteKind: Hashable {
-        /// More follows at once.
-        case prefix
-        case chunk
-        /// The end of the answer.
-        case last
-    }
-
-    private func scheduleFlush() {
-        guard !flushScheduled, let context else { return }
-        flushScheduled = true
-        context.eventLoop.assumeIsolated().execute {
-            self.flushScheduled = false
-            self.context?.flush()
-        }
-    }
-
-    /// The answer cannot be completed.
-    func breakOff(_ id: UInt64) {
-        guard case .exchange(let exchange) = phase, exchange.id == id else { return }
-        close()
-    }
-
-    private func answered(_ id: UInt64) {
-        guard case .exchange(let exchange) = phase, exchange.id == id, let context else { return }
-        if !exchange.requestEnded {
-            exchange.inflow.fail(.init(.misuse, "the exchange is over"))
-            return linger()
-        }
-        if closesAfterAnswer {
-            phase = .closed
-            return close()
-        }
-        phase = .idle
-        if early.isEmpty {
-            timer?.set(in: shared.limits.idleTime)
-            context.read()
-        } else {
-            replayEarly()
-        }
-    }
-
-    private func replayEarly() {
-        let end = early.firstIndex { if case .end = $0 { true } else { false } }
-        let parts = early.prefix(through: end ?? early.count - 1)
-        early.removeFirst(parts.count)
-        earlyHeads -= 1
-        for part in parts {
-            if case .closed = phase { return }
-            receive(part)
-        }
-    }
-
-    // MARK: Ends
-
-    private func refuse(_ status: HTTPResponse.Status) {
-        guard let context else { return }
-        var buffer = ByteBuffer()
-        let response = HTTPResponse(status: status, headerFields: [.contentLength: "0"])
-        HTTPHeadCodec.write(response, chunked: false, connection: "close", to: &buffer)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        linger()
-    }
-
-    /// Closes our side and reads away what the peer still sends, for a moment: closing with unread bytes
-    /// would reset the connection and take the answer with it (RFC 9112 §9.6).
-    private func linger() {
-        guard let context else { return }
-        phase = .lingering
-        early = []
-        if inputClosed { return close() }
-        timer?.set(in: .seconds(1))
-        context.flush()
-        context.close(mode: .output, promise: nil)
-        context.read()
-    }
-
-    private func close() {
-        context?.close(promise: nil)
-    }
-
-    /// The server stops: an idle connection closes, an exchange may end.
-    func beginDrain() {
-        switch phase {
-        case .idle, .head: close()
-        case .exchange: closesAfterAnswer = true
-        case .lingering, .closed: break
-        }
-    }
-
-    private func deadlinePassed() {
-        guard case .exchange(let exchange) = phase else { return close() }
-        let now = NIODeadline.now()
-        var next = now + TimeAmount(min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
-        if let since = exchange.inflow.waitingSince {
-            let deadline = since + TimeAmount(shared.limits.bodyStallTime)
-            if deadline <= now {
-                exchange.inflow.fail(.init(.timedOut, "no byte of the body for \(shared.limits.bodyStallTime)"))
-                closesAfterAnswer = true
-            }
-            next = min(next, max(deadline, now + .milliseconds(1)))
-        }
-        if let since = exchange.outflow.waitingSince {
-            let deadline = since + TimeAmount(shared.limits.sendStallTime)
-            if deadline <= now {
-                exchange.outflow.fail(
-                    .init(.timedOut, "the peer took nothing for \(shared.limits.sendStallTime)")
-                )
-                return close()
-            }
-            next = min(next, deadline)
-        }
-        timer?.set(next)
     }
 }
 
