@@ -51,8 +51,8 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 }
             },
             onEvent: { event in
-                if case .serving = event { serving() }
                 report(ProgramEvent(event))
+                if case .serving = event { serving() }
             },
             eventLoopGroup: context.eventLoopGroup, logger: logger)
     }

@@ -15,7 +15,12 @@ package enum Daemon {
     package static func run(_ services: [any Service], console: Console, logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(
             services: services.map { service in
-                .init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup)
+                var entry = ServiceGroupConfiguration.ServiceConfiguration(
+                    service: service, failureTerminationBehavior: .gracefullyShutdownGroup
+                )
+                // By default the log would hold a dump of the service, with all that it holds.
+                entry.serviceName = "\(type(of: service))"
+                return entry
             },
             logger: logger
         )

@@ -1,4 +1,5 @@
 import Glibc
+import NIOCore
 import NIOPosix
 import NIOUPnP
 import SQLiteStore
@@ -40,7 +41,13 @@ package enum GatewayProgram {
             eventLoopGroup: group,
             logger: logger
         ) { readiness.started("control") }
-        try await Daemon.run([control, gateway], console: invocation.console, logger: logger)
+        do {
+            try await Daemon.run([control, gateway], console: invocation.console, logger: logger)
+        } catch let error as IOError {
+            throw ProgramError.failure(
+                "clients cannot be served on \(configuration.listen): \(String(cString: strerror(error.errnoCode)))"
+            )
+        }
         try store.close()
     }
 

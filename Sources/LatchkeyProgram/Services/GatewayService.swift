@@ -76,8 +76,8 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             group.addTask {
                 try await withGracefulShutdownHandler {
                     try await server.run { event in
-                        if case .listening = event { serving() }
                         report(ProgramEvent(event))
+                        if case .listening = event { serving() }
                     }
                 } onGracefulShutdown: {
                     server.beginGracefulShutdown()
