@@ -38,7 +38,7 @@ extension `SSDP driver` {
         private func discover(_ target: String, seconds: Int) async throws -> String {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/gssdp-discover")
-            process.arguments = ["-i", TestInterface.name, "-t", target, "-n", "\(seconds)"]
+            process.arguments = ["-i", TestInterface.name, "-t", target, "-n", "\(seconds)", "-m", "all"]
             let pipe = Pipe()
             process.standardOutput = pipe
             process.standardError = pipe
