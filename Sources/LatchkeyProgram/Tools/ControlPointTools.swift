@@ -117,16 +117,4 @@ extension ControlPointTools {
         }
         return scpds
     }
-
-    /// Subscribes; waits until the control point, which starts beside this, can hear events.
-    func subscribe(to url: HTTPURL, udn: String) async throws -> DeviceSubscription {
-        for _ in 0..<100 {
-            do {
-                return try await controlPoint.subscribe(to: url, udn: udn)
-            } catch let error as ControlPointError where error.code == .notRunning {
-                try await Task.sleep(for: .milliseconds(20))
-            }
-        }
-        return try await controlPoint.subscribe(to: url, udn: udn)
-    }
 }

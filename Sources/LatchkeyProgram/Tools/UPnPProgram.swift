@@ -100,7 +100,7 @@ package enum UPnPProgram {
                 throw ProgramError.failure("the service \(service.serviceID) has no events")
             }
             let subscription = try await ControlPointTools.explaining("the subscription failed") {
-                try await tools.subscribe(to: url, udn: found.root.udn)
+                try await tools.controlPoint.subscribe(to: url, udn: found.root.udn)
             }
             await withDiscardingTaskGroup { group in
                 group.addTask {
