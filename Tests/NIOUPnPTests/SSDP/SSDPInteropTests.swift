@@ -23,32 +23,45 @@ extension `SSDP driver` {
                     #expect(output.contains("uuid:light::"), "\(target): \(output)")
                     #expect(output.contains("http://\(host):8080/light.xml"))
                 }
-                async let watching = discover("upnp:rootdevice", seconds: 3)
-                _ = try await advertiser.observations.first("hears the search") {
-                    if case .search = $0.message { true } else { false }
+                let watcher = try watcher("upnp:rootdevice", seconds: 40)
+                let began = ContinuousClock.now
+                var output = ""
+                for await text in watcher.output {
+                    output += text
+                    if output.contains("uuid:light::") { advertiser.remove(udn: "uuid:light", announceByebye: true) }
+                    if output.contains("resource unavailable") { break }
                 }
-                // Found first, so that there is something to leave: found within MX.
-                try await Task.sleep(for: .seconds(1))
-                advertiser.remove(udn: "uuid:light", announceByebye: true)
-                let output = try await watching
-                #expect(output.contains("resource unavailable"), "\(output)")
+                // At its own end it calls everything unavailable, so it must be told apart.
+                #expect(ContinuousClock.now - began < .seconds(20))
+                watcher.process.terminate()
             }
         }
 
-        private func discover(_ target: String, seconds: Int) async throws -> String {
+        /// A running gssdp-discover and what it prints.
+        private func watcher(_ target: String, seconds: Int) throws -> (process: Process, output: AsyncStream<String>) {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/gssdp-discover")
             process.arguments = ["-i", TestInterface.name, "-t", target, "-n", "\(seconds)", "-m", "all"]
             let pipe = Pipe()
             process.standardOutput = pipe
-            process.standardError = pipe
-            try process.run()
-            return try await withCheckedThrowingContinuation { continuation in
-                DispatchQueue.global().async {
-                    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-                    continuation.resume(returning: String(decoding: data, as: UTF8.self))
+            let (output, continuation) = AsyncStream.makeStream(of: String.self)
+            pipe.fileHandleForReading.readabilityHandler = { handle in
+                let data = handle.availableData
+                guard !data.isEmpty else {
+                    handle.readabilityHandler = nil
+                    continuation.finish()
+                    return
                 }
+                continuation.yield(String(decoding: data, as: UTF8.self))
             }
+            try process.run()
+            return (process, output)
+        }
+
+        private func discover(_ target: String, seconds: Int) async throws -> String {
+            var output = ""
+            for await text in try watcher(target, seconds: seconds).output { output += text }
+            return output
         }
     }
 }
