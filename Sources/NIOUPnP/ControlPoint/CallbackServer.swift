@@ -99,6 +99,8 @@ final class CallbackServer: Sendable {
         var limits = HTTPServerLimits()
         // Devices shut down their side after a NOTIFY, and must still have been heard.
         limits.toleratesHalfClose = true
+        // Some connect and send their event at the next turn of a slow loop.
+        limits.headTime = .seconds(60)
         let server = HTTPServer(limits: limits, eventLoopGroup: eventLoopGroup, logger: logger)
         var failure: any Error = CancellationError()
         do {

@@ -2,7 +2,6 @@ import HTTPTypes
 public import Logging
 public import NIOCore
 import NetworkTypes
-import Synchronization
 public import UPnP
 
 /// A control point on one interface: finds devices, reads their descriptions, invokes actions, receives events.
@@ -18,7 +17,7 @@ public final class ControlPoint: Sendable {
     private let fetcher: DeviceFetcher
     private let tracker: DeviceTracker
     private let callbacks: CallbackServer
-    private let subscriptions: SubscriptionRegistry
+    let subscriptions: SubscriptionRegistry
 
     /// Makes a control point that does nothing until ``run()``.
     public init(configuration: ControlPointConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger) {
@@ -33,8 +32,8 @@ public final class ControlPoint: Sendable {
             interface: configuration.interface, configuration: configuration.ssdp, eventLoopGroup: eventLoopGroup,
             logger: logger
         )
-        self.tracker = DeviceTracker(configuration: configuration, fetcher: fetcher, logger: logger) { device in
-            for receiver in subscriptions.of(device.udn) { await receiver.deviceRestarted() }
+        self.tracker = DeviceTracker(configuration: configuration, fetcher: fetcher, logger: logger) { update in
+            await subscriptions.handle(update)
         }
         self.callbacks = CallbackServer(
             interface: configuration.interface, eventLoopGroup: eventLoopGroup, logger: logger
@@ -157,7 +156,8 @@ public final class ControlPoint: Sendable {
     /// Subscribes to a service's events; returns when the device has accepted.
     ///
     /// The subscription renews itself, and subscribes again after a gap or when the device has restarted,
-    /// until ``DeviceSubscription/cancel()`` or the end of ``run()``.
+    /// until ``DeviceSubscription/cancel()`` or the end of ``run()``. Its stream ends when the device leaves, or
+    /// has the service at another URL.
     /// - Parameter udn: The UDN of the root device, so that its restart is noticed.
     /// - Throws: ``ControlPointError``, also when the device refuses.
     public func subscribe(to eventSubURL: HTTPURL, udn: String? = nil) async throws -> DeviceSubscription {
@@ -176,7 +176,7 @@ public final class ControlPoint: Sendable {
     /// Subscribes to the service at `eventSubURL`, runs `use` with its events (the first one is the whole
     /// state), renews meanwhile, subscribes again after a gap or a restart, and unsubscribes at the end.
     ///
-    /// The stream ends with ``run()``. Throws when the subscription cannot be had at all.
+    /// The stream ends when the device leaves or has the service at another URL, and with ``run()``. Throws when the subscription cannot be had at all.
     public func withSubscription<Result: Sendable>(
         to eventSubURL: HTTPURL, udn: String? = nil,
         _ use: @Sendable (AsyncStream<PropertySet>) async throws -> Result
@@ -241,58 +241,5 @@ public final class ControlPoint: Sendable {
             throw ControlPointError(.notAddressable, "\(url) is not on the link of \(configuration.interface).")
         }
         return (interface, endpoint)
-    }
-}
-
-/// A subscription to a service's events.
-public final class DeviceSubscription: Sendable {
-    /// The events, in order. After a gap the next one is number 0 again and brings the whole state.
-    public let events: AsyncStream<DeviceEvent>
-    private let end: @Sendable () async -> Void
-
-    init(events: AsyncStream<DeviceEvent>, end: @escaping @Sendable () async -> Void) {
-        self.events = events
-        self.end = end
-    }
-
-    /// Tells the device and ends the stream.
-    public func cancel() async {
-        let end = end
-        // In a task of its own, because a caller that is being cancelled still has to unsubscribe.
-        await Task { await end() }.value
-    }
-}
-
-/// The subscriptions of one control point.
-final class SubscriptionRegistry: Sendable {
-    private let limit: Int
-    private let receivers = Mutex<[ObjectIdentifier: EventReceiver]>([:])
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    func insert(_ receiver: EventReceiver) -> Bool {
-        receivers.withLock { receivers in
-            guard receivers.count < limit else { return false }
-            receivers[ObjectIdentifier(receiver)] = receiver
-            return true
-        }
-    }
-
-    func remove(_ receiver: EventReceiver) { receivers.withLock { $0[ObjectIdentifier(receiver)] = nil } }
-
-    func of(_ udn: String) -> [EventReceiver] {
-        receivers.withLock { $0.values.filter { $0.udn == udn } }
-    }
-
-    func endAll() async {
-        let all = receivers.withLock { receivers in
-            defer { receivers = [:] }
-            return Array(receivers.values)
-        }
-        await withDiscardingTaskGroup { group in
-            for receiver in all { group.addTask { await receiver.cancel() } }
-        }
     }
 }

@@ -17,21 +17,29 @@ actor DeviceTracker {
     private let broadcaster: StreamBroadcaster<DeviceChange>
     /// The devices that are known and described; changes are told while it is locked, so that none is missed.
     private let published = Mutex<[String: RootDevice]>([:])
-    private let restarted: @Sendable (RootDevice) async -> Void
+    private let updated: @Sendable (Update) async -> Void
     private var entries: [String: Entry] = [:]
     private var running = 0
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    /// - Parameter restarted: Told of a device that has lost its subscriptions.
+    /// What concerns the subscriptions of a device.
+    enum Update: Sendable {
+        /// Its description has been read again; with `hasRestarted` it knows no subscription any more.
+        case described(RootDevice, hasRestarted: Bool)
+        /// It is gone.
+        case gone(udn: String)
+    }
+
+    /// - Parameter updated: Told before the change is published.
     init(
         configuration: ControlPointConfiguration, fetcher: DeviceFetcher, logger: Logger,
-        restarted: @escaping @Sendable (RootDevice) async -> Void
+        updated: @escaping @Sendable (Update) async -> Void
     ) {
         self.configuration = configuration
         self.fetcher = fetcher
         self.logger = logger
         self.broadcaster = StreamBroadcaster(buffer: configuration.ssdp.streamBuffer)
-        self.restarted = restarted
+        self.updated = updated
     }
 
     /// The devices whose descriptions have been read, in the order of their UDNs.
@@ -47,7 +55,7 @@ actor DeviceTracker {
     }
 
     /// Takes a change that discovery reports.
-    func handle(_ change: DeviceDirectory.Change) {
+    func handle(_ change: DeviceDirectory.Change) async {
         switch change {
         case .appeared(let device), .relocated(let device), .reconfigured(let device):
             fetch(device, hasRestarted: false)
@@ -58,6 +66,7 @@ actor DeviceTracker {
             break
         case .disappeared(let udn, let reason):
             entries.removeValue(forKey: udn)?.fetch?.cancel()
+            await updated(.gone(udn: udn))
             published.withLock { devices in
                 guard devices.removeValue(forKey: udn) != nil else { return }
                 broadcaster.yield(.disappeared(udn: udn, reason: reason.words))
@@ -125,14 +134,14 @@ actor DeviceTracker {
     }
 
     private func publish(_ root: RootDevice, generation: Int, hasRestarted: Bool) async {
-        guard var entry = entries[root.udn], entry.generation == generation else { return }
-        entry.fetch = nil
-        entries[root.udn] = entry
+        guard entries[root.udn]?.generation == generation else { return }
+        await updated(.described(root, hasRestarted: hasRestarted))
+        guard entries[root.udn]?.generation == generation else { return }
+        entries[root.udn]?.fetch = nil
         published.withLock { devices in
             let isNew = devices.updateValue(root, forKey: root.udn) == nil
             broadcaster.yield(isNew ? .appeared(root) : .changed(root))
         }
-        if hasRestarted { await restarted(root) }
     }
 
     private func acquire() async {

@@ -16,7 +16,8 @@ actor EventReceiver {
 
     /// The device's root UDN, if it is known.
     nonisolated let udn: String?
-    private let eventSubURL: HTTPURL
+    /// Where the subscription is made.
+    nonisolated let eventSubURL: HTTPURL
     private let endpoint: SocketEndpoint
     private let surroundings: Surroundings
     private let events: @Sendable (DeviceEvent?) -> Void
@@ -49,6 +50,15 @@ actor EventReceiver {
 
     /// The device has lost its subscriptions.
     func deviceRestarted() { perform(machine.deviceRestarted()) }
+
+    /// Ends the subscription without a word to the device, which is gone.
+    func abandon() {
+        timer?.cancel()
+        _ = machine.cancel()
+        events(nil)
+        if let callback { surroundings.closeCallback(callback) }
+        callback = nil
+    }
 
     /// Ends the subscription and waits until the device has been told, or cannot be.
     func cancel() async {

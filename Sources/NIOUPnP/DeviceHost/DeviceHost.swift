@@ -72,7 +72,7 @@ public final class DeviceHost: Sendable {
     private func follow(
         _ advertiser: SSDPAdvertiser, client: HTTPClient, onServing: @escaping @Sendable (SocketEndpoint) -> Void
     ) async throws {
-        var bootID = configuration.bootID ?? UInt32(truncatingIfNeeded: HTTPDate.now) & 0x7FFF_FFFF
+        var bootID = configuration.bootID ?? HTTPDate.bootID
         let (turns, continuation) = AsyncStream.makeStream(of: Turn.self)
         // Unstructured because one ends while the other goes on; both end with this function.
         let addresses = Task {

@@ -16,7 +16,7 @@ public struct DeviceHostConfiguration: Sendable {
     public var serverName = "Linux/6 UPnP/2.0 Latchkey/1"
     /// `CACHE-CONTROL: max-age` of announcements, seconds.
     public var maxAge = 1800
-    /// BOOTID; nil takes the time of the start, which is larger at each start (UDA 2.0 §1.2.2).
+    /// BOOTID; nil makes one of the time, larger at each start (UDA 2.0 §1.2.2).
     public var bootID: UInt32?
     /// What peers are allowed.
     public var http: HTTPServerLimits

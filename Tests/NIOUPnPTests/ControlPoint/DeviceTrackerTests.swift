@@ -9,14 +9,14 @@ import Testing
 @Suite("Discovered devices become described devices", .timeLimit(.minutes(1)))
 struct DeviceTrackerTests {
     private func makeTracker(
-        restarted: @escaping @Sendable (RootDevice) async -> Void = { _ in }
+        updated: @escaping @Sendable (DeviceTracker.Update) async -> Void = { _ in }
     ) -> (DeviceTracker, HTTPClient) {
         var configuration = ControlPointConfiguration(interface: "lo")
         configuration.firstRetry = .milliseconds(5)
         let client = HTTPClient(eventLoopGroup: HTTPTestSupport.group, logger: HTTPTestSupport.logger)
         let tracker = DeviceTracker(
             configuration: configuration, fetcher: DeviceFetcher(configuration: configuration, client: client),
-            logger: HTTPTestSupport.logger, restarted: restarted
+            logger: HTTPTestSupport.logger, updated: updated
         )
         return (tracker, client)
     }
@@ -36,12 +36,12 @@ struct DeviceTrackerTests {
     }
 
     private func withTracker(
-        restarted: @escaping @Sendable (RootDevice) async -> Void = { _ in },
+        updated: @escaping @Sendable (DeviceTracker.Update) async -> Void = { _ in },
         _ script: @escaping @Sendable (RawPeer, Int) async throws -> Void,
         _ body: (DeviceTracker, SocketEndpoint) async throws -> Void
     ) async throws {
         try await withRawServer(script) { endpoint in
-            let (tracker, client) = makeTracker(restarted: restarted)
+            let (tracker, client) = makeTracker(updated: updated)
             try await body(tracker, endpoint)
             await tracker.stop()
             client.shutDown()
@@ -95,10 +95,15 @@ struct DeviceTrackerTests {
         }
     }
 
-    @Test("a restart is told after the description has been read again")
+    @Test("a restart is told when the description has been read again")
     func restart() async throws {
         let restarted = Event<UInt32?>()
-        try await withTracker(restarted: { restarted.set($0.bootID) }, Self.describes) { tracker, endpoint in
+        try await withTracker(
+            updated: {
+                guard case .described(let device, hasRestarted: true) = $0 else { return }
+                restarted.set(device.bootID)
+            }, Self.describes
+        ) { tracker, endpoint in
             var changes = tracker.changes.makeAsyncIterator()
             await tracker.handle(.appeared(try discovered("http://\(endpoint)/d.xml")))
             guard case .appeared? = await changes.next() else { return #expect(Bool(false)) }

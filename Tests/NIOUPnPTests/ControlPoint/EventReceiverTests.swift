@@ -151,4 +151,36 @@ struct EventReceiverTests {
             #expect(try await Publisher.notify(callback, sid: "uuid:1", sequence: 1, value: "x") == "412")
         }
     }
+
+    @Test("a device that restarts is subscribed to anew; one that moves the service or leaves ends the stream")
+    func deviceChanges() async throws {
+        let publisher = Publisher()
+        try await withPublisher(publisher) { controlPoint, url in
+            let location = try ScriptedDevice.url(try #require(url.endpoint))
+            let interface = try #require(try NetworkInterface.named("lo").ipv4)
+            func device(event: String) throws -> RootDevice {
+                RootDevice(
+                    udn: ScriptedDevice.udn, location: location,
+                    description: try RootDescription(parsing: ScriptedDevice.description(event: event).utf8),
+                    base: location, interface: interface
+                )
+            }
+            var requests = publisher.requests.stream.makeAsyncIterator()
+            let first = try await controlPoint.subscribe(to: url, udn: ScriptedDevice.udn)
+            var events = first.events.makeAsyncIterator()
+            let old = Publisher.callback(try #require(await requests.next()))
+            await controlPoint.subscriptions.handle(.described(try device(event: "/e"), hasRestarted: true))
+            let new = Publisher.callback(try #require(await requests.next()))
+            #expect(new != old)
+            #expect(try await Publisher.notify(new, sid: "uuid:2", sequence: 0, value: "again") == "200")
+            #expect(await events.next()?.properties["V"] == "again")
+            await controlPoint.subscriptions.handle(.described(try device(event: "/f"), hasRestarted: false))
+            #expect(await events.next() == nil)
+            let second = try await controlPoint.subscribe(to: url, udn: ScriptedDevice.udn)
+            await controlPoint.subscriptions.handle(.gone(udn: "uuid:other"))
+            await controlPoint.subscriptions.handle(.gone(udn: ScriptedDevice.udn))
+            var rest = second.events.makeAsyncIterator()
+            #expect(await rest.next() == nil)
+        }
+    }
 }
