@@ -32,5 +32,7 @@ public struct DeviceHostConfiguration: Sendable {
         self.interface = interface
         self.ssdp = ssdp
         self.http = HTTPServerLimits()
+        // Control points have nothing longer to say (UDA 2.0's longest field is CALLBACK, of which 2 KiB are read).
+        self.http.headerFieldBytes = 2200
     }
 }

@@ -6,8 +6,8 @@ public struct HTTPServerLimits: Sendable, Hashable {
     public var connectionsPerAddress = 32
     /// Header fields in a request, trailers included.
     public var headerFields = 64
-    /// Bytes of one header field, name and value.
-    public var headerFieldBytes = 2048
+    /// Bytes of one header field, name and value, or of the target.
+    public var headerFieldBytes = 8 * 1024
     /// Bytes of all header fields of a request together, and of its target.
     public var headerBytes = 16 * 1024
     /// Bytes of a request's body; nil for a server that takes uploads of any size.

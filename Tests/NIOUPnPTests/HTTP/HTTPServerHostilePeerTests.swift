@@ -75,8 +75,8 @@ struct HTTPServerHostilePeerTests {
         "bounds the head",
         arguments: [
             "GET / HTTP/1.1\r\nHost: h\r\n" + (0..<65).map { "A\($0): b\r\n" }.joined() + "\r\n",
-            "GET / HTTP/1.1\r\nHost: h\r\nA: " + String(repeating: "b", count: 3000) + "\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "c", count: 3000) + ": d\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nA: " + String(repeating: "b", count: 9000) + "\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "c", count: 9000) + ": d\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: h\r\n"
                 + (0..<20).map { "A\($0): " + String(repeating: "b", count: 1500) + "\r\n" }.joined() + "\r\n",
             "GET /" + String(repeating: "p", count: 100_000) + " HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -349,5 +349,48 @@ struct HTTPServerHostilePeerTests {
         }
         #expect(served == 300)
         #expect(refused == 700)
+    }
+
+    @Test("survives what is no HTTP at all, and goes on serving", arguments: 1...4 as ClosedRange<UInt64>)
+    func randomInput(seed: UInt64) async throws {
+        let samples = [
+            "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            "GET /b HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\nGET /c HTTP/1.0\r\n\r\n",
+            "SUBSCRIBE /d HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+        ]
+        var limits = HTTPServerLimits()
+        limits.headTime = .milliseconds(50)
+        limits.idleTime = .milliseconds(50)
+        limits.bodyStallTime = .milliseconds(50)
+        try await withHTTPServer(
+            limits: limits,
+            handler: { exchange in
+                let body = try await exchange.body.collect(upTo: 1000)
+                try await exchange.respond(.ok, body: body)
+            }
+        ) { endpoint, _ in
+            var generator = SeededGenerator(seed: seed)
+            for round in 0..<60 {
+                var bytes = Array(samples[round % samples.count].utf8)
+                for _ in 0..<Int.random(in: 1...6, using: &generator) {
+                    let place = Int.random(in: 0..<bytes.count, using: &generator)
+                    switch Int.random(in: 0..<3, using: &generator) {
+                    case 0: bytes[place] = .random(in: 0...255, using: &generator)
+                    case 1: bytes.insert(.random(in: 0...255, using: &generator), at: place)
+                    default: bytes.removeSubrange(place..<min(place + 3, bytes.count))
+                    }
+                    if bytes.isEmpty { bytes = [0] }
+                }
+                try await RawPeer.connect(to: endpoint) { peer in
+                    try? await peer.channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+                    // Ends because the server closes in any case: answered and idle, refused, or too slow.
+                    _ = await peer.readToEnd()
+                }
+            }
+            try await RawPeer.connect(to: endpoint) { peer in
+                try await peer.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nalive")
+                #expect(await peer.read(through: "alive").hasSuffix("alive"), "seed \(seed)")
+            }
+        }
     }
 }
