@@ -150,8 +150,10 @@ struct ExchangeRouter: Sendable {
         let state = try await hub.attach(session, to: resource.url, of: device) { properties in
             // The home may have changed since the subscription began: what a URL means is asked at each event.
             let translation = home.context(of: session).translation(of: device)
+            let scanner = translation.leakScanner
             return OutboundTranslator(translation).propertySet(PropertySet(properties)).properties.map {
-                MirroredProperty(name: $0.name, value: $0.value)
+                // The last line of defence: a value in which an address is left is told as empty.
+                MirroredProperty(name: $0.name, value: scanner.finds(in: $0.value) ? "" : $0.value)
             }
         }
         try await exchange.respond(json: state)

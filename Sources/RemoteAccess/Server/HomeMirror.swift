@@ -27,13 +27,14 @@ struct HomeMirror: Sendable {
             let reach = reach()
             return HomeMap(
                 network: reach.network,
-                devices: directory.devices.compactMap { device in
-                    guard let address = device.address, reach.refusal(of: address) == nil else { return nil }
+                devices: directory.devices.map { device in
+                    // Hidden and unreachable devices are in the map too: what is theirs is nobody's.
+                    let isReachable = device.address.map { reach.refusal(of: $0) == nil } ?? false
                     let decision = session.policy.decide(
                         AccessRequest(
                             subject: session.subject.id, via: .ownHost, device: device.facts, operation: .discover))
                     return HomeDevice(
-                        udn: device.udn, endpoints: device.endpoints, isPermitted: decision.permitted)
+                        udn: device.udn, endpoints: device.endpoints, isPermitted: isReachable && decision.permitted)
                 })
         }
     }

@@ -23,17 +23,19 @@ struct MediaProxy: Sendable {
             fields: MediaHeaders.request(exchange.request.headerFields)
         ) { head, body in
             let fields = MediaHeaders.response(head.headerFields, from: resource.url, context: translation)
+            guard head.status.code < 400 else {
+                // A device's error page may name addresses, and says nothing that the status does not.
+                throw Problem(.device, "\(device.name) answered \(head.status.code).", status: head.status.code)
+            }
             var response = HTTPResponse(status: head.status, headerFields: fields)
-            if exchange.request.method == .get, head.status == .ok,
-                let format = PlaylistFormat(contentType: head.headerFields[.contentType], url: resource.url)
+            if exchange.request.method == .get,
+                let document = try await Self.document(
+                    head, body, at: resource, translation)
             {
-                let whole = try await body.collect(upTo: translation.limits.playlistBytes)
-                let playlist = PlaylistTranslator(translation, from: resource.url)
-                let translated = ByteBuffer(bytes: try playlist.translated(Array(whole.readableBytesView), as: format))
-                response.headerFields[.contentLength] = String(translated.readableBytes)
+                response.headerFields[.contentLength] = String(document.readableBytes)
                 response.headerFields[.acceptRanges] = nil
                 try await exchange.respond(response)
-                try await exchange.send(translated)
+                try await exchange.send(document)
                 return try await exchange.finish()
             }
             try await exchange.respond(response)
@@ -46,4 +48,29 @@ struct MediaProxy: Sendable {
             try await exchange.finish()
         }
     }
+
+    /// The body when it is not passed unread: a playlist is translated, and text in which an address of the
+    /// home is left is refused. Nil for everything else.
+    private static func document(
+        _ head: HTTPResponse, _ body: HTTPBody, at resource: SealedResource, _ translation: TranslationContext
+    ) async throws -> ByteBuffer? {
+        guard head.status == .ok else { return nil }
+        let type = head.headerFields[.contentType]?.lowercased() ?? ""
+        let format = PlaylistFormat(contentType: type, url: resource.url)
+        guard format != nil || textTypes.contains(where: type.hasPrefix) else { return nil }
+        let whole = try await body.collect(upTo: translation.limits.playlistBytes)
+        guard let format else {
+            guard translation.leakScanner.firstLeak(in: whole.readableBytesView) == nil else {
+                throw Problem(.device, "The page names an address of the home, so it is not passed on.", status: 502)
+            }
+            return whole
+        }
+        let playlist = PlaylistTranslator(translation, from: resource.url)
+        return ByteBuffer(bytes: try playlist.translated(Array(whole.readableBytesView), as: format))
+    }
+
+    /// Types that are written for people and programs to follow, and not to be played.
+    private static let textTypes = [
+        "text/html", "text/xml", "application/xml", "application/json", "application/xhtml",
+    ]
 }
