@@ -82,15 +82,17 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
         switch verdict(purpose, certificate, channel) {
         case .session(let peer):
             let connection = try start(channel, purpose)
-            house.admission.settle(place, peer: peer) { [weak connection] in connection?.close($0) }
+            guard house.admission.settle(place, peer: peer, close: { [weak connection] in connection?.close($0) })
+            else { return }
             house.admit(connection, peer)
         case .pairing:
             let connection = try start(channel, purpose)
-            house.admission.settle(place, peer: nil) { [weak connection] in connection?.close($0) }
+            guard house.admission.settle(place, peer: nil, close: { [weak connection] in connection?.close($0) })
+            else { return }
             closeLater(channel, after: house.configuration.pairingTimeout)
             house.pair(connection)
         case .refused(let sentence):
-            house.admission.settle(place, peer: nil) { _ in }
+            guard house.admission.settle(place, peer: nil, close: { _ in }) else { return }
             try refuse(channel, sentence)
         }
     }

@@ -116,7 +116,8 @@ package final class TunnelListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let remote = SocketEndpoint(channel.remoteAddress),
-                        let place = house.admission.enter(from: remote.address)
+                        let place = house.admission.enter(
+                            from: remote.address, close: { channel.close(promise: nil) })
                     else {
                         // Before TLS has cost anything; NIO closes a channel whose initialiser fails.
                         throw TunnelError(.refused, "There are too many connections.")
