@@ -27,9 +27,12 @@ struct AwayService: LiveAway, CustomStringConvertible {
         configuration.dialer.keepalive = .init(
             interval: min(.seconds(3), context.configuration.silence / 3), patience: context.configuration.silence)
         configuration.dialer.tls = TunnelTLS(minimum: .v13, environment: ProcessInfo.processInfo.environment)
+        // Sharing without a list is with the network that the host stands in now, and with no other later.
+        let allowed = context.configuration.allow
         let neighbours = Neighbourhood(
             own: Set(try NetworkInterface.all().flatMap(\.addresses).map(\.address)),
-            shared: context.configuration.share, allowed: context.configuration.allow)
+            shared: context.configuration.share,
+            allowed: allowed.isEmpty ? context.interface.ipv4.map { [$0.prefix] } ?? [] : allowed)
         let report = context.report
         let serving = context.serving
         let store = context.store

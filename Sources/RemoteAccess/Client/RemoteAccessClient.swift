@@ -87,7 +87,7 @@ package final class RemoteAccessClient: Sendable {
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                while true { try await self.serve(on: try await self.nextEndpoint()) }
+                while !Task.isCancelled { try await self.serve(on: try await self.nextEndpoint()) }
             }
             group.addTask { for await _ in self.stop.stream { break } }
             defer { group.cancelAll() }
