@@ -16,13 +16,13 @@ class Capture:
         self.file = file
         file.unlink(missing_ok=True)
         self.process = host.start(
-            f"tcpdump-{host.name}", "tcpdump", "-n", "-i", interface, "-s", "0", "-U", "--immediate-mode", "-B", "16384", "-Z", "root",
+            f"tcpdump-{host.name}", "tcpdump", "-n", "-i", interface, "-s", "0", "-U", "-B", "65536", "-Z", "root",
             "-w", file, *filter.split(), log=file.with_suffix(".log"),
         )  # fmt: skip
         self.process.wait_for("listening on")
 
     def stop(self) -> Path:
-        time.sleep(0.3)  # what is under way still comes
+        time.sleep(1.2)  # the kernel hands packets over once a second
         self.process.stop(signal.SIGINT)
         if "0 packets dropped by kernel" not in self.process.output():
             raise LabError(f"the capture lost packets: {self.process.output().strip()[-120:]}")

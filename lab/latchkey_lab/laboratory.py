@@ -30,6 +30,7 @@ class Laboratory:
         self.logs = self.work / "logs"
         self.logs.mkdir()
         self.network = Network(self.plan, f"lk{os.getpid()}{tag}-")
+        self._others = list(Process.running)
         self._clients: dict[str, Client] = {}
         self.captures: tuple[Capture, Capture] | None = None
         self.captures_wanted = False
@@ -44,7 +45,7 @@ class Laboratory:
         return self
 
     def __exit__(self, *_):
-        stop_all()
+        stop_all(but=self._others)
         self.network.remove()
         logs = self.out / "logs"
         shutil.rmtree(logs, ignore_errors=True)
@@ -100,7 +101,7 @@ class Laboratory:
 
     def furnish(self) -> None:
         """Everything at home is on."""
-        _ = self.server, self.renderer
+        _ = self.server, self.renderer, self.demo
 
     @cached_property
     def gateway(self) -> Gateway:

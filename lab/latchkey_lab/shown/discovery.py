@@ -76,7 +76,7 @@ def browsed(lab: Laboratory):
 
 @step("a light is switched from away, and says so")
 def switched(lab: Laboratory):
-    location = lab.demo_location("BinaryLight")
+    location = lab.demo_location("Light")
     with lab.laptop.host.inside():
         light = upnp.describe(location)
         seen = []

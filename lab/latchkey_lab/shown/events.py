@@ -65,7 +65,7 @@ def volume_heard(lab: Laboratory):
 
 @step("async-upnp-client subscribes from away and prints the light's event")
 def light_heard(lab: Laboratory):
-    location = lab.demo_location("BinaryLight")
+    location = lab.demo_location("Light")
     listener = lab.laptop.host.start(
         "upnp-client", UPNP_CLIENT, "subscribe", location, "SwitchPower", log=lab.logs / "upnp-client.log",
         env={"PYTHONUNBUFFERED": "1"},

@@ -25,7 +25,8 @@ def _tour(lab: Laboratory) -> int:
                 for method in ("GET", "HEAD", "PUT"):
                     upnp.request(method, url)
                     asked += 1
-            for one in device.services:
+            # minidlna accepts subscriptions and never sends a first event: there is nothing to hear.
+            for one in device.services if device.udn != lab.server_udn else []:
                 answer = upnp.request("SUBSCRIBE", one.events, {
                     "CALLBACK": f"<http://{laptop.address}:{subscriber.port}/e>",
                     "NT": "upnp:event", "TIMEOUT": "Second-120",
@@ -68,8 +69,13 @@ def no_address_leaves(lab: Laboratory):
         lab.restart_with_captures()
         lab.mirror(lab.server_udn)
         lab.mirror(lab.renderer.udn)
+    # Announcements for the own host alone never reach a wire, so the tour is made with sharing on.
+    lab.pause_client("laptop")
+    lab.client("laptop", options=("--share",))
+    lab.mirror(lab.server_udn)
     asked = _tour(lab)
     away_file, tunnel_file = lab.stop_captures()
+    lab.pause_client("laptop")
     away = capture.payload_bytes(away_file)
     clear = tls.clear_side(tunnel_file, lab.key_log())
     expect(b"ssdp:alive" in away and b"DIDL-Lite" in away, "the away capture holds no announcement or no Browse")

@@ -85,7 +85,7 @@ class Player:
 @step("mpv plays the film from away and seeks in it")
 def played(lab: Laboratory):
     url = media_url(lab, "Clip")
-    before_log = lab.server.log().count("Range:")
+    before_log = lab.server.log().count("Range Start-End")
     player = Player(lab, url)
     try:
         before = lab.wait_until(lambda: (p := player.position()) > 1 and p, 15, "mpv did not begin to play")
@@ -94,7 +94,7 @@ def played(lab: Laboratory):
         after = lab.wait_until(lambda: (p := player.position()) > sought + 1 and p, 10, "mpv does not go on playing")
     finally:
         player.process.stop()
-    ranges = [line.strip() for line in lab.server.log().splitlines() if "Range:" in line][before_log:]
+    ranges = [line.strip() for line in lab.server.log().splitlines() if "Range Start-End" in line][before_log:]
     expect(ranges, "the media server at home saw no Range")
     return f"position {before:.1f} s → seek 45 → {sought:.1f} → {after:.1f} s; at home: {ranges[-1][-60:]}"
 
