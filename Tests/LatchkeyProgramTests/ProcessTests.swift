@@ -59,8 +59,13 @@ import Testing
             return -1
         }
 
-        /// What was written to standard error; to be read after the end.
-        var errorText: String { String(decoding: (try? errorOutput.readToEnd()) ?? Data(), as: UTF8.self) }
+        /// What was written to standard error. Ends the process if it still runs: reading waits for its end.
+        var errorText: String {
+            kill(pid, SIGKILL)
+            return errorsToTheEnd
+        }
+
+        private var errorsToTheEnd: String { String(decoding: (try? errorOutput.readToEnd()) ?? Data(), as: UTF8.self) }
     }
 
     private func gateway(_ folder: String, _ more: String...) throws -> Child {
@@ -114,9 +119,9 @@ import Testing
     func `an address that is not this host's is refused in a sentence`() async throws {
         try await withFolder { folder in
             let gateway = try Child(
-                ["gateway", "run", "--state", folder, "--interface", "lo", "--listen", "192.0.2.1:1"])
+                ["gateway", "run", "--state", folder, "--interface", "lo", "--listen", "203.0.113.77:1"])
             #expect(await gateway.exitCode() == 1)
-            let reason = "latchkey: clients cannot be served on 192.0.2.1:1: Cannot assign requested address\n"
+            let reason = "latchkey: clients cannot be served on 203.0.113.77:1: Cannot assign requested address\n"
             #expect(gateway.errorText.hasSuffix(reason))
         }
     }

@@ -48,7 +48,11 @@ struct MediaTests {
                 _ = try await carrier.get("/", .media)
                 _ = await tunnel.doors.carriers.last?.ended()
                 _ = try await carrier.get("/", .media)
-                #expect(tunnel.doors.peers.map(\.purpose) == [.session, .media, .media])
+                // On a busy machine a connection may be idle for long enough before it is used at all.
+                let purposes = tunnel.doors.peers.map(\.purpose)
+                #expect(purposes.first == .session)
+                #expect(purposes.dropFirst().count >= 2)
+                #expect(purposes.dropFirst().allSatisfy { $0 == .media })
                 try await carrier.expect(.ok)
             }
         }
