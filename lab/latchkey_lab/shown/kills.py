@@ -32,6 +32,7 @@ class Lane:
         self.revoked: set[str] = set()
         self.used_codes: list[str] = []
         self.unsure: set[str] = set()
+        self.waiting: dict[str, str] = {}  # codes that were handed out, by the client that did not get in
         self.counts = {"paired": 0, "revoked": 0, "unacknowledged": 0, "moments": 0}
         self.fault: str | None = None
 
@@ -57,6 +58,7 @@ class Lane:
     def _one_moment(self, moment: int) -> None:
         self._start()
         self._check(f"after kill {moment}")
+        self._redeem_waiting()
         # Some moments come while nothing is written, most of them in the middle of something.
         killer = threading.Timer(self.chance.uniform(0.02, 0.9), self._strike)
         killer.start()
@@ -83,19 +85,38 @@ class Lane:
             return
         name = f"client-{self.number}-{len(self.paired) + len(self.revoked) + len(self.unsure)}-{self.chance.randrange(10**6)}"
         try:
-            code = self.gateway.pair(name, "--preset", "media")["code"]
+            # Said again, for the moments when the command finds no running gateway and asks the store.
+            reached = ("--address", f"{self.address}:{TUNNEL_PORT}")
+            code = self.gateway.pair(name, "--preset", "media", *reached, expires="2m")["code"]
         except (LabError, ValueError):
             self.counts["unacknowledged"] += 1
             self.unsure.add(name)
             return
-        client = Client(name, self.lab.binaries, self.host, self.address, self.folder / "away" / name, self.lab.logs)
-        if client.pair(code, check=False).returncode == 0:
-            self.paired.add(name)
-            self.used_codes.append(code)
-            self.counts["paired"] += 1
-        else:
+        if self._pair(name, code).returncode:
             self.counts["unacknowledged"] += 1
             self.unsure.add(name)
+            self.waiting[name] = code
+
+    def _pair(self, name: str, code: str):
+        client = Client(name, self.lab.binaries, self.host, self.address, self.folder / "away" / name, self.lab.logs)
+        done = client.pair(code, check=False)
+        if done.returncode == 0:
+            self.paired.add(name)
+            self.unsure.discard(name)
+            self.used_codes.append(code)
+            self.counts["paired"] += 1
+        return done
+
+    def _redeem_waiting(self) -> None:
+        """A code that was handed out is good after the kill, unless the pairing it was for had happened."""
+        known = {client["name"] for client in self.gateway.json("clients")}
+        for name, code in self.waiting.items():
+            done = self._pair(name, code)
+            expect(
+                done.returncode == 0 or name in known,
+                f"the code for {name}, handed out before the kill, is refused after it: {done.stderr.strip()}",
+            )
+        self.waiting.clear()
 
     def _ask(self, *words) -> bool:
         # The command would do it by itself on the store when no gateway runs: an acknowledgement all the same.
