@@ -101,7 +101,11 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
         _ purpose: ConnectionPurpose, _ certificate: PeerCertificate?, _ channel: any Channel
     ) -> Verdict {
         if purpose == .pairing {
-            return house.pairingOpen() ? .pairing : .refused("No pairing code is outstanding at this gateway.")
+            return house.pairingOpen()
+                ? .pairing
+                : .refused(
+                    "No pairing code is outstanding at this gateway: yours was used, taken back, or has expired. Ask for a new one."
+                )
         }
         guard let certificate else {
             return .refused("This gateway admits paired clients only, and no client certificate was presented.")

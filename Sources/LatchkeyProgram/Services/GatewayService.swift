@@ -1,5 +1,4 @@
 import AccessPolicy
-import Crypto
 import Foundation
 import Logging
 import NIOCore
@@ -60,7 +59,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
 
     /// The gateway's UDN follows from its authority's certificate, so it is the same over restarts and key changes.
     private static func udn(of identity: GatewayIdentity) -> String {
-        var bytes = Array(SHA256.hash(data: identity.authority.certificate.der).prefix(16))
+        var bytes = Array(identity.authority.certificate.fingerprint.bytes.prefix(16))
         bytes[6] = bytes[6] & 0x0F | 0x80
         bytes[8] = bytes[8] & 0x3F | 0x80
         return "uuid:" + UUID(bytes).uuidString.lowercased()

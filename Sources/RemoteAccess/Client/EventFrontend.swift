@@ -165,13 +165,14 @@ package actor EventFrontend {
         guard let service = services[path] else { return }
         services[path]?.subscription = state.subscription
         services[path]?.appliedUpTo = state.cursor
+        guard let properties = state.properties else { return }
         let told = await service.publishing.currentState
-        let changes = state.properties.filter { told[$0.name] != $0.value }
+        let changes = properties.filter { told[$0.name] != $0.value }
         if !changes.isEmpty { await service.publishing.publish(changes) }
     }
 }
 
 extension SubscriptionState {
     /// The state in the form of an event.
-    fileprivate var properties: [EventProperty] { state.map { EventProperty($0.name, $0.value) } }
+    fileprivate var properties: [EventProperty]? { state?.map { EventProperty($0.name, $0.value) } }
 }

@@ -163,6 +163,8 @@ package final class GatewayTrust: Sendable {
             do {
                 try await reload()
                 try renewLeaf()
+            } catch is CancellationError {
+                return
             } catch {
                 logger.warning("the store could not be read", metadata: ["error": "\(error)"])
             }

@@ -13,8 +13,8 @@ package actor SubscriptionHub {
     package struct Limits: Hashable, Sendable {
         /// Home subscriptions at once.
         package var subscriptions = 512
-        /// How long a device may take to accept a subscription and send its initial event.
-        package var initialTime = Duration.seconds(10)
+        /// How long a new listener waits for the device's initial event; afterwards it is told when it comes.
+        package var initialTime = Duration.seconds(3)
         /// Variables of one service.
         package var variables = 512
 
@@ -33,6 +33,8 @@ package actor SubscriptionHub {
         let udn: String
         var state: [EventProperty] = []
         var hasState = false
+        /// The time for the initial event is over.
+        var isLate = false
         var listeners: [ObjectIdentifier: Listener] = [:]
         var waiting: [CheckedContinuation<Void, Never>] = []
         var task: Task<Void, Never>?
@@ -62,7 +64,7 @@ package actor SubscriptionHub {
             start(url, of: device)
         }
         await initialState(of: url)
-        guard var subscription = subscriptions[url], subscription.hasState else {
+        guard var subscription = subscriptions[url] else {
             throw Problem(.device, "\(device.name) did not accept the subscription.", status: 502)
         }
         guard session.subscribed(subscription.id) else {
@@ -71,7 +73,8 @@ package actor SubscriptionHub {
         subscription.listeners[ObjectIdentifier(session)] = Listener(session: session, translate: translate)
         subscriptions[url] = subscription
         return SubscriptionState(
-            subscription: subscription.id, state: translate(subscription.state), cursor: session.cursor)
+            subscription: subscription.id, state: subscription.hasState ? translate(subscription.state) : nil,
+            cursor: session.cursor)
     }
 
     /// A session no longer hears a subscription.
@@ -96,7 +99,8 @@ package actor SubscriptionHub {
         let states = subscriptions.values.compactMap { subscription in
             subscription.listeners[ObjectIdentifier(session)].map { listener in
                 SubscriptionState(
-                    subscription: subscription.id, state: listener.translate(subscription.state), cursor: cursor)
+                    subscription: subscription.id,
+                    state: subscription.hasState ? listener.translate(subscription.state) : nil, cursor: cursor)
             }
         }
         return (states, cursor)
@@ -129,9 +133,22 @@ package actor SubscriptionHub {
     }
 
     private func initialState(of url: HTTPURL) async {
-        guard let subscription = subscriptions[url], !subscription.hasState else { return }
-        // Bounded by the subscription itself: it gets its initial event or ends.
+        guard let subscription = subscriptions[url], !subscription.hasState, !subscription.isLate else { return }
+        // Unstructured and short: it lets go of those who wait below, whatever the device does.
+        let time = limits.initialTime
+        let timer = Task {
+            do { try await Task.sleep(for: time) } catch { return }
+            self.giveUpWaiting(url, id: subscription.id)
+        }
         await withCheckedContinuation { subscriptions[url]?.waiting.append($0) }
+        timer.cancel()
+    }
+
+    private func giveUpWaiting(_ url: HTTPURL, id: String) {
+        guard subscriptions[url]?.id == id, let waiting = subscriptions[url]?.waiting else { return }
+        subscriptions[url]?.isLate = true
+        subscriptions[url]?.waiting = []
+        for continuation in waiting { continuation.resume() }
     }
 
     private func received(_ change: PropertySet, at url: HTTPURL, id: String) {
@@ -147,13 +164,14 @@ package actor SubscriptionHub {
                 subscription.state.append(property)
             }
         }
-        let isInitial = !subscription.hasState
+        // Those who waited for the initial event get it as their state.
+        let isState = !subscription.hasState && !subscription.isLate
         subscription.hasState = true
         let waiting = subscription.waiting
         subscription.waiting = []
         subscriptions[url] = subscription
         for continuation in waiting { continuation.resume() }
-        guard !isInitial else { return }
+        guard !isState else { return }
         for listener in subscription.listeners.values {
             let changes = listener.translate(change.properties)
             listener.session.record(

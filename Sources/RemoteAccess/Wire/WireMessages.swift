@@ -125,11 +125,12 @@ package struct SubscriptionRequest: Codable, Hashable, Sendable {
 /// A subscription and the full state of its service at `cursor`.
 package struct SubscriptionState: Codable, Hashable, Sendable {
     package var subscription: String
-    package var state: [MirroredProperty]
+    /// Nil while the device has not told it: not every device sends the initial event that it owes.
+    package var state: [MirroredProperty]?
     /// Changes after this position are not in `state`.
     package var cursor: UInt64
 
-    package init(subscription: String, state: [MirroredProperty], cursor: UInt64) {
+    package init(subscription: String, state: [MirroredProperty]?, cursor: UInt64) {
         self.subscription = subscription
         self.state = state
         self.cursor = cursor

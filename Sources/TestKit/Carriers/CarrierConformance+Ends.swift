@@ -109,6 +109,7 @@ extension CarrierConformance {
         },
         CarrierConformance(description: "a cancelled reader is told so at once") { harness in
             try await harness(silent {}) { ends in
+                // Unstructured, because the test is about cancelling it; it ends with the exchange.
                 let reading = Task {
                     try await ends.asking.withExchange(.test(.get), trafficClass: .control) { exchange in
                         try await exchange.finish()

@@ -61,7 +61,7 @@ extension AllowedValueRange {
         case .ui1, .ui2, .ui4, .ui8, .i1, .i2, .i4, .i8, .int:
             guard let number = Int128(value.text) else { return true }
             return Self.isOrdered(minimum, number) && Self.isOrdered(number, maximum)
-        case .r4, .r8, .number, .float, .fixed14_4:
+        case .r4, .r8, .number, .float, .fixed14Point4:
             guard let number = UPnPNumber.double(value.text) else { return true }
             return (UPnPNumber.double(minimum).map { $0 <= number } ?? true)
                 && (UPnPNumber.double(maximum).map { number <= $0 } ?? true)

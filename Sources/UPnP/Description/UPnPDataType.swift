@@ -25,7 +25,7 @@ public enum UPnPDataType: String, Hashable, Sendable, CaseIterable {
     /// The same as ``r8``.
     case number
     /// At most 14 digits before the point and 4 behind it.
-    case fixed14_4 = "fixed.14.4"
+    case fixed14Point4 = "fixed.14.4"
     /// A floating-point number; 8 bytes here.
     case float
     /// One Unicode character.

@@ -25,7 +25,7 @@ public enum UPnPValue: Hashable, Sendable {
     /// `number`.
     case number(Double)
     /// `fixed.14.4`, in ten-thousandths.
-    case fixed14_4(tenThousandths: Int64)
+    case fixed14Point4(tenThousandths: Int64)
     /// `float`.
     case float(Double)
     /// `char`.
@@ -74,7 +74,7 @@ public enum UPnPValue: Hashable, Sendable {
             case .r8: UPnPNumber.double(trimmed).map(UPnPValue.r8)
             case .number: UPnPNumber.double(trimmed).map(UPnPValue.number)
             case .float: UPnPNumber.double(trimmed).map(UPnPValue.float)
-            case .fixed14_4: UPnPNumber.fixed(trimmed).map(UPnPValue.fixed14_4)
+            case .fixed14Point4: UPnPNumber.fixed(trimmed).map(UPnPValue.fixed14Point4)
             case .char: text.unicodeScalars.count == 1 ? text.unicodeScalars.first.map(UPnPValue.char) : nil
             case .string: .string(String(text))
             case .date: UPnPDate(trimmed).map(UPnPValue.date)
@@ -107,7 +107,7 @@ public enum UPnPValue: Hashable, Sendable {
         case .r4: .r4
         case .r8: .r8
         case .number: .number
-        case .fixed14_4: .fixed14_4
+        case .fixed14Point4: .fixed14Point4
         case .float: .float
         case .char: .char
         case .string: .string
@@ -137,7 +137,7 @@ public enum UPnPValue: Hashable, Sendable {
         case .i8(let value), .int(let value): String(value)
         case .r4(let value): value.description
         case .r8(let value), .number(let value), .float(let value): value.description
-        case .fixed14_4(let value): UPnPNumber.fixedText(value)
+        case .fixed14Point4(let value): UPnPNumber.fixedText(value)
         case .char(let value): String(Character(value))
         case .string(let value), .uri(let value), .uuid(let value): value
         case .date(let value): value.description

@@ -7,8 +7,8 @@ struct UPnPValueTests {
     @Test(arguments: [
         ("0", UPnPDataType.ui1), ("255", .ui1), ("65535", .ui2), ("4294967295", .ui4), ("18446744073709551615", .ui8),
         ("-128", .i1), ("-32768", .i2), ("-2147483648", .i4), ("-9223372036854775808", .i8), ("42", .int), ("1.5", .r4),
-        ("-2.5e-10", .r8), ("3.25", .number), ("0.5", .float), ("12345678901234.5678", .fixed14_4),
-        ("-0.0500", .fixed14_4),
+        ("-2.5e-10", .r8), ("3.25", .number), ("0.5", .float), ("12345678901234.5678", .fixed14Point4),
+        ("-0.0500", .fixed14Point4),
         ("x", .char), ("ü", .char), (" any <text> ", .string), ("2024-02-29", .date),
         ("2024-02-29T23:59:60", .dateTime),
         ("2024-01-01T01:02:03+05:30", .dateTimeTZ), ("2024-01-01T01:02:03Z", .dateTimeTZ), ("12:00:00", .time),
@@ -25,7 +25,7 @@ struct UPnPValueTests {
         ("", .ui1),
         ("1.0", .i4), ("0x10", .i4), ("1 2", .int), ("nan", .r8), ("inf", .r4), ("0x1p3", .r8), ("1e999", .r8),
         ("", .r8),
-        ("123456789012345", .fixed14_4), ("1.23456", .fixed14_4), ("1.", .fixed14_4), ("--1", .fixed14_4),
+        ("123456789012345", .fixed14Point4), ("1.23456", .fixed14Point4), ("1.", .fixed14Point4), ("--1", .fixed14Point4),
         ("xy", .char),
         ("", .char), ("2023-02-29", .date), ("2024-13-01", .date), ("24-1-1", .date),
         ("2024-01-01T25:00:00", .dateTime),
@@ -72,8 +72,8 @@ struct UPnPValueTests {
             narrow.contains(.r8(1.5)) && !narrow.contains(.r8(1.51)) && narrow.contains(.i4(1))
                 && !narrow.contains(.i4(2)))
         #expect(
-            narrow.contains(.fixed14_4(tenThousandths: -15_000))
-                && !narrow.contains(.fixed14_4(tenThousandths: -15_001)))
+            narrow.contains(.fixed14Point4(tenThousandths: -15_000))
+                && !narrow.contains(.fixed14Point4(tenThousandths: -15_001)))
         #expect(AllowedValueRange(minimum: "", maximum: "x").contains(.i4(7)))
     }
 }
