@@ -23,6 +23,8 @@ struct TunnelBench {
     let group: MultiThreadedEventLoopGroup
     let logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
 
+    var dialer: TunnelDialer { sharedDialer }
+
     func serve() async throws {
         var configuration = TunnelListenerConfiguration()
         configuration.maximumConnections = 8_192
@@ -56,7 +58,7 @@ struct TunnelBench {
     }
 
     func dial() async throws -> TLSCarrier {
-        try await TunnelDialer(eventLoopGroup: group, logger: logger).connect(
+        try await dialer.connect(
             to: [TunnelAddress(host: "127.0.0.1", port: port)], identity: identity, verifyServer: { _ in nil }
         )
     }
@@ -122,6 +124,7 @@ struct TunnelBench {
     }
 
     func idle(count: Int, server: Int) async throws {
+        try await dial().close(.closed)
         let before = (rss("self"), rss("\(server)"))
         var carriers: [TLSCarrier] = []
         for _ in 0..<count {
@@ -174,6 +177,7 @@ let bench = TunnelBench(
     port: port,
     group: MultiThreadedEventLoopGroup(numberOfThreads: Int(ProcessInfo.processInfo.environment["THREADS"] ?? "") ?? 1)
 )
+let sharedDialer = TunnelDialer(eventLoopGroup: bench.group, logger: bench.logger)
 let numbers = arguments.dropFirst(4).compactMap { Int($0) }
 switch arguments[0] {
 case "serve": try await bench.serve()

@@ -55,6 +55,10 @@ final class ConnectionCore {
                 try Self.prepare(stream, handler)
             }
         }
+        if purpose == .session {
+            // Sessions are many and idle for most of their life.
+            try channel.pipeline.syncOperations.addHandler(ThriftHandler(), position: .first)
+        }
         try channel.pipeline.syncOperations.addHandlers([http2, ControlFrameHandler(core: self)])
         multiplexer = try http2.syncMultiplexer()
         upkeepStep()
@@ -105,6 +109,10 @@ final class ConnectionCore {
 
     func read(_ stream: ExchangeStream) {
         handlers[ObjectIdentifier(stream)]?.read()
+    }
+
+    func widen(_ stream: ExchangeStream, by bytes: Int) {
+        handlers[ObjectIdentifier(stream)]?.widen(by: bytes)
     }
 
     func reset(_ stream: ExchangeStream, _ code: ResetCode) {
@@ -271,11 +279,15 @@ extension CarrierEnd {
 }
 
 extension ConnectionSettings {
+    /// RFC 9113 §6.9.2. More is given to each stream as it begins: a larger initial window would make
+    /// NIOHTTP2 give room by itself to the streams that are older than the peer's SETTINGS acknowledgement.
+    static let defaultWindow = 65_535
+
     var connection: NIOHTTP2Handler.ConnectionConfiguration {
         var configuration = NIOHTTP2Handler.ConnectionConfiguration()
         configuration.initialSettings = [
             HTTP2Setting(parameter: .maxConcurrentStreams, value: streams),
-            HTTP2Setting(parameter: .initialWindowSize, value: streamWindow),
+            HTTP2Setting(parameter: .initialWindowSize, value: min(streamWindow, Self.defaultWindow)),
             HTTP2Setting(parameter: .maxFrameSize, value: max(maximumFrame, 16 << 10)),
             HTTP2Setting(parameter: .maxHeaderListSize, value: 16 << 10),
             HTTP2Setting(parameter: .enablePush, value: 0),
@@ -286,12 +298,17 @@ extension ConnectionSettings {
         configuration.maximumConnectionGlitches = .max
         configuration.maximumRecentlyResetStreams = 64
         configuration.maximumSequentialEmptyDataFrames = 8
+        // Pings and their answers come a few in this time; NIOHTTP2 keeps a place for each that may come.
+        configuration.controlFrameRateLimit.maximumCount = 64
+        configuration.controlFrameRateLimit.windowLength = .seconds(10)
         return configuration
     }
 
     var stream: NIOHTTP2Handler.StreamConfiguration {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
-        configuration.targetWindowSize = streamWindow
+        // None: NIOHTTP2 would give room for what it has delivered, and what waits in it until it is
+        // asked for makes it copy its whole buffer at each read. Whoever reads a body gives the room.
+        configuration.targetWindowSize = 0
         configuration.outboundBufferSizeHighWatermark = sendBuffer
         configuration.outboundBufferSizeLowWatermark = sendBuffer / 2
         configuration.streamResetFrameRateLimit.maximumCount = resets

@@ -8,6 +8,8 @@ final class ActivityHandler: ChannelInboundHandler {
     typealias InboundOut = ByteBuffer
 
     private let core: ConnectionCore
+    /// When NIOSSL's buffer was last filled, until its unused part has been given back; the handshake counts.
+    private var lastLarge: NIODeadline? = .now()
 
     init(core: ConnectionCore) {
         self.core = core
@@ -15,12 +17,45 @@ final class ActivityHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         core.heard()
-        context.fireChannelRead(data)
+        let bytes = unwrapInboundIn(data)
+        guard bytes.readableBytes <= 4 << 10 else {
+            lastLarge = .now()
+            context.fireChannelRead(data)
+            return
+        }
+        // NIOHTTP2 holds on to the first bytes it reads. While they are part of NIOSSL's buffer, the next
+        // read makes that one a second 32 KiB: an idle connection would pay it for a ping.
+        var copy = context.channel.allocator.buffer(capacity: bytes.readableBytes)
+        copy.writeImmutableBuffer(bytes)
+        if let lastLarge, NIODeadline.now() - lastLarge > .seconds(1) {
+            self.lastLarge = nil
+            SparseBuffers.release(unusedPartOf: bytes)
+        }
+        context.fireChannelRead(wrapInboundOut(copy))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         core.inactive()
         context.fireChannelInactive()
+    }
+}
+
+/// Between TCP and TLS of a session's first connection: gives back what NIOSSL's write buffer does not need.
+final class ThriftHandler: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var lastLarge: NIODeadline? = .now()
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let bytes = unwrapOutboundIn(data)
+        if bytes.readableBytes > 2 << 10 {
+            lastLarge = .now()
+        } else if let lastLarge, NIODeadline.now() - lastLarge > .seconds(1) {
+            self.lastLarge = nil
+            SparseBuffers.release(unusedPartOf: bytes)
+        }
+        context.write(data, promise: promise)
     }
 }
 

@@ -7,6 +7,7 @@ internal import Tunnel
 /// One attempt after another to reach the same gateway in the same way.
 struct Dial: Sendable {
     let configuration: TunnelDialerConfiguration
+    let contexts: ClientContextCache
     let group: any EventLoopGroup
     let identity: TunnelIdentity?
     let verifyServer: @Sendable (PeerCertificate) -> String?
@@ -38,7 +39,7 @@ struct Dial: Sendable {
     private func bootstrap(_ purpose: ConnectionPurpose, _ outcome: ClientGate.Outcome) throws -> ClientBootstrap {
         let context: NIOSSLContext
         do {
-            context = try configuration.tls.clientContext(identity, purpose)
+            context = try contexts.context(for: identity, purpose)
         } catch {
             throw TunnelError(.badIdentity, "The client's certificate or its private key cannot be used: \(error).")
         }

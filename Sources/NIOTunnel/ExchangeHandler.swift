@@ -16,6 +16,10 @@ final class ExchangeHandler: ChannelInboundHandler {
     private var sawHead = false
     private var isLeft = false
     private var endIsWritten = false
+    private var drain: Scheduled<Void>?
+    private var drained = 0
+    private var isReset = false
+    private var inboundEnded = false
     private var failure: (any Error)?
     private(set) var stream: ExchangeStream
 
@@ -35,6 +39,18 @@ final class ExchangeHandler: ChannelInboundHandler {
         context?.read()
     }
 
+    /// Lets the peer send so much more.
+    func widen(by bytes: Int) {
+        guard let context, !isReset, !inboundEnded else { return }
+        context.writeAndFlush(wrapOutboundOut(.windowUpdate(windowSizeIncrement: bytes)), promise: nil)
+    }
+
+    private func giveWholeWindow(_ context: ChannelHandlerContext) {
+        let more = connection.settings.streamWindow - ConnectionSettings.defaultWindow
+        guard more > 0 else { return }
+        context.write(wrapOutboundOut(.windowUpdate(windowSizeIncrement: more)), promise: nil)
+    }
+
     /// Writes one turn; says how much, and whether there is more.
     func write(atMost bytes: Int) -> (written: Int, more: Bool) {
         guard let context else { return (0, false) }
@@ -44,6 +60,7 @@ final class ExchangeHandler: ChannelInboundHandler {
             let ends = portion.end && portion.chunks.isEmpty
             if ends { portion.end = false }
             write(.headers(.init(headers: head, endStream: ends)), context, ends: ends)
+            if outbound { giveWholeWindow(context) }
         }
         for (index, chunk) in portion.chunks.enumerated() {
             written += chunk.readableBytes
@@ -71,7 +88,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func reset(_ code: ResetCode) {
-        guard let context else { return }
+        guard let context, !isReset else { return }
+        isReset = true
         let code = HTTP2ErrorCode(networkCode: Int(code.rawValue))
         context.writeAndFlush(wrapOutboundOut(.rstStream(code)), promise: nil)
         context.close(promise: nil)
@@ -83,11 +101,13 @@ final class ExchangeHandler: ChannelInboundHandler {
         leaveIfComplete()
     }
 
-    /// RFC 9113 §8.1: the rest of a request is not wanted once its answer is complete. A reset would
-    /// throw away what of the answer still waits for room.
+    /// RFC 9113 §8.1: the rest of a request is not wanted once its answer is complete, and a reset says
+    /// so. The end of most requests is on its way by then, so that a little of the rest is read and
+    /// dropped first: resets are counted against the peer that sends them.
     private func leaveIfComplete() {
-        guard isLeft, endIsWritten, stream.wantsNoMore else { return }
-        reset(.noError)
+        guard isLeft, endIsWritten, stream.wantsNoMore, drain == nil, let context else { return }
+        drain = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.reset(.noError) }
+        context.read()
     }
 
     // MARK: The stream
@@ -112,18 +132,31 @@ final class ExchangeHandler: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .headers(let headers): received(headers)
         case .data(let data):
-            if case .byteBuffer(let chunk) = data.data { stream.received(chunk) }
-            if data.endStream { stream.receivedEnd() }
+            if case .byteBuffer(let chunk) = data.data { received(chunk) }
+            if data.endStream { receivedEnd() }
         default: break
         }
     }
 
+    private func received(_ chunk: ByteBuffer) {
+        guard drain != nil else {
+            stream.received(chunk)
+            return
+        }
+        drained += chunk.readableBytes
+        if drained > 64 << 10 { reset(.noError) }
+    }
+
     private func received(_ frame: HTTP2Frame.FramePayload.Headers) {
-        defer { if frame.endStream { stream.receivedEnd() } }
+        defer { if frame.endStream { receivedEnd() } }
         guard !sawHead else { return }
         guard outbound else {
             sawHead = true
             accept(frame.headers)
+            if !frame.endStream, let context {
+                giveWholeWindow(context)
+                context.flush()
+            }
             return
         }
         guard let response = HeaderTranslation.response(frame.headers) else {
@@ -134,6 +167,11 @@ final class ExchangeHandler: ChannelInboundHandler {
         guard response.status.kind != .informational else { return }
         sawHead = true
         stream.received(response)
+    }
+
+    private func receivedEnd() {
+        inboundEnded = true
+        stream.receivedEnd()
     }
 
     private func accept(_ headers: HPACKHeaders) {
@@ -162,7 +200,7 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if stream.deliver() { context.read() }
+        if drain != nil || stream.deliver() { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -183,6 +221,7 @@ final class ExchangeHandler: ChannelInboundHandler {
         let end = connection.end.value
         stream.close(end ?? failure ?? ExchangeReset(.cancelled))
         core.left(stream)
+        drain?.cancel()
         self.context = nil
         context.fireChannelInactive()
     }

@@ -21,8 +21,12 @@ final class ExchangeStream: Sendable {
     }
 
     private struct State {
-        var inbox = CircularBuffer<ByteBuffer>(initialCapacity: 4)
+        /// What has arrived: full buffers, and the one that is being filled.
+        var inbox = CircularBuffer<ByteBuffer>(initialCapacity: 1)
+        var filling: ByteBuffer?
         var inboxBytes = 0
+        /// Read, and not yet given back to the sender as room in its window.
+        var consumed = 0
         var inboundEnded = false
         var loopHoldsBack = false
         var reader: CheckedContinuation<ByteBuffer?, any Error>?
@@ -30,7 +34,7 @@ final class ExchangeStream: Sendable {
         var responseReader: CheckedContinuation<HTTPResponse, any Error>?
 
         var head: HPACKHeaders?
-        var outbox = CircularBuffer<ByteBuffer>(initialCapacity: 4)
+        var outbox = CircularBuffer<ByteBuffer>(initialCapacity: 1)
         var outboxBytes = 0
         var headTaken = false
         var ended = false
@@ -97,34 +101,30 @@ final class ExchangeStream: Sendable {
 
     /// What the reader gets at once: data, the end, a failure, or nil when it has to wait.
     private static func inbound(_ state: inout State) -> Result<ByteBuffer?, any Error>? {
-        if !state.inbox.isEmpty { return .success(merge(&state)) }
+        if let chunk = pop(&state) { return .success(chunk) }
         if state.inboundEnded { return .success(nil) }
         return state.failure.map { .failure($0) }
     }
 
-    /// One chunk of everything that has arrived, up to 256 KiB: the next hands cost as much for a small one.
-    private static func merge(_ state: inout State) -> ByteBuffer {
-        let limit = 256 << 10
-        var first = state.inbox.removeFirst()
-        state.inboxBytes -= first.readableBytes
-        guard let second = state.inbox.first, first.readableBytes + second.readableBytes <= limit else { return first }
-        var whole = ByteBuffer()
-        whole.reserveCapacity(min(limit, first.readableBytes + state.inboxBytes))
-        whole.writeBuffer(&first)
-        while let next = state.inbox.first, whole.readableBytes + next.readableBytes <= limit {
-            var chunk = state.inbox.removeFirst()
-            state.inboxBytes -= chunk.readableBytes
-            whole.writeBuffer(&chunk)
-        }
-        return whole
+    /// The oldest of what has arrived.
+    private static func pop(_ state: inout State) -> ByteBuffer? {
+        guard let chunk = state.inbox.popFirst() ?? state.filling.take() else { return nil }
+        state.inboxBytes -= chunk.readableBytes
+        state.consumed += chunk.readableBytes
+        return chunk
     }
 
+    /// What was read gives the sender room again, a quarter of the window at a time.
     private func releaseReading() {
-        let release = state.withLock { state in
-            guard state.loopHoldsBack, state.inboxBytes <= settings.receiveBuffer / 2 else { return false }
-            state.loopHoldsBack = false
-            return true
+        let (room, release) = state.withLock { state in
+            var room = 0
+            if state.consumed >= settings.streamWindow / 4, !state.inboundEnded {
+                (room, state.consumed) = (state.consumed, 0)
+            }
+            defer { if state.inboxBytes < settings.streamWindow { state.loopHoldsBack = false } }
+            return (room, state.loopHoldsBack && state.inboxBytes < settings.streamWindow)
         }
+        if room > 0 { connection.onLoop { $0.widen(self, by: room) } }
         if release { connection.onLoop { $0.read(self) } }
     }
 
@@ -224,7 +224,8 @@ final class ExchangeStream: Sendable {
     /// Gives the exchange up, unless it is over.
     func reset(_ code: ResetCode) {
         let over = state.withLock { state in
-            if state.failure == nil, !(state.endTaken && state.inboundEnded) {
+            // An end that the loop has still to write counts: it will be.
+            if state.failure == nil, !(state.ended && state.inboundEnded) {
                 state.failure = ExchangeReset(code)
                 return false
             }
@@ -247,12 +248,26 @@ final class ExchangeStream: Sendable {
 
     // MARK: The loop
 
+    /// Copies what arrived, on purpose: it is a part of the buffer that NIOHTTP2 parses, and while
+    /// somebody holds on to that, each read makes NIOHTTP2 copy the whole of it, at its largest size.
     func received(_ chunk: ByteBuffer) {
-        guard chunk.readableBytes > 0 else { return }
+        let count = chunk.readableBytes
+        guard count > 0 else { return }
         state.withLock { state in
             guard state.failure == nil else { return }
-            state.inbox.append(chunk)
-            state.inboxBytes += chunk.readableBytes
+            state.inboxBytes += count
+            if var filling = state.filling.take() {
+                if filling.writableBytes >= count {
+                    filling.writeImmutableBuffer(chunk)
+                    state.filling = filling
+                    return
+                }
+                state.inbox.append(filling)
+            }
+            var next = ByteBuffer()
+            next.reserveCapacity(count < 8 << 10 ? count : max(count, settings.chunk))
+            next.writeImmutableBuffer(chunk)
+            state.filling = next
         }
     }
 
@@ -277,7 +292,8 @@ final class ExchangeStream: Sendable {
             if let waiting = state.reader, let found = Self.inbound(&state) {
                 (result, reader, state.reader) = (found, waiting, nil)
             }
-            state.loopHoldsBack = state.inboxBytes >= settings.receiveBuffer
+            // A peer that keeps to its window never comes that far.
+            state.loopHoldsBack = state.inboxBytes >= settings.streamWindow
             return (reader, result, !state.loopHoldsBack)
         }
         if let reader, let result { reader.resume(with: result) }
@@ -333,7 +349,7 @@ final class ExchangeStream: Sendable {
     /// The stream is gone from the connection.
     func close(_ error: any Error) {
         let cut = state.withLock { state in
-            if state.failure == nil, !(state.endTaken && state.inboundEnded) { state.failure = error }
+            if state.failure == nil, !(state.ended && state.inboundEnded) { state.failure = error }
             return state.failure != nil
         }
         resumeAll()

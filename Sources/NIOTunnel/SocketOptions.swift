@@ -9,7 +9,7 @@ enum SocketOptions {
         try options.setOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 64 << 10))
         try options.setOption(
             .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 16 << 10))
-        try options.setOption(.maxMessagesPerRead, value: 4)
+        try options.setOption(.maxMessagesPerRead, value: 1)
     }
 
     /// Options that depend on what the connection is for.
@@ -20,7 +20,7 @@ enum SocketOptions {
         if purpose == .media {
             try? options.setOption(
                 .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 64 << 10, maximum: 256 << 10)
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 64 << 10, maximum: 128 << 10)
             )
         }
         #if os(Linux)

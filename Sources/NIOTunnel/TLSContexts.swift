@@ -59,3 +59,23 @@ final class ServerContextCache: Sendable {
         }
     }
 }
+
+/// A dialer's TLS contexts, one for each purpose of the last identity.
+final class ClientContextCache: Sendable {
+    private let tls: TunnelTLS
+    private let last = Mutex<(identity: TunnelIdentity?, contexts: [ConnectionPurpose: NIOSSLContext])>((nil, [:]))
+
+    init(_ tls: TunnelTLS) {
+        self.tls = tls
+    }
+
+    func context(for identity: TunnelIdentity?, _ purpose: ConnectionPurpose) throws -> NIOSSLContext {
+        try last.withLock { last in
+            if last.identity != identity { last = (identity, [:]) }
+            if let context = last.contexts[purpose] { return context }
+            let context = try tls.clientContext(identity, purpose)
+            last.contexts[purpose] = context
+            return context
+        }
+    }
+}

@@ -21,7 +21,8 @@ package struct TunnelTLS: Sendable {
 /// The flow-control and frame sizes of one connection, in bytes; both ends of a connection use the same.
 ///
 /// The memory that a peer can make this end hold is at most `streams` times `streamWindow`
-/// (NIOHTTP2 refills the connection's window while a stream's reader stalls).
+/// (NIOHTTP2 refills the connection's window while a stream's reader stalls). A stream's window is
+/// refilled by its reader.
 package struct ConnectionSettings: Hashable, Sendable {
     /// What may be in flight on one exchange.
     package var streamWindow: Int
@@ -33,8 +34,8 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var maximumFrame: Int
     /// How much one exchange may hand over for writing before its writer is held back.
     package var sendBuffer: Int
-    /// How much received body one exchange keeps for its reader before the window closes behind it.
-    package var receiveBuffer: Int
+    /// The size of the pieces in which a long body is handed to its reader.
+    package var chunk: Int
     /// What TCP may hold unsent (`TCP_NOTSENT_LOWAT`).
     package var unsentLimit: Int
     /// How many resets the peer may send in `resetWindow` before the connection is given up.
@@ -45,14 +46,14 @@ package struct ConnectionSettings: Hashable, Sendable {
     /// For sessions and pairing: small windows, many exchanges.
     package static let control = ConnectionSettings(
         streamWindow: 64 << 10, connectionWindow: 256 << 10, streams: 64, maximumFrame: 16 << 10,
-        sendBuffer: 64 << 10, receiveBuffer: 64 << 10, unsentLimit: 64 << 10, resets: 400,
-        resetWindow: .seconds(30)
+        sendBuffer: 64 << 10, chunk: 32 << 10, unsentLimit: 64 << 10, resets: 128,
+        resetWindow: .seconds(5)
     )
 
     /// For bodies of any size: large windows, few exchanges, many resets (a player that seeks).
     package static let media = ConnectionSettings(
         streamWindow: 4 << 20, connectionWindow: 8 << 20, streams: 8, maximumFrame: 64 << 10,
-        sendBuffer: 512 << 10, receiveBuffer: 512 << 10, unsentLimit: 256 << 10, resets: 4_000,
+        sendBuffer: 512 << 10, chunk: 256 << 10, unsentLimit: 256 << 10, resets: 4_000,
         resetWindow: .seconds(10)
     )
 }

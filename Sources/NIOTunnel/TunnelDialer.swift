@@ -6,6 +6,7 @@ internal import Tunnel
 /// Opens tunnels to a listener.
 package struct TunnelDialer: Sendable {
     private let configuration: TunnelDialerConfiguration
+    private let contexts: ClientContextCache
     private let group: any EventLoopGroup
     private let logger: Logger
 
@@ -14,6 +15,7 @@ package struct TunnelDialer: Sendable {
         configuration: TunnelDialerConfiguration = .init(), eventLoopGroup: any EventLoopGroup, logger: Logger
     ) {
         self.configuration = configuration
+        self.contexts = ClientContextCache(configuration.tls)
         self.group = eventLoopGroup
         self.logger = logger
     }
@@ -35,7 +37,10 @@ package struct TunnelDialer: Sendable {
         purpose: ConnectionPurpose = .session,
         verifyServer: @escaping @Sendable (PeerCertificate) -> String?
     ) async throws -> TLSCarrier {
-        let dial = Dial(configuration: configuration, group: group, identity: identity, verifyServer: verifyServer)
+        let dial = Dial(
+            configuration: configuration, contexts: contexts, group: group, identity: identity,
+            verifyServer: verifyServer
+        )
         let candidates = Array(addresses.prefix(configuration.maximumAddresses))
         guard !candidates.isEmpty else { throw TunnelError(.unreachable, "No address of the gateway is known.") }
         let failed = candidates.map { _ in Latch<Void>() }
