@@ -7,7 +7,7 @@ struct AwayCommands: AsyncParsableCommand {
         commandName: "away",
         abstract: "Have the home's devices where you are.",
         discussion: "Pair once with “latchkey away pair”, then “latchkey away run” wherever you are.",
-        subcommands: [AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self]
+        subcommands: [AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self, AwayBenchSessions.self]
     )
 }
 
@@ -120,5 +120,23 @@ struct AwayStatus: ProgramCommand {
 
     func perform(_ invocation: Invocation) async throws {
         try await ControlCommands.ask(.status, of: .away, invocation)
+    }
+}
+
+/// Holds idle sessions for the benchmark; not for people, so it is not in the help.
+struct AwayBenchSessions: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-sessions",
+        abstract: "Open many idle sessions and hold them, to measure what they cost.",
+        shouldDisplay: false
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: .init("How many sessions.", valueName: "count"))
+    var count = 32
+
+    func perform(_ invocation: Invocation) async throws {
+        try await AwayProgram.holdSessions(count, invocation)
     }
 }

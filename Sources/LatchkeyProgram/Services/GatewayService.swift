@@ -28,7 +28,11 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         let sealingKey = try await context.store.secret(named: "url-sealing", orStore: random.bytes(32))
         let udn = Self.udn(of: trust.identity)
         var configuration = RemoteAccessServer.Configuration(listen: context.configuration.listen)
-        configuration.sessions.sessions = context.configuration.maxSessions
+        let sessions = context.configuration.maxSessions
+        configuration.sessions.sessions = sessions
+        // A session has a media connection too, and a household comes from one address.
+        configuration.listener.maximumConnections = max(1_024, 2 * sessions + 64)
+        configuration.listener.maximumConnectionsPerAddress = max(64, 2 * sessions)
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
         var ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
