@@ -9,64 +9,29 @@ internal import Tunnel
 /// Both sides meet under one lock: bytes that are there are taken without a change of thread, and the
 /// loop is only called when it has stopped by itself (the reader was behind, or there was nothing to write).
 final class ExchangeStream: Sendable {
-    /// What the loop takes to write in one turn.
-    struct Portion {
-        var head: HPACKHeaders?
-        var chunks: [ByteBuffer] = []
-        var end = false
-        /// There is more for another turn.
-        var more = false
-
-        var bytes: Int { chunks.reduce(0) { $0 + $1.readableBytes } }
-    }
-
-    private struct State {
-        /// What has arrived: full buffers, and the one that is being filled.
-        var inbox = CircularBuffer<ByteBuffer>(initialCapacity: 1)
-        var filling: ByteBuffer?
-        var inboxBytes = 0
-        /// Read, and not yet given back to the sender as room in its window.
-        var consumed = 0
-        var inboundEnded = false
-        var loopHoldsBack = false
-        var reader: CheckedContinuation<ByteBuffer?, any Error>?
-        var response: HTTPResponse?
-        var responseReader: CheckedContinuation<HTTPResponse, any Error>?
-
-        var head: HPACKHeaders?
-        var outbox = CircularBuffer<ByteBuffer>(initialCapacity: 1)
-        var outboxBytes = 0
-        var headTaken = false
-        var ended = false
-        var endTaken = false
-        var writers: [CheckedContinuation<Void, any Error>] = []
-        /// The loop knows that there is something to write.
-        var announced = false
-
-        var failure: (any Error)?
-    }
-
     let trafficClass: TrafficClass
     /// Set when the stream is gone: whether it was cut short.
     let closed = Latch<Bool>()
     private let settings: ConnectionSettings
-    private let state = Mutex(State())
+    private let state: Mutex<ExchangeState>
     private let connection: TunnelConnection
 
     init(_ trafficClass: TrafficClass, connection: TunnelConnection, head: HPACKHeaders? = nil) {
         self.trafficClass = trafficClass
         self.connection = connection
         self.settings = connection.settings
-        state.withLock {
-            $0.head = head
-            $0.announced = head != nil
-        }
+        self.state = Mutex(
+            ExchangeState(inbox: BodyInbox(chunk: connection.settings.chunk), head: head, announced: head != nil)
+        )
     }
 
     // MARK: The task that reads
 
     func nextChunk() async throws -> ByteBuffer? {
-        if let chunk = try takeChunk() { return chunk.value }
+        if let ready = state.withLock({ Self.inbound(&$0) }) {
+            releaseReading()
+            return try ready.get()
+        }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let immediate: Result<ByteBuffer?, any Error>? = state.withLock { state in
@@ -90,39 +55,19 @@ final class ExchangeStream: Sendable {
         }
     }
 
-    private struct Taken { let value: ByteBuffer? }
-
-    private func takeChunk() throws -> Taken? {
-        let result = state.withLock { Self.inbound(&$0) }
-        guard let result else { return nil }
-        releaseReading()
-        return Taken(value: try result.get())
-    }
-
     /// What the reader gets at once: data, the end, a failure, or nil when it has to wait.
-    private static func inbound(_ state: inout State) -> Result<ByteBuffer?, any Error>? {
-        if let chunk = pop(&state) { return .success(chunk) }
+    private static func inbound(_ state: inout ExchangeState) -> Result<ByteBuffer?, any Error>? {
+        if let chunk = state.inbox.pop() { return .success(chunk) }
         if state.inboundEnded { return .success(nil) }
         return state.failure.map { .failure($0) }
-    }
-
-    /// The oldest of what has arrived.
-    private static func pop(_ state: inout State) -> ByteBuffer? {
-        guard let chunk = state.inbox.popFirst() ?? state.filling.take() else { return nil }
-        state.inboxBytes -= chunk.readableBytes
-        state.consumed += chunk.readableBytes
-        return chunk
     }
 
     /// What was read gives the sender room again, a quarter of the window at a time.
     private func releaseReading() {
         let (room, release) = state.withLock { state in
-            var room = 0
-            if state.consumed >= settings.streamWindow / 4, !state.inboundEnded {
-                (room, state.consumed) = (state.consumed, 0)
-            }
-            defer { if state.inboxBytes < settings.streamWindow { state.loopHoldsBack = false } }
-            return (room, state.loopHoldsBack && state.inboxBytes < settings.streamWindow)
+            let room = state.inboundEnded ? 0 : state.inbox.takeRoom(atLeast: settings.streamWindow / 4)
+            defer { if state.inbox.bytes < settings.streamWindow { state.loopHoldsBack = false } }
+            return (room, state.loopHoldsBack && state.inbox.bytes < settings.streamWindow)
         }
         if room > 0 { connection.onLoop { $0.widen(self, by: room) } }
         if release { connection.onLoop { $0.read(self) } }
@@ -210,7 +155,7 @@ final class ExchangeStream: Sendable {
     }
 
     /// Changes what is to be written and lets the loop know, unless it knows already.
-    private func announce<Result>(_ change: (inout State) throws -> Result) throws -> Result {
+    private func announce<Result>(_ change: (inout ExchangeState) throws -> Result) throws -> Result {
         let (result, tell) = try state.withLock { state in
             if let failure = state.failure { throw failure }
             let result = try change(&state)
@@ -248,26 +193,10 @@ final class ExchangeStream: Sendable {
 
     // MARK: The loop
 
-    /// Copies what arrived, on purpose: it is a part of the buffer that NIOHTTP2 parses, and while
-    /// somebody holds on to that, each read makes NIOHTTP2 copy the whole of it, at its largest size.
     func received(_ chunk: ByteBuffer) {
-        let count = chunk.readableBytes
-        guard count > 0 else { return }
+        guard chunk.readableBytes > 0 else { return }
         state.withLock { state in
-            guard state.failure == nil else { return }
-            state.inboxBytes += count
-            if var filling = state.filling.take() {
-                if filling.writableBytes >= count {
-                    filling.writeImmutableBuffer(chunk)
-                    state.filling = filling
-                    return
-                }
-                state.inbox.append(filling)
-            }
-            var next = ByteBuffer()
-            next.reserveCapacity(count < 8 << 10 ? count : max(count, settings.chunk))
-            next.writeImmutableBuffer(chunk)
-            state.filling = next
+            if state.failure == nil { state.inbox.append(chunk) }
         }
     }
 
@@ -293,7 +222,7 @@ final class ExchangeStream: Sendable {
                 (result, reader, state.reader) = (found, waiting, nil)
             }
             // A peer that keeps to its window never comes that far.
-            state.loopHoldsBack = state.inboxBytes >= settings.streamWindow
+            state.loopHoldsBack = state.inbox.bytes >= settings.streamWindow
             return (reader, result, !state.loopHoldsBack)
         }
         if let reader, let result { reader.resume(with: result) }
@@ -301,9 +230,9 @@ final class ExchangeStream: Sendable {
     }
 
     /// At most `maximum` bytes to write (a chunk larger than that is cut).
-    func take(_ maximum: Int) -> Portion {
-        let (portion, writers) = state.withLock { state -> (Portion, [CheckedContinuation<Void, any Error>]) in
-            var portion = Portion()
+    func take(_ maximum: Int) -> BodyPortion {
+        let (portion, writers) = state.withLock { state -> (BodyPortion, [CheckedContinuation<Void, any Error>]) in
+            var portion = BodyPortion()
             portion.head = state.head
             if state.head != nil { state.headTaken = true }
             state.head = nil
@@ -319,7 +248,7 @@ final class ExchangeStream: Sendable {
                 }
                 room -= chunk.readableBytes
                 state.outboxBytes -= chunk.readableBytes
-                Self.append(chunk, to: &portion.chunks)
+                portion.append(chunk)
             }
             portion.more = !state.outbox.isEmpty
             if state.ended, !portion.more, !state.endTaken {
@@ -333,17 +262,6 @@ final class ExchangeStream: Sendable {
         }
         for writer in writers { writer.resume() }
         return portion
-    }
-
-    /// Small chunks share a frame.
-    private static func append(_ chunk: ByteBuffer, to chunks: inout [ByteBuffer]) {
-        let small = 8 << 10
-        if let last = chunks.indices.last, chunk.readableBytes <= small, chunks[last].readableBytes <= small {
-            var chunk = chunk
-            chunks[last].writeBuffer(&chunk)
-        } else {
-            chunks.append(chunk)
-        }
     }
 
     /// The stream is gone from the connection.

@@ -41,6 +41,19 @@ package final class TLSCarrier: Carrier {
     /// Whether there is a media connection at the moment.
     package var hasMediaConnection: Bool { openMedia.map { $0.end.value == nil } ?? false }
 
+    /// Limits what this end writes of class media to a rate in bytes per second; nil lifts the limit.
+    ///
+    /// At the end that dialled it counts for the media connection that is open, if one is.
+    package func paceMedia(bytesPerSecond: Int?) {
+        for connection in [first, openMedia].compactMap(\.self) {
+            connection.onLoop { $0.pace(bytesPerSecond) }
+        }
+    }
+
+    deinit {
+        close(.closed)
+    }
+
     private var openMedia: TunnelConnection? {
         media.withLock { media in
             if case .open(let connection) = media { return connection }
