@@ -127,6 +127,8 @@ package actor EventFrontend {
             guard service.appliedUpTo < cursor else { continue }
             services[path]?.appliedUpTo = cursor
             await service.publishing.publish(changes)
+            // Its subscribers may have left without a word.
+            await collect(path)
         }
         guard !isClaimed else { return }
         if unclaimed.count >= limits.unclaimed { unclaimed.removeFirst() }
