@@ -94,6 +94,8 @@ actor DeviceTracker {
 
     private func fetch(_ device: DiscoveredDevice, generation: Int, hasRestarted: Bool) async {
         var delay = configuration.firstRetry
+        // A device that is there and not shown is what its owner looks for in the log, once.
+        var level = Logger.Level.warning
         while !Task.isCancelled {
             do {
                 await acquire()
@@ -101,9 +103,10 @@ actor DeviceTracker {
                 let root = try await read(device)
                 return await publish(root, generation: generation, hasRestarted: hasRestarted)
             } catch {
-                logger.debug(
-                    "a description could not be read", metadata: ["ssdp.udn": "\(device.udn)", "error": "\(error)"]
-                )
+                logger.log(
+                    level: Task.isCancelled ? .debug : level, "a device's description could not be read",
+                    metadata: ["ssdp.udn": "\(device.udn)", "error": "\(error)"])
+                level = .debug
             }
             do { try await Task.sleep(for: delay) } catch { return }
             delay = min(delay * 2, configuration.lastRetry)
