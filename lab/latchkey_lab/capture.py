@@ -4,6 +4,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from .namespaces import Namespace
 from .processes import LabError, run
@@ -39,39 +40,44 @@ def fields(pcap: Path, display_filter: str, *names: str, options=()) -> list[lis
     return [line.split("\t") for line in out.splitlines()]
 
 
-def _spelled(text: str, *alternatives) -> bytes:
-    """A pattern for a text each of whose characters may be written in one of several ways."""
-    return b"".join(
-        rb"(?:" + rb"|".join(way(byte) for way in alternatives) + rb")" for byte in text.encode()
-    )
+_ENTITY = re.compile(rb"&(?:amp;)*#(?:[xX]0*([0-9a-fA-F]{1,2})|0*([0-9]{1,3}));")
+_JSON_ESCAPE = re.compile(rb"\\u00([0-9a-fA-F]{2})")
 
 
-def _plain(byte: int) -> bytes:
-    return re.escape(bytes([byte]))
+def _without_entities(data: bytes) -> bytes:
+    return _ENTITY.sub(lambda found: bytes([int(found[1], 16) if found[1] else int(found[2]) & 0xFF]), data)
 
 
-def spellings(prefix: str) -> dict[str, re.Pattern]:
-    """Every form in which the network's part of an address is looked for, as a pattern over bytes."""
-    whole = rb"(?<![0-9])"  # 192.168.37. is not in 1192.168.37.1
-    forms = {
-        "plain": whole + re.escape(prefix).encode(),
-        "percent-encoded": whole + _spelled(prefix, lambda b: rb"%%(?:25)?(?i:%02x)" % b, _plain),
-        "XML-escaped": whole + _spelled(prefix, lambda b: rb"&(?:amp;)?#0*%d;" % b, lambda b: rb"&(?:amp;)?#[xX]0*(?i:%x);" % b, _plain),
-        "JSON-escaped": whole + _spelled(prefix, lambda b: rb"\\u00(?i:%02x)" % b, _plain),
-        "UTF-16 little-endian": re.escape(prefix.encode("utf-16-le")),
-        "UTF-16 big-endian": re.escape(prefix.encode("utf-16-be")),
-        "in a host name": whole + re.escape(prefix.replace(".", "-")).encode(),
-    }
-    return {name: re.compile(pattern, re.DOTALL) for name, pattern in forms.items()}
+def _without_json_escapes(data: bytes) -> bytes:
+    return _JSON_ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), data)
+
+
+# Each way of writing is undone, and what comes out is searched for the plain address.
+SPELLINGS = {
+    "plain": lambda data: data,
+    "percent-encoded, once or twice": lambda data: unquote_to_bytes(unquote_to_bytes(data)),
+    "XML-escaped, once or twice": _without_entities,
+    "JSON-escaped": _without_json_escapes,
+    "UTF-16": lambda data: data.replace(b"\0", b""),
+    "in a host name": lambda data: data.replace(b"-", b"."),
+}
 
 
 def find_addresses(data: bytes, prefix: str) -> list[str]:
-    """A line for each form in which an address of that network occurs, with what stands around it."""
+    """A line for each spelling in which an address of that network occurs, with what stands around it.
+
+    `prefix` is the network's part of the address with its last dot, such as `192.168.37.`.
+    """
+    pattern = re.compile(rb"(?<![0-9])" + re.escape(prefix).encode())
     found = []
-    for form, pattern in spellings(prefix).items():
-        if hit := pattern.search(data):
-            around = data[max(0, hit.start() - 60) : hit.end() + 40]
-            found.append(f"{form}, {len(pattern.findall(data))} times, first at byte {hit.start()}: {around!r}")
+    for spelling, undo in SPELLINGS.items():
+        readable = undo(data)
+        hits = len(pattern.findall(readable))
+        if hits and (hit := pattern.search(readable)):
+            around = readable[max(0, hit.start() - 60) : hit.end() + 40]
+            found.append(f"{spelling}, {hits} times, first at byte {hit.start()}: {around!r}")
+            if spelling == "plain":
+                break  # the other spellings would only repeat it
     return found
 
 

@@ -92,5 +92,5 @@ def no_address_leaves(lab: Laboratory):
     expect(not found, "\n".join(found))
     return (
         f"{asked} requests of every kind; searched {len(away) / 1e6:.1f} MB of the away LAN, {len(clear.records) / 1e6:.1f} MB "
-        f"of clear tunnel, {len(clear.headers.splitlines())} header fields, in {len(capture.spellings('1.'))} spellings: none"
+        f"of clear tunnel, {len(clear.headers.splitlines())} header fields, in {len(capture.SPELLINGS)} spellings: none"
     )
