@@ -206,8 +206,10 @@ extension RemoteSession {
                 throw Problem(.unavailable, "Too many actions at once; try again in a minute.", status: 503)
             case .ended: throw Problem(.unavailable, "The session ended while the action ran.", status: 503)
             case .run:
-                // Unstructured on purpose: the answer must be kept even when the exchange that asked is gone.
-                let running = Task {
+                // Unstructured on purpose: the answer must be kept even when the exchange that asked is gone. It
+                // stays on the exchange's event loop: a call is mostly waiting, and threads cost more than it does.
+                let loop = withUnsafeCurrentTask { $0?.unownedTaskExecutor }?.asTaskExecutor()
+                let running = Task(executorPreference: loop) {
                     let answer = await action()
                     self.finish(id, answer)
                     return answer
