@@ -80,7 +80,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
                 try await withGracefulShutdownHandler {
                     try await server.run { event in
                         report(ProgramEvent(event))
-                        if case .listening = event { serving() }
+                        guard case .listening = event else { return }
+                        report(ProgramEvent(howToPairWith: context.configuration.state))
+                        serving()
                     }
                 } onGracefulShutdown: {
                     server.beginGracefulShutdown()
@@ -162,6 +164,12 @@ extension ProgramEvent {
         case .disconnected(let client):
             self.init("client-disconnected", "\(client) disconnected", ["client": client])
         }
+    }
+
+    /// What a person who starts a gateway wants to know next.
+    fileprivate init(howToPairWith state: StateFolder) {
+        let command = "latchkey gateway pair --state \(state.path) --name NAME --preset media"
+        self.init("how-to-pair", "pair a client with: \(command)", ["command": command])
     }
 
     private init(_ name: String, _ sentence: String, _ device: KnownDevice) {
