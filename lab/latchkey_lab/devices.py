@@ -9,6 +9,7 @@ import time
 
 from .namespaces import Namespace
 from .ssdp import GROUP, PORT, parse
+from .upnp import Server
 
 
 def description(udn: str, name: str, body: str = "") -> bytes:
@@ -43,10 +44,8 @@ class Device:
                 pass
 
         with host.inside():
-            self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None
-        self.location = f"http://{address}:{self._server.server_port}/description.xml"
+            self._server = Server((address, 0), Handler)
+        self.location = f"http://{address}:{self._server.port}/description.xml"
         self._open = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         threading.Thread(target=self._speak, daemon=True).start()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .namespaces import Namespace
 from .processes import LabError
-from .upnp import request
+from .upnp import Server, request
 
 
 @dataclass
@@ -51,13 +51,12 @@ class Subscriber:
                 pass
 
         with self.host.inside():
-            self._server = http.server.ThreadingHTTPServer((self.address, 0), Callback)
-        self._server.daemon_threads = True
+            self._server = Server((self.address, 0), Callback)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def port(self) -> int:
-        return self._server.server_port
+        return self._server.port
 
     def subscribe(self, url: str, seconds: int = 300) -> None:
         self.url = url

@@ -5,6 +5,7 @@ Everything here runs on the network where the calling thread stands (`Namespace.
 
 import http.client
 import re
+import socketserver
 import urllib.parse
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
@@ -13,6 +14,20 @@ from xml.sax.saxutils import escape
 _DEVICE = "{urn:schemas-upnp-org:device-1-0}"
 _DIDL = "{urn:schemas-upnp-org:metadata-1-0/DIDL-Lite/}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """An HTTP server's socket; the library's own class asks the name service for its address first."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    @property
+    def port(self) -> int:
+        return self.server_address[1]
+
+    def handle_error(self, *_):
+        """A peer that leaves in the middle is nobody's fault here."""
 
 
 class UPnPFault(Exception):

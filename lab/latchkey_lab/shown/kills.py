@@ -13,7 +13,7 @@ from ..steps import Failed, expect, step
 from ..topology import TUNNEL_PORT
 
 MOMENTS = 200
-LANES = 2
+LANES = 4
 
 
 class Lane:
