@@ -23,8 +23,14 @@ public struct DeviceDirectory: Sendable {
     public private(set) var refused = 0
 
     private var records: [String: DirectoryRecord] = [:]
-    /// UDNs that left, and until when they stay unknown.
-    private var departed: [String: ContinuousClock.Instant] = [:]
+    /// A byebye that is remembered while datagrams sent before it may arrive.
+    private struct Farewell: Sendable {
+        var until: ContinuousClock.Instant
+        /// Whether the device was listed, so that it stays unlisted until it has been asked.
+        var isHeldBack: Bool
+    }
+
+    private var departed: [String: Farewell] = [:]
     /// Root devices that left and were asked for, and until when an answer to that counts. Such an answer
     /// names the UDN that was asked for, and not `upnp:rootdevice`.
     private var returning: [String: ContinuousClock.Instant] = [:]
@@ -44,7 +50,7 @@ public struct DeviceDirectory: Sendable {
 
     /// When ``expire(now:)`` or ``dueSearches(now:)`` has something to do; nil when never.
     public var nextWake: ContinuousClock.Instant? {
-        [records.values.map(\.nextWake).min(), departed.values.min()].compactMap { $0 }.min()
+        [records.values.map(\.nextWake).min(), departed.values.map(\.until).min()].compactMap { $0 }.min()
     }
 
     /// A message was heard on `interface`. Messages from beyond the link are ignored (upnp.md §4.2 rule 7).
@@ -90,8 +96,7 @@ public struct DeviceDirectory: Sendable {
                 changes.append(depart(udn, now: now))
                 continue
             case .presence(let claimant)?:
-                record.rival = nil
-                if let change = record.replace(with: claimant, now: now, limits: limits) { changes.append(change) }
+                changes += record.yield(to: claimant, now: now, limits: limits)
             case nil:
                 break
             }
@@ -102,11 +107,13 @@ public struct DeviceDirectory: Sendable {
 
     /// UDNs to search for at `now`; each is named once per occasion.
     public mutating func dueSearches(now: ContinuousClock.Instant) -> [String] {
-        var due = departed.filter { $0.value <= now }.map(\.key)
         returning = returning.filter { $0.value > now }
-        for udn in due {
-            departed[udn] = nil
+        var due: [String] = []
+        for (udn, farewell) in departed where farewell.until <= now {
+            departed.removeValue(forKey: udn)
+            guard farewell.isHeldBack else { continue }
             returning[udn] = now + limits.verificationTime
+            due.append(udn)
         }
         for (udn, var record) in records {
             var asks = false
@@ -159,7 +166,8 @@ public struct DeviceDirectory: Sendable {
     }
 
     private mutating func appear(_ device: DiscoveredDevice, now: ContinuousClock.Instant) -> [Change] {
-        guard departed[device.udn].map({ $0 <= now }) ?? true else { return [] }
+        let farewell = departed[device.udn].flatMap { $0.until > now ? $0 : nil }
+        guard farewell?.isHeldBack != true else { return [] }
         guard records.count < limits.devices,
             records.values.count(where: { $0.device.source == device.source }) < limits.devicesPerSource
         else {
@@ -168,7 +176,10 @@ public struct DeviceDirectory: Sendable {
         }
         departed[device.udn] = nil
         returning[device.udn] = nil
-        records[device.udn] = DirectoryRecord(device: device, settledAt: now + limits.reorderWindow)
+        var record = DirectoryRecord(device: device, settledAt: now + limits.reorderWindow)
+        // Byebyes come before a first set at start-up and after a last one: which it was, only asking tells.
+        if farewell != nil { record.challenge(.byebye, now: now, limits: limits) }
+        records[device.udn] = record
         return [.appeared(device)]
     }
 
@@ -206,14 +217,7 @@ public struct DeviceDirectory: Sendable {
         let udn = byebye.usn.udn
         if var record = records[udn] {
             guard record.device.source == source else {
-                if record.rival?.source == source {
-                    record.rival = nil
-                    if case .presence(let claimant)? = record.contest?.claim, claimant.source == source {
-                        record.contest = nil
-                    }
-                } else {
-                    record.challenge(.byebye, now: now, limits: limits)
-                }
+                record.heardForeignByebye(from: source, now: now, limits: limits)
                 records[udn] = record
                 return []
             }
@@ -226,6 +230,7 @@ public struct DeviceDirectory: Sendable {
             records[root] = record
             return [.embeddedDisappeared(root: record.device, udn: udn)]
         }
+        remember(udn, isHeldBack: departed[udn]?.isHeldBack ?? false, now: now)
         return []
     }
 
@@ -247,11 +252,17 @@ public struct DeviceDirectory: Sendable {
 
     private mutating func depart(_ udn: String, now: ContinuousClock.Instant) -> Change {
         records[udn] = nil
-        if departed.count >= limits.devices, let soonest = departed.min(by: { $0.value < $1.value }) {
-            departed[soonest.key] = nil
-        }
-        departed[udn] = now + limits.reorderWindow
+        remember(udn, isHeldBack: true, now: now)
         return .disappeared(udn: udn, reason: .byebye)
+    }
+
+    private mutating func remember(_ udn: String, isHeldBack: Bool, now: ContinuousClock.Instant) {
+        if departed[udn] == nil, departed.count >= limits.devices {
+            let unimportant =
+                departed.first { !$0.value.isHeldBack } ?? departed.min { $0.value.until < $1.value.until }
+            if let unimportant { departed[unimportant.key] = nil }
+        }
+        departed[udn] = Farewell(until: now + limits.reorderWindow, isHeldBack: isHeldBack)
     }
 }
 

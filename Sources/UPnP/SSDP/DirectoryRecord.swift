@@ -10,10 +10,24 @@ struct DirectoryRecord: Sendable {
         }
 
         var claim: Claim
+        /// Another who claimed meanwhile. A late datagram can put the claims in the wrong order.
+        var runnerUp: DiscoveredDevice?
+        /// Whether a byebye was heard meanwhile, for the same reason.
+        var heardByebye = false
         /// From here on a message of the incumbent counts as an answer: what it sent before has arrived.
         var answersFrom: ContinuousClock.Instant
         var deadline: ContinuousClock.Instant
         var asked = false
+
+        /// A claim while the contest is on.
+        mutating func hear(_ claimant: DiscoveredDevice, now: ContinuousClock.Instant) {
+            guard now >= answersFrom else {
+                runnerUp = claimant
+                return
+            }
+            if case .presence(let earlier) = claim, earlier.source != claimant.source { runnerUp = earlier }
+            claim = .presence(claimant)
+        }
     }
 
     var device: DiscoveredDevice
@@ -65,9 +79,8 @@ struct DirectoryRecord: Sendable {
     ) {
         if case .presence(let claimant) = claim {
             rival = claimant
-            if case .presence(let earlier)? = contest?.claim, earlier.source == claimant.source {
-                contest?.claim = claim
-            }
+            // Of several claimants the one that answers is the device; the others may have moved on.
+            contest?.hear(claimant, now: now)
         }
         guard contest == nil else { return }
         guard noContestUntil.map({ $0 <= now }) ?? true else {
@@ -78,6 +91,42 @@ struct DirectoryRecord: Sendable {
         deferredClaim = nil
         let answersFrom = now + limits.reorderWindow
         contest = Contest(claim: claim, answersFrom: answersFrom, deadline: answersFrom + limits.verificationTime)
+    }
+
+    /// A byebye that the incumbent did not send. A claimant's own byebye ends its claim, and still nobody
+    /// has heard from the incumbent.
+    mutating func heardForeignByebye(
+        from source: IPAddress, now: ContinuousClock.Instant, limits: DeviceDirectoryLimits
+    ) {
+        guard rival?.source == source else {
+            challenge(.byebye, now: now, limits: limits)
+            return
+        }
+        rival = nil
+        contest?.heardByebye = true
+        if case .presence(let claimant)? = contest?.claim, claimant.source == source { contest?.claim = .byebye }
+        if case .presence(let claimant)? = deferredClaim, claimant.source == source { deferredClaim = .byebye }
+    }
+
+    /// Nobody spoke for the device as it was known: the claimant takes its place, and is asked in its turn if
+    /// what was heard meanwhile leaves a doubt.
+    mutating func yield(
+        to claimant: DiscoveredDevice, now: ContinuousClock.Instant, limits: DeviceDirectoryLimits
+    ) -> [DeviceDirectory.Change] {
+        let over = contest
+        contest = nil
+        rival = nil
+        deferredClaim = nil
+        noContestUntil = nil
+        let change = replace(with: claimant, now: now, limits: limits)
+        // What was heard last need not be what was said last.
+        searchAt = settledAt
+        if let runnerUp = over?.runnerUp, runnerUp.source != claimant.source, runnerUp.expires > now {
+            challenge(.presence(runnerUp), now: now, limits: limits)
+        } else if over?.heardByebye ?? false {
+            challenge(.byebye, now: now, limits: limits)
+        }
+        return change.map { [$0] } ?? []
     }
 
     /// Takes over what `other` says. The change that this is, if any.
@@ -94,9 +143,6 @@ struct DirectoryRecord: Sendable {
         if !rebooted, !relocated { device.embedded = old.embedded }
         settledAt = now + limits.reorderWindow
         searchAt = nil
-        contest = nil
-        deferredClaim = nil
-        noContestUntil = nil
         if rebooted { return .rebooted(device) }
         if relocated { return .relocated(device) }
         return reconfigured ? .reconfigured(device) : nil

@@ -50,6 +50,18 @@ import UPnP
         #expect(link.alive("a", target: "uuid:a", isAnswer: true).isEmpty)
     }
 
+    @Test func `an alive right after an unknown device's byebye is listed, and taken back if nobody answers`() {
+        for answers in [true, false] {
+            var link = DirectoryHarness()
+            #expect(link.byebye("a").isEmpty)
+            #expect(link.alive("a").map(\.name) == ["appeared a"])
+            #expect(link.wait(.seconds(1)).isEmpty)
+            #expect(link.searches == ["uuid:a"])
+            if answers { _ = link.alive("a", isAnswer: true) }
+            #expect(link.wait(.seconds(30)).map(\.name) == (answers ? [] : ["byebye a"]))
+        }
+    }
+
     @Test("Another BOOTID is a reboot, UDA 2.0 §1.2.2; a stale one right after it is not")
     func reboot() {
         var link = DirectoryHarness()
@@ -148,6 +160,8 @@ import UPnP
         #expect(link.wait(.seconds(100)).map(\.name) == ["relocated a"])
         _ = link.alive("a", maxAge: 1000, host: 1)
         #expect(link.byebye("a", host: 1).isEmpty)
+        #expect(link.wait(.seconds(2)).isEmpty)
+        _ = link.alive("a", maxAge: 1000, host: 9, isAnswer: true)
         #expect(link.wait(.seconds(10)).isEmpty)
         #expect(link.directory["uuid:a"]?.source == DirectoryHarness.address(9))
     }
@@ -165,7 +179,7 @@ import UPnP
         }
         #expect(link.searches.isEmpty)
         #expect(link.wait(.seconds(20)).map(\.name) == ["relocated a"])
-        #expect(link.searches == ["uuid:a"])
+        #expect(link.searches.first == "uuid:a")
     }
 
     @Test func `who is not on the link, or has no web address, is not listed`() {

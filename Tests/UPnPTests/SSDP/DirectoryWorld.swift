@@ -10,6 +10,8 @@ struct DirectoryWorld {
         var host: UInt8
         var port = 80
         var isOn = false
+        /// Whether its last end was a byebye.
+        var hasLeft = false
         /// UDA 1.0 devices send neither.
         var sendsIDs: Bool
         var bootID: UInt32 = 1
@@ -42,6 +44,7 @@ struct DirectoryWorld {
     private(set) var leases: [String: ContinuousClock.Instant] = [:]
     private(set) var complaints: [String] = []
     private var nextHost: UInt8 = 100
+    private var wakesAtOnce = 0
 
     init(seed: UInt64, lossPercent: Int) {
         var rng = SeededGenerator(seed: seed)
@@ -95,6 +98,7 @@ struct DirectoryWorld {
 
     private mutating func die(_ index: Int) {
         devices[index].isOn = false
+        devices[index].hasLeft = false
         devices[index].life += 1
     }
 
@@ -110,6 +114,7 @@ struct DirectoryWorld {
             )
         }
         die(index)
+        devices[index].hasLeft = true
     }
 
     private mutating func updateBootID(_ index: Int) {
@@ -169,6 +174,11 @@ struct DirectoryWorld {
         while true {
             let next = [timeline.next, directory.nextWake].compactMap { $0 }.min()
             guard let next, next <= end else { break }
+            wakesAtOnce = next > clock.now ? 0 : wakesAtOnce + 1
+            if wakesAtOnce > 1000 {
+                complain("woken for nothing")
+                break
+            }
             clock.advance(to: next)
             record(directory.expire(now: clock.now))
             for udn in directory.dueSearches(now: clock.now) { hearSearch(udn) }
@@ -243,11 +253,15 @@ extension DirectoryWorld {
         if complaints.count < 10 { complaints.append("\(clock.elapsed): \(text)") }
     }
 
-    /// Where the directory and the truth differ, once nothing is under way.
-    var differences: [String] {
+    /// Where the directory and the truth differ, once nothing is under way. A device that died in silence may
+    /// be listed until its announcements run out.
+    func differences(allowingSilentDeaths: Bool) -> [String] {
         devices.compactMap { device in
             let listed = directory[device.udn]
-            if !device.isOn { return listed.map { "\(device.name) is off, listed at \($0.location)" } }
+            guard device.isOn else {
+                if allowingSilentDeaths, !device.hasLeft || listed?.location != device.location { return nil }
+                return listed.map { "\(device.name) is off, listed at \($0.location)" }
+            }
             guard let listed else { return "\(device.name) is on and not listed" }
             if listed.location != device.location {
                 return "\(device.name): \(listed.location), not \(device.location)"
