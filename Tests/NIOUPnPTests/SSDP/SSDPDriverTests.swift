@@ -28,7 +28,7 @@ extension `SSDP driver` {
                 #expect(device.source == host)
                 let removed = ContinuousClock.now
                 advertiser.remove(udn: "uuid:light", announceByebye: true)
-                let gone = try await discovery.changes.first("goes") { $0.isDisappearance }
+                let gone = try await changes.first("goes") { $0.isDisappearance }
                 #expect(gone == .disappeared(udn: "uuid:light", reason: .byebye))
                 #expect(ContinuousClock.now - removed < .seconds(1))
             }
@@ -50,8 +50,9 @@ extension `SSDP driver` {
                     #expect(!answer.wasMulticast)
                     // Firewalls of control points expect answers from the group's port.
                     #expect(answer.source == SocketEndpoint(host, port: configuration.group.port))
+                    let observations = discovery.observations
                     discovery.search(SearchTarget("urn:schemas-upnp-org:service:SwitchPower:1"), maximumWait: 1)
-                    let typed = try await discovery.observations.first("answers the type") {
+                    let typed = try await observations.first("answers the type") {
                         if case .response(let answer) = $0.message { answer.target.hasPrefix("urn:") } else { false }
                     }
                     #expect(typed.message.usn?.target == "urn:schemas-upnp-org:service:SwitchPower:1")
@@ -165,12 +166,14 @@ extension `SSDP driver` {
             let advertiser = TestInterface.advertiser(configuration, scope: .ownHost)
             let discovery = TestInterface.discovery(configuration)
             try await withServices([advertiser.run, discovery.run]) {
+                let observations = discovery.observations
+                _ = try await advertiser.addresses.first("is up") { $0 != nil }
                 advertiser.add(TestInterface.advertisement("light", host: host))
-                _ = try await discovery.observations.first("is heard") {
+                _ = try await observations.first("is heard") {
                     if case .alive = $0.message { true } else { false }
                 }
                 discovery.search(.rootDevice, maximumWait: 1)
-                _ = try await discovery.observations.first("is answered") {
+                _ = try await observations.first("is answered") {
                     if case .response = $0.message { true } else { false }
                 }
             }
