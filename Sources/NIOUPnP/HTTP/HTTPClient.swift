@@ -115,7 +115,9 @@ public final class HTTPClient: Sendable {
     ) async throws -> Answer {
         let deadline = call.limits.totalTime.map { NIODeadline.now() + TimeAmount($0) }
         let eventLoop = preferredEventLoop()
-        if call.upload == nil, let kept = pool.take(call.key, on: eventLoop) {
+        // What may not be sent twice does not go over a kept connection: many devices close theirs after the
+        // answer without saying so, and then nobody could tell whether the action was carried out.
+        if call.upload == nil, call.isIdempotent, let kept = pool.take(call.key, on: eventLoop) {
             do {
                 return try await send(call, on: kept, deadline: deadline, started: started)
             } catch let error as StaleConnection {

@@ -171,16 +171,16 @@ struct HTTPClientTests {
         #expect(connections.withLock { $0 } == 2)
     }
 
-    @Test("an action that a dying connection may have carried is not sent twice")
+    @Test("an action goes over a connection of its own, and is not sent twice when that one dies")
     func noDoubleAction() async throws {
-        let requests = Mutex(0)
+        let requests = Mutex<[Int]>([])
         try await withRawServer({ peer, number in
-            _ = await peer.read(through: "\r\n\r\n")
-            try await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            while await peer.read(through: "act").hasSuffix("act") {
-                requests.withLock { $0 += 1 }
-                if number == 0 { return }
+            if number == 0 {
+                _ = await peer.read(through: "\r\n\r\n")
+                try await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             }
+            guard await peer.read(through: "act").hasSuffix("act") else { return }
+            requests.withLock { $0.append(number) }
         }) { endpoint in
             try await withClient { client in
                 try await client.withResponse(.get("/", at: endpoint), to: endpoint) {
@@ -195,7 +195,7 @@ struct HTTPClientTests {
                 }
             }
         }
-        #expect(requests.withLock { $0 } == 1)
+        #expect(requests.withLock { $0 } == [1])
     }
 
     @Test(
