@@ -21,16 +21,21 @@ package struct ControlSocketClient: Sendable {
         guard let channel = try await connect() else { return nil }
         let line = try ControlCodec.line(request)
         let answer = try await withTimeLimit(timeLimit) {
-            try await channel.executeThenClose { inbound, outbound in
-                try await outbound.write(ByteBuffer(bytes: line))
-                var buffer = LineBuffer(limit: ControlCodec.longestAnswer)
-                for try await chunk in inbound {
-                    guard case .lines(let lines) = buffer.append(chunk) else {
-                        throw ProgramError.failure("the running program's answer is too long")
+            do {
+                return try await channel.executeThenClose { inbound, outbound in
+                    try await outbound.write(ByteBuffer(bytes: line))
+                    var buffer = LineBuffer(limit: ControlCodec.longestAnswer)
+                    for try await chunk in inbound {
+                        guard case .lines(let lines) = buffer.append(chunk) else {
+                            throw ProgramError.failure("the running program's answer is too long")
+                        }
+                        if let first = lines.first { return try ControlCodec.answer(first) }
                     }
-                    if let first = lines.first { return try ControlCodec.answer(first) }
+                    throw Self.noAnswer
                 }
-                throw ProgramError.failure("the running program ended the connection without an answer")
+            } catch let error where error is IOError || error is ChannelError {
+                // Killed, or closed with our request unread: a reset in place of an end.
+                throw Self.noAnswer
             }
         }
         switch answer {
@@ -38,6 +43,10 @@ package struct ControlSocketClient: Sendable {
         case .error(let sentence): throw ProgramError.failure(sentence)
         case nil: throw ProgramError.failure("the running program did not answer within \(timeLimit)")
         }
+    }
+
+    private static var noAnswer: ProgramError {
+        .failure("the running program ended the connection without an answer")
     }
 
     private func connect() async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer>? {
