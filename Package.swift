@@ -53,7 +53,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 targets += [
     tests("NetworkTypesTests", ["NetworkTypes"]),
-    tests("UPnPTests", ["UPnP"]),
+    tests("UPnPTests", ["UPnP", "NetworkTypes"]),
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),
@@ -139,7 +139,7 @@ if !coreOnly {
             path: "Sources/DemoDevices",
             swiftSettings: strict
         ),
-        tests("NIOUPnPTests", ["NIOUPnP", "UPnP", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
+        tests("NIOUPnPTests", ["NIOUPnP", "UPnP", "NetworkTypes", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
         tests(
             "NIOTunnelTests",
             ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging] + certificates

@@ -4,11 +4,17 @@ public struct SocketEndpoint: Hashable, Sendable {
     public var address: IPAddress
     /// The port; 0 asks for any free one when binding.
     public var port: UInt16
+    /// The index of the interface that a link-local IPv6 address belongs to (RFC 4007 §6); 0 for every other.
+    ///
+    /// It means something on this host alone, so ``description`` leaves it out: a zone is never written into a
+    /// LOCATION or a Host field (UDA 2.0 annex A).
+    public let zone: Int
 
-    /// Makes an endpoint.
-    public init(_ address: IPAddress, port: UInt16) {
+    /// Makes an endpoint. `zone`, an interface's index, is kept for link-local IPv6 addresses only.
+    public init(_ address: IPAddress, port: UInt16, zone: Int = 0) {
         self.address = address
         self.port = port
+        self.zone = address.needsZone ? zone : 0
     }
 
     /// Parses `1.2.3.4:80` or `[::1]:80`. Names are refused.
@@ -58,6 +64,19 @@ public struct InterfaceAddress: Hashable, Sendable {
         self.prefix = prefix
     }
 
+    /// A port of the host's own address here.
+    public func endpoint(port: UInt16) -> SocketEndpoint { SocketEndpoint(address, port: port, zone: index) }
+
     /// Whether `other` is a neighbour on this link (or the host itself).
     public func isOnLink(_ other: IPAddress) -> Bool { prefix.contains(other) }
+}
+
+extension IPAddress {
+    /// Whether the address means something only together with an interface (RFC 4007 §4): link-local IPv6
+    /// unicast, and IPv6 multicast of interface or link scope.
+    fileprivate var needsZone: Bool {
+        guard case .v6(let address) = self else { return false }
+        let scope = address.high >> 48 & 0xF
+        return address.isLinkLocal || (address.high >> 56 == 0xFF && (scope == 1 || scope == 2))
+    }
 }

@@ -80,6 +80,16 @@ struct AddressTests {
         #expect(SocketEndpoint(text) == nil)
     }
 
+    @Test("A zone is kept for link-local IPv6 addresses alone, tells endpoints apart, and is not written")
+    func zones() throws {
+        let linkLocal = try #require(IPAddress("fe80::1"))
+        #expect(SocketEndpoint(linkLocal, port: 80, zone: 2) != SocketEndpoint(linkLocal, port: 80, zone: 3))
+        #expect(SocketEndpoint(linkLocal, port: 80, zone: 2).description == "[fe80::1]:80")
+        for (text, zone) in [("ff02::c", 2), ("ff05::c", 0), ("fd00::1", 0), ("2001:db8::1", 0), ("169.254.1.2", 0)] {
+            #expect(SocketEndpoint(try #require(IPAddress(text)), port: 1900, zone: 2).zone == zone)
+        }
+    }
+
     @Test("A seed gives the same sequence, and a UUID has the form of RFC 9562")
     func seeds() {
         var first = SeededGenerator(seed: 42)
