@@ -70,9 +70,9 @@ extension SearchCriteria.Operator {
         case .equal: left == right
         case .notEqual: left != right
         case .less: left < right
-        case .lessOrEqual: left <= right
-        case .greater: left > right
-        case .greaterOrEqual: left >= right
+        case .lessOrEqual: !(right < left)
+        case .greater: right < left
+        case .greaterOrEqual: !(left < right)
         case .contains: left.contains(wanted)
         case .doesNotContain: !left.contains(wanted)
         case .startsWith: left.hasPrefix(wanted)

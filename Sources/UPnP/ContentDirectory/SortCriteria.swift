@@ -52,7 +52,7 @@ public struct SortCriteria: Hashable, Sendable {
                 case (_, nil): return !key.isAscending
                 case (let first?, let second?):
                     if first == second { continue }
-                    return (first < second) == key.isAscending
+                    return first.isSorted(before: second) == key.isAscending
                 }
             }
             return left.index < right.index
@@ -62,7 +62,7 @@ public struct SortCriteria: Hashable, Sendable {
 
 /// A property's value as it is compared: as a number where both are numbers, otherwise as text without regard
 /// to case (ContentDirectory:4 §2.3.13.1).
-struct ComparableValue: Comparable {
+struct ComparableValue: Equatable {
     private let number: Int64?
     private let text: String
 
@@ -76,14 +76,15 @@ struct ComparableValue: Comparable {
         return left.text == right.text
     }
 
+    /// As search criteria compare: a date with a year as text, although the year is a number.
     static func < (left: Self, right: Self) -> Bool {
-        switch (left.number, right.number) {
-        case (let first?, let second?): first < second
-        // Numbers before words: otherwise a list of both would have no order at all.
-        case (_?, nil): true
-        case (nil, _?): false
-        case (nil, nil): left.text < right.text
-        }
+        if let first = left.number, let second = right.number { return first < second }
+        return left.text < right.text
+    }
+
+    /// As lists are sorted: numbers before words, because a mix of both would have no order otherwise.
+    func isSorted(before other: Self) -> Bool {
+        (number == nil) == (other.number == nil) ? self < other : number != nil
     }
 
     func contains(_ other: String) -> Bool { text.contains(other.lowercased()) }
