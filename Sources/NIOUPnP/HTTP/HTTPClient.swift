@@ -219,7 +219,8 @@ public final class HTTPClient: Sendable {
             }
         do {
             if let localAddress = key.localAddress {
-                bootstrap = bootstrap.bind(to: try SocketEndpoint(localAddress, port: 0).httpSocketAddress())
+                bootstrap = bootstrap.bind(
+                    to: try SocketEndpoint(localAddress, port: 0, zone: key.endpoint.zone).httpSocketAddress())
             }
             let connecting = bootstrap.connect(to: try key.endpoint.httpSocketAddress())
             let channel = try await connecting.get()
