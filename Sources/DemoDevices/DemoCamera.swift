@@ -28,20 +28,22 @@ struct DemoCamera {
 
     func device(udn: String) -> HostedDevice {
         HostedDevice(
-            udn: udn, deviceType: "urn:schemas-upnp-org:device:DigitalSecurityCamera:1",
-            friendlyName: "Latchkey demo camera", manufacturer: "Latchkey", modelName: "Demo camera",
-            services: [stillImage, motionImage],
-            icons: [
-                HostedIcon(
-                    mimeType: "image/jpeg", width: 64, height: 64, depth: 24,
-                    bytes: TestPicture(columns: 8, rows: 8).jpeg(frame: 3)
-                )
-            ],
-            resources: [
-                HostedResource(name: "snapshot.jpg") { try await snapshot($0) },
-                HostedResource(name: "video.mjpg") { try await video($0) },
-            ]
-        )
+            type: "urn:schemas-upnp-org:device:DigitalSecurityCamera:1", name: "Latchkey demo camera",
+            manufacturer: "Latchkey", model: "Demo camera", udn: udn
+        ) {
+            Self.imageService(
+                "DigitalSecurityCameraStillImage", kind: "Image", encoding: "JPEG", resource: "snapshot.jpg"
+            )
+            Self.imageService(
+                "DigitalSecurityCameraMotionImage", kind: "Video", encoding: "MJPEG", resource: "video.mjpg"
+            )
+            HostedIcon(
+                mimeType: "image/jpeg", width: 64, height: 64, depth: 24,
+                bytes: TestPicture(columns: 8, rows: 8).jpeg(frame: 3)
+            )
+            HostedResource(name: "snapshot.jpg") { try await snapshot($0) }
+            HostedResource(name: "video.mjpg") { try await video($0) }
+        }
     }
 
     private var frame: Int {
@@ -83,57 +85,37 @@ struct DemoCamera {
         }
     }
 
-    private var stillImage: HostedService {
-        HostedService(
-            serviceType: "urn:schemas-upnp-org:service:DigitalSecurityCameraStillImage:1",
-            serviceID: "urn:upnp-org:serviceId:DigitalSecurityCameraStillImage",
-            scpd: Self.imageShape("Image", encoding: "JPEG"),
-            actions: Self.imageActions("Image", resource: "snapshot.jpg")
-        )
-    }
-
-    private var motionImage: HostedService {
-        HostedService(
-            serviceType: "urn:schemas-upnp-org:service:DigitalSecurityCameraMotionImage:1",
-            serviceID: "urn:upnp-org:serviceId:DigitalSecurityCameraMotionImage",
-            scpd: Self.imageShape("Video", encoding: "MJPEG"),
-            actions: Self.imageActions("Video", resource: "video.mjpg")
-        )
-    }
-
     /// Both services have the same shape, for still and for moving pictures.
-    private static func imageShape(_ kind: String, encoding: String) -> SCPD {
-        ServiceShape()
-            .variable("AvailableEncodings", .string, evented: true, initial: encoding)
-            .variable("DefaultEncoding", .string, evented: true, initial: encoding, allowed: [encoding])
-            .variable("AvailableResolutions", .string, evented: true, initial: "320x240")
-            .variable("DefaultResolution", .string, evented: true, initial: "320x240", allowed: ["320x240"])
-            .variable("\(kind)URL", .string)
-            .action("GetAvailableEncodings", out: [("RetAvailableEncodings", "AvailableEncodings")])
-            .action("GetDefaultEncoding", out: [("RetEncoding", "DefaultEncoding")])
-            .action("GetAvailableResolutions", out: [("RetAvailableResolutions", "AvailableResolutions")])
-            .action("GetDefaultResolution", out: [("RetResolution", "DefaultResolution")])
-            .action(
-                "Get\(kind)URL", in: [("ReqEncoding", "DefaultEncoding"), ("ReqResolution", "DefaultResolution")],
-                out: [("Ret\(kind)URL", "\(kind)URL")]
-            )
-            .action("GetDefault\(kind)URL", out: [("Ret\(kind)URL", "\(kind)URL")])
-            .scpd
-    }
-
-    private static func imageActions(_ kind: String, resource: String) -> [String: HostedService.Action] {
-        let url: HostedService.Action = { call in
+    private static func imageService(_ type: String, kind: String, encoding: String, resource: String) -> HostedService
+    {
+        let encodings = HostedVariable("AvailableEncodings", encoding, evented: true)
+        let defaultEncoding = HostedVariable("DefaultEncoding", encoding, allowedValues: [encoding], evented: true)
+        let resolutions = HostedVariable("AvailableResolutions", "320x240", evented: true)
+        let defaultResolution = HostedVariable(
+            "DefaultResolution", "320x240", allowedValues: ["320x240"], evented: true
+        )
+        let url = HostedVariable("\(kind)URL", "")
+        @Sendable func resourceURL(_ call: ActionInvocation) throws -> String {
             guard let url = call.resourceURL(resource) else { throw UPnPFault(.actionFailed) }
             say("camera \(kind.lowercased()) url")
-            return [ActionArgument("Ret\(kind)URL", "\(url)")]
+            return "\(url)"
         }
-        return [
-            "GetAvailableEncodings": { $0.answer("RetAvailableEncodings", "AvailableEncodings") },
-            "GetDefaultEncoding": { $0.answer("RetEncoding", "DefaultEncoding") },
-            "GetAvailableResolutions": { $0.answer("RetAvailableResolutions", "AvailableResolutions") },
-            "GetDefaultResolution": { $0.answer("RetResolution", "DefaultResolution") },
-            "Get\(kind)URL": url,
-            "GetDefault\(kind)URL": url,
-        ]
+        return HostedService("urn:schemas-upnp-org:service:\(type):1") {
+            HostedAction("GetAvailableEncodings", out: encodings.argument("RetAvailableEncodings")) { encodings.value }
+            HostedAction("GetDefaultEncoding", out: defaultEncoding.argument("RetEncoding")) { defaultEncoding.value }
+            HostedAction("GetAvailableResolutions", out: resolutions.argument("RetAvailableResolutions")) {
+                resolutions.value
+            }
+            HostedAction("GetDefaultResolution", out: defaultResolution.argument("RetResolution")) {
+                defaultResolution.value
+            }
+            HostedAction(
+                "Get\(kind)URL", in: defaultEncoding.argument("ReqEncoding"),
+                defaultResolution.argument("ReqResolution"), out: url.argument("Ret\(kind)URL")
+            ) { (call: ActionInvocation, _: String, _: String) in try resourceURL(call) }
+            HostedAction("GetDefault\(kind)URL", out: url.argument("Ret\(kind)URL")) { (call: ActionInvocation) in
+                try resourceURL(call)
+            }
+        }
     }
 }

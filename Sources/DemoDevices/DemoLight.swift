@@ -1,62 +1,40 @@
 import NIOUPnP
-import UPnP
 
 /// A lamp that can be dimmed (DimmableLight:1).
 struct DemoLight {
+    private let target = HostedVariable("Target", false)
+    private let status = HostedVariable("Status", false, evented: true)
+    private let levelTarget = HostedVariable<UInt8>("LoadLevelTarget", 100, in: 0...100, step: 1)
+    private let levelStatus = HostedVariable<UInt8>("LoadLevelStatus", 100, in: 0...100, step: 1, evented: true)
+
     func device(udn: String) -> HostedDevice {
         HostedDevice(
-            udn: udn, deviceType: "urn:schemas-upnp-org:device:DimmableLight:1", friendlyName: "Latchkey demo light",
-            manufacturer: "Latchkey", modelName: "Demo light", services: [switchPower, dimming]
-        )
-    }
-
-    private var switchPower: HostedService {
-        HostedService(
-            serviceType: "urn:schemas-upnp-org:service:SwitchPower:1",
-            serviceID: "urn:upnp-org:serviceId:SwitchPower",
-            scpd: ServiceShape()
-                .variable("Target", .boolean, initial: "0")
-                .variable("Status", .boolean, evented: true, initial: "0")
-                .action("SetTarget", in: [("newTargetValue", "Target")])
-                .action("GetTarget", out: [("RetTargetValue", "Target")])
-                .action("GetStatus", out: [("ResultStatus", "Status")])
-                .scpd,
-            actions: [
-                "SetTarget": { call in
-                    let target = call["newTargetValue"]?.text ?? "0"
-                    say("light target=\(target)")
-                    await call.publish("Status", target)
-                    return []
-                },
-                // The lamp follows at once, so that target and status are one.
-                "GetTarget": { $0.answer("RetTargetValue", "Status") },
-                "GetStatus": { $0.answer("ResultStatus", "Status") },
-            ]
-        )
-    }
-
-    private var dimming: HostedService {
-        HostedService(
-            serviceType: "urn:schemas-upnp-org:service:Dimming:1", serviceID: "urn:upnp-org:serviceId:Dimming",
-            scpd: ServiceShape()
-                .variable("LoadLevelTarget", .ui1, initial: "100", range: Self.percent)
-                .variable("LoadLevelStatus", .ui1, evented: true, initial: "100", range: Self.percent)
-                .action("SetLoadLevelTarget", in: [("newLoadlevelTarget", "LoadLevelTarget")])
-                .action("GetLoadLevelTarget", out: [("GetLoadlevelTarget", "LoadLevelTarget")])
-                .action("GetLoadLevelStatus", out: [("retLoadlevelStatus", "LoadLevelStatus")])
-                .scpd,
-            actions: [
-                "SetLoadLevelTarget": { call in
-                    let level = call["newLoadlevelTarget"]?.text ?? "0"
+            type: "urn:schemas-upnp-org:device:DimmableLight:1", name: "Latchkey demo light", manufacturer: "Latchkey",
+            model: "Demo light", udn: udn
+        ) {
+            HostedService("urn:schemas-upnp-org:service:SwitchPower:1") {
+                HostedAction("SetTarget", in: target.argument("newTargetValue")) { on in
+                    say("light target=\(on ? 1 : 0)")
+                    await target.set(on)
+                    // The lamp follows at once.
+                    await status.set(on)
+                }
+                HostedAction("GetTarget", out: target.argument("RetTargetValue")) { target.value }
+                HostedAction("GetStatus", out: status.argument("ResultStatus")) { status.value }
+            }
+            HostedService("urn:schemas-upnp-org:service:Dimming:1") {
+                HostedAction("SetLoadLevelTarget", in: levelTarget.argument("newLoadlevelTarget")) { level in
                     say("light level=\(level)")
-                    await call.publish("LoadLevelStatus", level)
-                    return []
-                },
-                "GetLoadLevelTarget": { $0.answer("GetLoadlevelTarget", "LoadLevelStatus") },
-                "GetLoadLevelStatus": { $0.answer("retLoadlevelStatus", "LoadLevelStatus") },
-            ]
-        )
+                    await levelTarget.set(level)
+                    await levelStatus.set(level)
+                }
+                HostedAction("GetLoadLevelTarget", out: levelTarget.argument("GetLoadlevelTarget")) {
+                    levelTarget.value
+                }
+                HostedAction("GetLoadLevelStatus", out: levelStatus.argument("retLoadlevelStatus")) {
+                    levelStatus.value
+                }
+            }
+        }
     }
-
-    private static let percent = AllowedValueRange(minimum: "0", maximum: "100", step: "1")
 }

@@ -11,56 +11,112 @@ public final class HostedService: Sendable {
     /// The description. Requests are checked against it before an action runs.
     public let scpd: SCPD
 
-    private struct State {
-        var values: [String: String]
+    fileprivate struct State {
         var publishing: EventPublishing?
+        /// What subscribers have yet to be told, in order.
+        var pending: [[EventProperty]] = []
+        var isPublishing = false
     }
 
     private let actions: [String: Action]
-    private let state: Mutex<State>
+    /// The variables that keep a value, in the description's order.
+    private let stores: [VariableStore]
+    private let state = Mutex(State())
 
     /// What an action does: returns its out arguments, or throws a `UPnPFault` to be answered.
     ///
     /// Anything else that it throws is answered with 501, Action Failed.
     public typealias Action = @Sendable (ActionInvocation) async throws -> [ActionArgument]
 
-    /// Makes a service.
+    /// Makes a service whose description exists already, such as one read from a file.
     /// - Parameters:
-    ///   - state: The values of evented variables; those left out start with their default.
+    ///   - state: The values of variables; those left out start with their default.
     ///   - actions: By name. An action of the description that is missing here is answered with 602.
-    public init(
+    public convenience init(
         serviceType: String, serviceID: String, scpd: SCPD, state: [String: String] = [:],
         actions: [String: Action] = [:]
+    ) {
+        let stores = scpd.stateVariables.map { variable in
+            let text = state[variable.name] ?? variable.defaultValue ?? ""
+            return VariableStore(variable, UPnPValue(text, as: variable.dataType) ?? .string(text))
+        }
+        self.init(serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions)
+    }
+
+    convenience init(
+        serviceType: String, serviceID: String, stores: [VariableStore], actionDescriptions: [ActionDescription],
+        actions: [String: Action]
+    ) {
+        let scpd = SCPD(actions: actionDescriptions, stateVariables: stores.map(\.declaration))
+        self.init(serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions)
+        for store in stores { store.bind(self) }
+    }
+
+    private init(
+        serviceType: String, serviceID: String, scpd: SCPD, stores: [VariableStore], actions: [String: Action]
     ) {
         self.serviceType = serviceType
         self.serviceID = serviceID
         self.scpd = scpd
+        self.stores = stores.filter(\.hasState)
         self.actions = actions
-        var values: [String: String] = [:]
-        for variable in scpd.eventedVariables {
-            values[variable.name] = state[variable.name] ?? variable.defaultValue ?? ""
-        }
-        self.state = Mutex(State(values: values, publishing: nil))
     }
 
-    /// The value of an evented variable.
-    public subscript(variable: String) -> String? { state.withLock { $0.values[variable] } }
+    /// The value of a variable, as text.
+    public subscript(variable: String) -> String? { store(variable)?.value.text }
 
-    /// Takes new values of evented variables and tells the subscribers of those that differ.
+    private func store(_ name: String) -> VariableStore? { stores.first { $0.declaration.name == name } }
+
+    /// Takes new values of variables and tells the subscribers of those that are evented and differ, in one event.
+    ///
+    /// Values are taken as they are; variables that the service does not have are left out.
     public func publish(_ changes: [EventProperty]) async {
-        let (publishing, changed) = state.withLock { state in
-            let changed = changes.filter { state.values[$0.name] != nil && state.values[$0.name] != $0.value }
-            for change in changed { state.values[change.name] = change.value }
-            return (state.publishing, changed)
+        await publish(
+            changes.compactMap { change in
+                store(change.name).map { store in
+                    (store, UPnPValue(change.value, as: store.declaration.dataType) ?? .string(change.value))
+                }
+            }
+        )
+    }
+
+    func publish(_ changes: [(store: VariableStore, value: UPnPValue)]) async {
+        // The values are taken under the lock, so that subscribers hear of them in the order in which they are.
+        state.withLock { state in
+            var changed: [EventProperty] = []
+            for (store, value) in changes where store.replace(value) && store.declaration.sendEvents {
+                changed.append(EventProperty(store.declaration.name, value.text))
+            }
+            guard !changed.isEmpty, state.publishing != nil else { return }
+            if state.pending.count < Self.maximumPending {
+                state.pending.append(changed)
+            } else {
+                state.pending[state.pending.count - 1].merge(changed)
+            }
         }
-        if !changed.isEmpty { await publishing?.publish(changed) }
+        await tellSubscribers()
+    }
+
+    /// How many changes may wait for their turn before they become one.
+    private static let maximumPending = 64
+
+    /// One task at a time tells them, also of what others have changed meanwhile.
+    private func tellSubscribers() async {
+        var turn = state.withLock { $0.next(begin: true) }
+        while let (publishing, changes) = turn {
+            await publishing.publish(changes)
+            turn = state.withLock { $0.next(begin: false) }
+        }
     }
 
     /// Connects the service with its subscribers; `nil` disconnects it.
     func attach(_ make: (([EventProperty]) -> EventPublishing)?) -> EventPublishing? {
         state.withLock { state in
-            let variables = scpd.eventedVariables.map { EventProperty($0.name, state.values[$0.name] ?? "") }
+            let variables = stores.filter(\.declaration.sendEvents).map {
+                EventProperty($0.declaration.name, $0.value.text)
+            }
             state.publishing = make?(variables)
+            state.pending = []
             return state.publishing
         }
     }
@@ -116,4 +172,25 @@ public struct ActionInvocation: Sendable {
 
     /// The value of an argument.
     public subscript(name: String) -> UPnPValue? { request[name] }
+}
+
+extension HostedService.State {
+    fileprivate mutating func next(begin: Bool) -> (EventPublishing, [EventProperty])? {
+        if begin, isPublishing { return nil }
+        guard let publishing, !pending.isEmpty else {
+            isPublishing = false
+            return nil
+        }
+        isPublishing = true
+        return (publishing, pending.removeFirst())
+    }
+}
+
+extension [EventProperty] {
+    fileprivate mutating func merge(_ changes: [EventProperty]) {
+        for change in changes {
+            removeAll { $0.name == change.name }
+            append(change)
+        }
+    }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import NIOCore
 import NetworkTypes
@@ -119,4 +120,12 @@ enum HostedTestDevice {
             return result
         }
     }
+}
+
+/// A path of no file yet; what is there afterwards is removed.
+func withTemporaryPath<Result>(_ body: (String) throws -> Result) rethrows -> Result {
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let path = "\(folder)/latchkey-\(UInt64.random(in: 0 ... .max))"
+    defer { unlink(path) }
+    return try body(path)
 }
