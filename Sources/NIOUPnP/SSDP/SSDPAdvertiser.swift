@@ -208,6 +208,7 @@ public final class SSDPAdvertiser: Sendable {
                 switch transmission {
                 case .multicast(let datagram): socket.multicast(datagram, scope: scope)
                 case .unicast(let datagram, let destination): socket.unicast(datagram, to: destination)
+                case .stream: break
                 }
             }
         }

@@ -120,8 +120,11 @@ package final class RemoteAccessClient: Sendable {
         let frontend = LocalFrontend(
             link: link, events: events, neighbours: neighbours, limits: configuration.frontend, logger: logger)
         let server = HTTPServer(limits: configuration.server, eventLoopGroup: group, logger: logger)
+        var ssdp = configuration.ssdp
+        // A mirror stands in for a device that may itself be on the link, whose byebye this would seem to be.
+        ssdp.advertiser.byebyeFirst = false
         let advertiser = SSDPAdvertiser(
-            interface: configuration.interface, configuration: configuration.ssdp,
+            interface: configuration.interface, configuration: ssdp,
             scope: neighbours.isShared ? .link : .ownHost, eventLoopGroup: group, logger: logger,
             accepts: { [neighbours] in neighbours.serves($0.address) })
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -14,11 +14,17 @@ public struct Advertisement: Sendable, Hashable {
     public var configID: UInt32
     /// SEARCHPORT.UPNP.ORG, 49152 to 65535; the driver fills it in when port 1900 is taken.
     public var searchPort: UInt16?
+    /// SECURELOCATION.UPNP.ORG: the description's `https` URL, for a device that implements DeviceProtection.
+    public var secureLocation: String?
+    /// NLS, 1 to 64 characters: required where the link is an IPv6 one, where it must change whenever an
+    /// address of the host or its network's configuration does; the BOOTID will do (UDA 2.0 annex A).
+    public var networkLocalState: String?
 
     /// Makes an advertisement. `maxAge` is in seconds.
     public init(
         root: AdvertisedDevice, location: String, maxAge: Int = SSDPLimits.defaultMaxAge, server: String,
-        bootID: UInt32, configID: UInt32, searchPort: UInt16? = nil
+        bootID: UInt32, configID: UInt32, searchPort: UInt16? = nil, secureLocation: String? = nil,
+        networkLocalState: String? = nil
     ) {
         self.root = root
         self.location = location
@@ -27,5 +33,7 @@ public struct Advertisement: Sendable, Hashable {
         self.bootID = bootID
         self.configID = configID
         self.searchPort = searchPort
+        self.secureLocation = secureLocation
+        self.networkLocalState = networkLocalState
     }
 }

@@ -10,12 +10,16 @@ public import NetworkTypes
 ///
 /// What it does not do: check that an asker is on-link, which is what `accepts` is for, and open sockets.
 public struct Advertiser: Sendable {
-    /// A datagram to send.
+    /// Something to send.
     public enum Transmission: Hashable, Sendable {
         /// To the group.
         case multicast([UInt8])
         /// To who asked.
         case unicast([UInt8], to: SocketEndpoint)
+        /// To who asked for it, over a TCP connection that is opened for it and then closed (UDA 2.0 §1.3.3,
+        /// TCPPORT): answers one after another. The driver bounds how many connections it opens, and for how
+        /// long; when one cannot be opened nothing is sent.
+        case stream([UInt8], to: SocketEndpoint)
     }
 
     /// What became of a search.
@@ -48,6 +52,9 @@ public struct Advertiser: Sendable {
     public let configuration: AdvertiserConfiguration
     /// Written as SEARCHPORT where an advertisement names none.
     public var searchPort: UInt16?
+    /// The time in the form of RFC 9110 §5.6.7, written as DATE of answers; the driver sets it, because the
+    /// engine knows no calendar. nil: answers have no DATE, which UDA 2.0 §1.3.3 only recommends.
+    public var date: String?
     /// How many messages of announcement sets were handed out.
     public private(set) var announcementsSent = 0
     /// How many answers were handed out.
@@ -85,10 +92,13 @@ public struct Advertiser: Sendable {
 
     /// Starts announcing a device, or replaces what is announced under its UDN as ``update(_:now:using:)`` does.
     ///
+    /// - Parameter byebyeFirst: Whether byebyes precede the first set; nil: as the configuration says. Pass
+    ///   false on a link that a running device joins, because who hears it on other links too would believe them.
     /// - Returns: false when ``AdvertiserConfiguration/maximumDevices`` are advertised already.
     @discardableResult
     public mutating func add(
-        _ advertisement: Advertisement, now: ContinuousClock.Instant, using rng: inout some RandomNumberGenerator
+        _ advertisement: Advertisement, byebyeFirst: Bool? = nil, now: ContinuousClock.Instant,
+        using rng: inout some RandomNumberGenerator
     ) -> Bool {
         guard index(advertisement.root.udn) == nil else {
             update(advertisement, now: now, using: &rng)
@@ -101,7 +111,7 @@ public struct Advertiser: Sendable {
             nextSet: now + rng.duration(upTo: configuration.initialDelay), remaining: max(1, configuration.repetitions)
         )
         // A run that ended without a byebye may still be believed (UDA 2.0 §1.2.2, good practice).
-        if configuration.byebyeFirst { queue(byebyes(of: entry), now: now) }
+        if byebyeFirst ?? configuration.byebyeFirst { queue(byebyes(of: entry), now: now) }
         entries.append(entry)
         return true
     }
@@ -131,7 +141,9 @@ public struct Advertiser: Sendable {
                             SSDPUpdate(
                                 target: target.notificationType, usn: target.usn, location: advertisement.location,
                                 bootID: bootID, nextBootID: advertisement.bootID, configID: advertisement.configID,
-                                searchPort: advertisement.searchPort ?? searchPort
+                                searchPort: advertisement.searchPort ?? searchPort,
+                                secureLocation: advertisement.secureLocation,
+                                networkLocalState: advertisement.networkLocalState
                             )
                         )
                     )
@@ -232,7 +244,7 @@ public struct Advertiser: Sendable {
         while let answer = answers.popDue(now: now) {
             guard let index = index(answer.root) else { continue }
             let announcement = announcement(of: answer.target, in: entries[index].advertisement)
-            due.append(.unicast(serialize(.response(announcement)), to: answer.destination))
+            due.append(.unicast(SSDPMessage.response(announcement).serialized(date: date), to: answer.destination))
             answersSent += 1
         }
         for index in entries.indices where entries[index].nextSet <= now {
@@ -272,7 +284,8 @@ public struct Advertiser: Sendable {
                 .byebye(
                     SSDPByebye(
                         target: target.notificationType, usn: target.usn, bootID: entry.advertisement.bootID,
-                        configID: entry.advertisement.configID
+                        configID: entry.advertisement.configID,
+                        networkLocalState: entry.advertisement.networkLocalState
                     )
                 )
             )
@@ -283,7 +296,8 @@ public struct Advertiser: Sendable {
         SSDPAnnouncement(
             target: target.notificationType, usn: target.usn, location: advertisement.location,
             maxAge: advertisement.maxAge, server: advertisement.server, bootID: advertisement.bootID,
-            configID: advertisement.configID, searchPort: advertisement.searchPort ?? searchPort
+            configID: advertisement.configID, searchPort: advertisement.searchPort ?? searchPort,
+            secureLocation: advertisement.secureLocation, networkLocalState: advertisement.networkLocalState
         )
     }
 

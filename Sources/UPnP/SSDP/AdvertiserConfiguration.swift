@@ -10,8 +10,9 @@ public struct AdvertiserConfiguration: Sendable, Hashable {
     public var repetitionInterval: Duration = .milliseconds(300)
     /// How often a byebye set is sent; the first goes out at once.
     public var byebyeRepetitions = 2
-    /// Whether byebyes precede a device's first set, for the case that an earlier run left no byebye.
-    public var byebyeFirst = false
+    /// Whether byebyes precede a device's first set, for the case that an earlier run left no byebye (UDA 2.0
+    /// §1.2.2). Not for a stand-in of a device that may be on the link itself.
+    public var byebyeFirst = true
     /// The longest MX that is honoured, seconds (UDA 2.0 §1.3.3: 5).
     public var longestWait = 5
     /// A unicast search is answered within a random time up to this; UDA 2.0 §1.3.3 allows 1 s.

@@ -132,6 +132,11 @@ public struct DeviceDirectory: Sendable {
         return due.sorted()
     }
 
+    /// Has a device asked whether it is still there, because something else says that it may not be.
+    mutating func doubt(_ udn: String, now: ContinuousClock.Instant) {
+        records[udn]?.challenge(.byebye, now: now, limits: limits)
+    }
+
     /// Forgets everything, for the moment when the interface loses its address.
     public mutating func removeAll() -> [Change] {
         let udns = records.keys.sorted()
@@ -202,6 +207,7 @@ public struct DeviceDirectory: Sendable {
             record.device.bootID = known.bootID ?? heard.bootID
             record.device.configID = known.configID ?? heard.configID
             record.device.searchPort = heard.searchPort
+            record.device.secureLocation = heard.secureLocation
             return []
         }
         guard now >= record.settledAt else {
@@ -246,6 +252,7 @@ public struct DeviceDirectory: Sendable {
         defer { records[update.usn.udn] = record }
         guard update.location != record.device.location else { return [] }
         record.device.location = update.location
+        record.device.secureLocation = update.secureLocation
         record.device.embedded = []
         return [.relocated(record.device)]
     }
@@ -273,7 +280,8 @@ extension DiscoveredDevice {
     ) {
         let maxAge = max(1, announcement.maxAge)
         self.init(
-            udn: announcement.usn.udn, location: announcement.location, source: source, interface: interface,
+            udn: announcement.usn.udn, location: announcement.location, secureLocation: announcement.secureLocation,
+            source: source, interface: interface,
             maxAge: maxAge, server: announcement.server, bootID: announcement.bootID,
             configID: announcement.configID, searchPort: announcement.searchPort, embedded: [],
             expires: now + .seconds(maxAge)

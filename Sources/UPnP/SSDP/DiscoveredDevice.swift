@@ -1,11 +1,16 @@
 public import NetworkTypes
 
 /// A root device as its announcements describe it. Nothing in it has been checked against its description.
+///
+/// A device that is heard over several links, or over both address families, has several ``paths``;
+/// ``location``, ``source`` and ``interface`` are those of the path in use.
 public struct DiscoveredDevice: Hashable, Sendable {
     /// The root device's UDN, `uuid:…`.
     public var udn: String
     /// The description's URL as announced. Check it before it is fetched (upnp.md §4.2 rule 9).
     public var location: String
+    /// The description's `https` URL as announced, for a device that implements DeviceProtection.
+    public var secureLocation: String?
     /// Who announced it.
     public var source: IPAddress
     /// The interface that heard it.
@@ -23,6 +28,33 @@ public struct DiscoveredDevice: Hashable, Sendable {
     /// UDNs announced from the same location: embedded devices, as far as they have been heard.
     public var embedded: Set<String>
     /// When it counts as gone, unless it is heard again.
+    public var expires: ContinuousClock.Instant
+    /// The other links that hear the device, the preferred ones first.
+    var otherPaths: [DevicePath] = []
+
+    /// Every way to the device, the one in use first.
+    public var paths: [DevicePath] { [path] + otherPaths }
+
+    var path: DevicePath {
+        DevicePath(
+            location: location, secureLocation: secureLocation, source: source, interface: interface,
+            searchPort: searchPort, expires: expires)
+    }
+}
+
+/// One way to a device: what it announced on one link.
+public struct DevicePath: Hashable, Sendable {
+    /// The description's URL as announced there.
+    public var location: String
+    /// The description's `https` URL as announced there.
+    public var secureLocation: String?
+    /// Who announced it.
+    public var source: IPAddress
+    /// The link that heard it.
+    public var interface: InterfaceAddress
+    /// Where unicast searches go, when not to port 1900.
+    public var searchPort: UInt16?
+    /// When this path counts as lost, unless the device is heard there again.
     public var expires: ContinuousClock.Instant
 }
 

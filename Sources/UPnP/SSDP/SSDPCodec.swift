@@ -2,109 +2,102 @@ extension SSDPMessage {
     /// Reads a datagram. Unknown headers are ignored, bounds are those of ``SSDPLimits``; bad input of any
     /// kind throws and never traps.
     public init(parsing datagram: some Sequence<UInt8>) throws(SSDPError) {
-        let bytes = Array(datagram.prefix(SSDPLimits.datagramBytes + 1))
-        guard bytes.count <= SSDPLimits.datagramBytes else { throw .tooLarge(bytes: bytes.count) }
-        let headers = SSDPHeaders(parsing: bytes)
-        let line = headers.startLine
-        guard line.count >= 2 else { throw .unknownStartLine }
-        if line[0] == "NOTIFY" {
-            self = try Self.notification(headers)
-        } else if line[0] == "M-SEARCH" {
-            self = .search(try SSDPSearch(headers))
-        } else if line[0].hasPrefix("HTTP/1."), line[1] == "200" {
-            self = .response(try SSDPAnnouncement(headers, target: "ST"))
+        // In place where the bytes lie together, as they do in arrays and buffers.
+        let result = datagram.withContiguousStorageIfAvailable { buffer in
+            Result { () throws(SSDPError) in try SSDPMessage(parsing: buffer.span) }
+        }
+        if let result {
+            self = try result.get()
         } else {
-            throw .unknownStartLine
+            self = try SSDPMessage(parsing: Array(datagram.prefix(SSDPLimits.datagramBytes + 1)).span)
         }
     }
 
-    private static func notification(_ headers: SSDPHeaders) throws(SSDPError) -> SSDPMessage {
-        switch try headers.required("NTS") {
-        case "ssdp:alive":
-            return .alive(try SSDPAnnouncement(headers, target: "NT"))
-        case "ssdp:byebye":
+    /// Reads a datagram in place: no memory is taken but for the text that the message keeps.
+    public init(parsing bytes: Span<UInt8>) throws(SSDPError) {
+        guard bytes.count <= SSDPLimits.datagramBytes else {
+            throw .tooLarge(bytes: min(bytes.count, SSDPLimits.datagramBytes + 1))
+        }
+        let fields = SSDPFields(scanning: bytes)
+        switch SSDPStartLine(bytes.extracting(fields.startLine)) {
+        case .notify: self = try Self.notification(fields, in: bytes)
+        case .search: self = .search(try SSDPSearch(fields, in: bytes))
+        case .success: self = .response(try SSDPAnnouncement(fields, target: .st, in: bytes))
+        case nil: throw .unknownStartLine
+        }
+    }
+
+    private static func notification(_ fields: SSDPFields, in bytes: Span<UInt8>) throws(SSDPError) -> SSDPMessage {
+        guard let kind = fields[.nts] else { throw .missingHeader("NTS") }
+        let value = bytes.extracting(kind)
+        if value.equals("ssdp:alive") {
+            return .alive(try SSDPAnnouncement(fields, target: .nt, in: bytes))
+        }
+        if value.equals("ssdp:byebye") {
             return .byebye(
                 SSDPByebye(
-                    target: try headers.required("NT"), usn: try headers.usn(), bootID: headers.id("BOOTID.UPNP.ORG"),
-                    configID: headers.id("CONFIGID.UPNP.ORG")
+                    target: try fields.required(.nt, in: bytes), usn: try fields.usn(in: bytes),
+                    bootID: fields.id(.bootID, in: bytes), configID: fields.id(.configID, in: bytes),
+                    networkLocalState: fields.localState(in: bytes)
                 )
             )
-        case "ssdp:update":
-            return .update(
-                SSDPUpdate(
-                    target: try headers.required("NT"), usn: try headers.usn(),
-                    location: try headers.required("LOCATION", limit: SSDPLimits.locationBytes),
-                    bootID: headers.id("BOOTID.UPNP.ORG"), nextBootID: headers.id("NEXTBOOTID.UPNP.ORG"),
-                    configID: headers.id("CONFIGID.UPNP.ORG"), searchPort: headers.port("SEARCHPORT.UPNP.ORG")
-                )
+        }
+        guard value.equals("ssdp:update") else { throw .malformedHeader("NTS") }
+        return .update(
+            SSDPUpdate(
+                target: try fields.required(.nt, in: bytes), usn: try fields.usn(in: bytes),
+                location: try fields.required(.location, in: bytes, limit: SSDPLimits.locationBytes),
+                bootID: fields.id(.bootID, in: bytes), nextBootID: fields.id(.nextBootID, in: bytes),
+                configID: fields.id(.configID, in: bytes), searchPort: fields.port(.searchPort, in: bytes),
+                secureLocation: fields.optional(.secureLocation, in: bytes, limit: SSDPLimits.locationBytes),
+                networkLocalState: fields.localState(in: bytes)
             )
-        default:
-            throw .malformedHeader("NTS")
+        )
+    }
+}
+
+/// The three first lines that UDA knows.
+private enum SSDPStartLine {
+    case notify, search, success
+
+    init?(_ line: Span<UInt8>) {
+        let first = line.word(from: 0)
+        let second = line.word(from: first.upperBound)
+        guard !second.isEmpty else { return nil }
+        let method = line.extracting(first)
+        if method.equals("NOTIFY") {
+            self = .notify
+        } else if method.equals("M-SEARCH") {
+            self = .search
+        } else if method.count > 7, method.extracting(0..<7).equals("HTTP/1."), line.extracting(second).equals("200") {
+            self = .success
+        } else {
+            return nil
         }
     }
+}
 
-    /// The datagram's bytes. `host` is the group's `address:port`, or the target's for a unicast search.
-    ///
-    /// Control characters in a value are left out, so that no value can add a header.
-    public func serialized(host: String = "239.255.255.250:1900") -> [UInt8] {
-        var writer = SSDPWriter()
-        switch self {
-        case .alive(let announcement):
-            writer.line("NOTIFY * HTTP/1.1")
-            writer.header("HOST", host)
-            writer.header("CACHE-CONTROL", "max-age=\(announcement.maxAge)")
-            writer.header("LOCATION", announcement.location)
-            writer.header("SERVER", announcement.server)
-            writer.header("NT", announcement.target)
-            writer.header("NTS", "ssdp:alive")
-            writer.header("USN", announcement.usn.description)
-            writer.identifiers(announcement.bootID, announcement.configID, announcement.searchPort)
-        case .response(let announcement):
-            writer.line("HTTP/1.1 200 OK")
-            writer.header("CACHE-CONTROL", "max-age=\(announcement.maxAge)")
-            writer.header("EXT", "")
-            writer.header("LOCATION", announcement.location)
-            writer.header("SERVER", announcement.server)
-            writer.header("ST", announcement.target)
-            writer.header("USN", announcement.usn.description)
-            writer.identifiers(announcement.bootID, announcement.configID, announcement.searchPort)
-        case .byebye(let byebye):
-            writer.line("NOTIFY * HTTP/1.1")
-            writer.header("HOST", host)
-            writer.header("NT", byebye.target)
-            writer.header("NTS", "ssdp:byebye")
-            writer.header("USN", byebye.usn.description)
-            writer.identifiers(byebye.bootID, byebye.configID, nil)
-        case .update(let update):
-            writer.line("NOTIFY * HTTP/1.1")
-            writer.header("HOST", host)
-            writer.header("LOCATION", update.location)
-            writer.header("NT", update.target)
-            writer.header("NTS", "ssdp:update")
-            writer.header("USN", update.usn.description)
-            writer.identifiers(update.bootID, update.configID, update.searchPort)
-            if let next = update.nextBootID { writer.header("NEXTBOOTID.UPNP.ORG", String(next)) }
-        case .search(let search):
-            writer.line("M-SEARCH * HTTP/1.1")
-            writer.header("HOST", host)
-            writer.header("MAN", "\"ssdp:discover\"")
-            if let wait = search.maximumWait { writer.header("MX", String(wait)) }
-            writer.header("ST", search.target)
-            if let agent = search.userAgent { writer.header("USER-AGENT", agent) }
-            if let name = search.controlPointName { writer.header("CPFN.UPNP.ORG", name) }
-        }
-        writer.line("")
-        return writer.bytes
+extension Span<UInt8> {
+    /// The next run of bytes that are not blanks; empty at the end.
+    fileprivate func word(from position: Int) -> Range<Int> {
+        var start = position
+        while start < count, self[start].isFieldBlank { start += 1 }
+        var end = start
+        while end < count, !self[end].isFieldBlank { end += 1 }
+        return start..<end
     }
 }
 
 extension SSDPAnnouncement {
-    fileprivate init(_ headers: SSDPHeaders, target: String) throws(SSDPError) {
+    fileprivate init(_ fields: SSDPFields, target: SSDPField, in bytes: Span<UInt8>) throws(SSDPError) {
         self.init(
-            target: try headers.required(target), usn: try headers.usn(),
-            location: try headers.required("LOCATION", limit: SSDPLimits.locationBytes), maxAge: headers.maxAge(),
-            server: headers.text("SERVER") ?? "", bootID: headers.id("BOOTID.UPNP.ORG"),
-            configID: headers.id("CONFIGID.UPNP.ORG"), searchPort: headers.port("SEARCHPORT.UPNP.ORG")
+            target: try fields.required(target, in: bytes), usn: try fields.usn(in: bytes),
+            location: try fields.required(.location, in: bytes, limit: SSDPLimits.locationBytes),
+            maxAge: fields.maxAge(in: bytes), server: fields.text(.server, in: bytes) ?? "",
+            bootID: fields.id(.bootID, in: bytes), configID: fields.id(.configID, in: bytes),
+            searchPort: fields.port(.searchPort, in: bytes),
+            secureLocation: fields.optional(.secureLocation, in: bytes, limit: SSDPLimits.locationBytes),
+            networkLocalState: fields.localState(in: bytes)
         )
     }
 }
@@ -112,48 +105,35 @@ extension SSDPAnnouncement {
 extension SSDPSearch {
     /// UDA 2.0 §1.3.2: MAN is required. A missing MX is legal here because only the caller knows whether the
     /// datagram was unicast; an unreadable one is not.
-    fileprivate init(_ headers: SSDPHeaders) throws(SSDPError) {
-        guard try headers.required("MAN").filter({ $0 != "\"" }) == "ssdp:discover" else {
-            throw .malformedHeader("MAN")
-        }
-        let wait = headers.number("MX")
-        if headers.has("MX"), wait == nil { throw .malformedHeader("MX") }
+    fileprivate init(_ fields: SSDPFields, in bytes: Span<UInt8>) throws(SSDPError) {
+        guard let man = fields[.man] else { throw .missingHeader("MAN") }
+        guard bytes.extracting(man).isDiscover else { throw .malformedHeader("MAN") }
+        let wait = fields.number(.mx, in: bytes)
+        if fields[.mx] != nil, wait == nil { throw .malformedHeader("MX") }
         self.init(
-            target: try headers.required("ST"), maximumWait: wait, userAgent: headers.text("USER-AGENT"),
-            controlPointName: headers.text("CPFN.UPNP.ORG")
+            target: try fields.required(.st, in: bytes), maximumWait: wait,
+            userAgent: fields.text(.userAgent, in: bytes), controlPointName: fields.text(.controlPointName, in: bytes),
+            controlPointUUID: fields.optional(.controlPointUUID, in: bytes), tcpPort: fields.port(.tcpPort, in: bytes)
         )
     }
 }
 
-extension SSDPHeaders {
-    fileprivate func usn() throws(SSDPError) -> USN {
-        guard let usn = USN(try required("USN")) else { throw .malformedHeader("USN") }
-        return usn
+extension Span<UInt8> {
+    /// `"ssdp:discover"`, which cheap stacks also write without the quotes.
+    fileprivate var isDiscover: Bool {
+        let isQuoted = count >= 2 && self[0] == 0x22 && self[count - 1] == 0x22
+        return (isQuoted ? extracting(1..<count - 1) : self).equals("ssdp:discover")
     }
 }
 
-private struct SSDPWriter {
-    var bytes: [UInt8] = []
-
-    init() { bytes.reserveCapacity(512) }
-
-    mutating func line(_ text: String) {
-        bytes.append(contentsOf: text.utf8)
-        bytes.append(0x0D)
-        bytes.append(0x0A)
+extension SSDPFields {
+    fileprivate func usn(in bytes: Span<UInt8>) throws(SSDPError) -> USN {
+        guard let usn = USN(try required(.usn, in: bytes)) else { throw .malformedHeader("USN") }
+        return usn
     }
 
-    mutating func header(_ name: String, _ value: String) {
-        bytes.append(contentsOf: name.utf8)
-        bytes.append(0x3A)
-        if !value.isEmpty { bytes.append(0x20) }
-        bytes.append(contentsOf: value.utf8.filter { $0 >= 0x20 && $0 != 0x7F })
-        line("")
-    }
-
-    mutating func identifiers(_ bootID: UInt32?, _ configID: UInt32?, _ searchPort: UInt16?) {
-        if let bootID { header("BOOTID.UPNP.ORG", String(bootID)) }
-        if let configID { header("CONFIGID.UPNP.ORG", String(configID)) }
-        if let searchPort { header("SEARCHPORT.UPNP.ORG", String(searchPort)) }
+    /// NLS is 1 to 64 characters (UDA 2.0 annex A); anything else is as good as none.
+    fileprivate func localState(in bytes: Span<UInt8>) -> String? {
+        optional(.networkLocalState, in: bytes, limit: SSDPLimits.localStateBytes)
     }
 }

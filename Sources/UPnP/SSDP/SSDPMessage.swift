@@ -40,11 +40,16 @@ public struct SSDPAnnouncement: Hashable, Sendable {
     public var configID: UInt32?
     /// SEARCHPORT.UPNP.ORG: where unicast searches go when port 1900 is taken.
     public var searchPort: UInt16?
+    /// SECURELOCATION.UPNP.ORG: the description's `https` URL, exactly as written. It is not to be trusted.
+    public var secureLocation: String?
+    /// NLS, UDA 2.0 annex A: changes whenever an address or the configuration of the sender's network does.
+    public var networkLocalState: String?
 
     /// Makes an announcement. `maxAge` is in seconds.
     public init(
         target: String, usn: USN, location: String, maxAge: Int = SSDPLimits.defaultMaxAge, server: String = "",
-        bootID: UInt32? = nil, configID: UInt32? = nil, searchPort: UInt16? = nil
+        bootID: UInt32? = nil, configID: UInt32? = nil, searchPort: UInt16? = nil, secureLocation: String? = nil,
+        networkLocalState: String? = nil
     ) {
         self.target = target
         self.usn = usn
@@ -54,6 +59,8 @@ public struct SSDPAnnouncement: Hashable, Sendable {
         self.bootID = bootID
         self.configID = configID
         self.searchPort = searchPort
+        self.secureLocation = secureLocation
+        self.networkLocalState = networkLocalState
     }
 }
 
@@ -67,13 +74,18 @@ public struct SSDPByebye: Hashable, Sendable {
     public var bootID: UInt32?
     /// CONFIGID.UPNP.ORG.
     public var configID: UInt32?
+    /// NLS, UDA 2.0 annex A.
+    public var networkLocalState: String?
 
     /// Makes a byebye.
-    public init(target: String, usn: USN, bootID: UInt32? = nil, configID: UInt32? = nil) {
+    public init(
+        target: String, usn: USN, bootID: UInt32? = nil, configID: UInt32? = nil, networkLocalState: String? = nil
+    ) {
         self.target = target
         self.usn = usn
         self.bootID = bootID
         self.configID = configID
+        self.networkLocalState = networkLocalState
     }
 }
 
@@ -93,11 +105,15 @@ public struct SSDPUpdate: Hashable, Sendable {
     public var configID: UInt32?
     /// SEARCHPORT.UPNP.ORG.
     public var searchPort: UInt16?
+    /// SECURELOCATION.UPNP.ORG.
+    public var secureLocation: String?
+    /// NLS, UDA 2.0 annex A.
+    public var networkLocalState: String?
 
     /// Makes an update.
     public init(
         target: String, usn: USN, location: String, bootID: UInt32?, nextBootID: UInt32?, configID: UInt32? = nil,
-        searchPort: UInt16? = nil
+        searchPort: UInt16? = nil, secureLocation: String? = nil, networkLocalState: String? = nil
     ) {
         self.target = target
         self.usn = usn
@@ -106,94 +122,7 @@ public struct SSDPUpdate: Hashable, Sendable {
         self.nextBootID = nextBootID
         self.configID = configID
         self.searchPort = searchPort
-    }
-}
-
-/// What `M-SEARCH` says (UDA 2.0 §1.3.2).
-public struct SSDPSearch: Hashable, Sendable {
-    /// ST, as written.
-    public var target: String
-    /// MX in seconds; nil when the header is absent, as it is in a unicast search.
-    public var maximumWait: Int?
-    /// USER-AGENT.
-    public var userAgent: String?
-    /// CPFN.UPNP.ORG: the control point's friendly name.
-    public var controlPointName: String?
-
-    /// Makes a search. `maximumWait` is in seconds; pass nil for a unicast search.
-    public init(
-        target: String, maximumWait: Int?, userAgent: String? = nil, controlPointName: String? = nil
-    ) {
-        self.target = target
-        self.maximumWait = maximumWait
-        self.userAgent = userAgent
-        self.controlPointName = controlPointName
-    }
-}
-
-/// A unique service name: the device's UDN and, after `::`, which part of it is meant (UDA 2.0 §1.1.4).
-public struct USN: Hashable, Sendable, CustomStringConvertible {
-    /// The Unique Device Name, `uuid:…`.
-    public var udn: String
-    /// What follows `::`; nil for the device itself.
-    public var target: String?
-
-    /// Makes a name from its parts.
-    public init(udn: String, target: String? = nil) {
-        self.udn = udn
-        self.target = target
-    }
-
-    /// Splits the header's text at the first `::`. Refuses what does not start with `uuid:` and a character.
-    public init?(_ text: String) {
-        let parts = text.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let udn = parts.first, udn.utf8.count > 5, udn.prefix(5).lowercased() == "uuid:" else { return nil }
-        self.udn = String(udn)
-        self.target = parts.count == 2 && !parts[1].isEmpty ? String(parts[1]) : nil
-    }
-
-    /// The header's text.
-    public var description: String { target.map { "\(udn)::\($0)" } ?? udn }
-}
-
-/// The bounds of what is read from and written to the group.
-public enum SSDPLimits {
-    /// The longest datagram that is looked at, bytes.
-    public static let datagramBytes = 8192
-    /// How many header fields are looked at.
-    public static let headerCount = 64
-    /// The longest ST, NT or USN, bytes (upnp.md §4.2 rule 14).
-    public static let nameBytes = 256
-    /// The longest LOCATION, bytes.
-    public static let locationBytes = 1024
-    /// The longest other value that is kept, bytes; a longer one is cut.
-    public static let textBytes = 256
-    /// What counts when `max-age` is missing or unreadable, seconds (UDA 2.0 §1.2.2).
-    public static let defaultMaxAge = 1800
-    /// The longest `max-age` that is believed, seconds: a day.
-    public static let longestMaxAge = 86_400
-    /// The largest BOOTID and CONFIGID.
-    public static let largestID: UInt32 = 0x7FFF_FFFF
-}
-
-/// Why a datagram is not an SSDP message.
-public enum SSDPError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Longer than ``SSDPLimits/datagramBytes``.
-    case tooLarge(bytes: Int)
-    /// The first line is none of the three that UDA knows.
-    case unknownStartLine
-    /// A header that this message needs is absent.
-    case missingHeader(String)
-    /// A header that this message needs is too long, has control characters or does not parse.
-    case malformedHeader(String)
-
-    /// What is wrong with the datagram.
-    public var description: String {
-        switch self {
-        case .tooLarge(let bytes): "datagram of \(bytes) bytes; at most \(SSDPLimits.datagramBytes) are read"
-        case .unknownStartLine: "not an SSDP start line"
-        case .missingHeader(let name): "header \(name) is missing"
-        case .malformedHeader(let name): "header \(name) is malformed"
-        }
+        self.secureLocation = secureLocation
+        self.networkLocalState = networkLocalState
     }
 }

@@ -15,7 +15,13 @@ struct AdvertiserHarness {
     var clock = VirtualClock()
     var sent: [Sent] = []
 
-    init(seed: UInt64, _ configuration: AdvertiserConfiguration = .init()) {
+    static let withoutByebye: AdvertiserConfiguration = {
+        var configuration = AdvertiserConfiguration()
+        configuration.byebyeFirst = false
+        return configuration
+    }()
+
+    init(seed: UInt64, _ configuration: AdvertiserConfiguration = AdvertiserHarness.withoutByebye) {
         self.advertiser = Advertiser(configuration: configuration)
         self.rng = SeededGenerator(seed: seed)
     }
@@ -60,6 +66,9 @@ struct AdvertiserHarness {
                 case .multicast(let bytes):
                     sent.append(Sent(at: clock.elapsed, message: try SSDPMessage(parsing: bytes)))
                 case .unicast(let bytes, let destination):
+                    sent.append(
+                        Sent(at: clock.elapsed, message: try SSDPMessage(parsing: bytes), destination: destination))
+                case .stream(let bytes, let destination):
                     sent.append(
                         Sent(at: clock.elapsed, message: try SSDPMessage(parsing: bytes), destination: destination))
                 }

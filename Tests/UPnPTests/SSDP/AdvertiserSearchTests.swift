@@ -4,7 +4,9 @@ import Testing
 import UPnP
 
 @Suite struct `Advertiser, answering searches` {
-    private func quiet(seed: UInt64, _ configuration: AdvertiserConfiguration = .init()) throws -> AdvertiserHarness {
+    private func quiet(seed: UInt64, _ configuration: AdvertiserConfiguration = AdvertiserHarness.withoutByebye) throws
+        -> AdvertiserHarness
+    {
         var harness = AdvertiserHarness(seed: seed, configuration)
         harness.add()
         try harness.run(for: .seconds(2))
@@ -97,7 +99,7 @@ import UPnP
     }
 
     @Test func `one address gets no more than its rate, and others keep being answered`() throws {
-        var configuration = AdvertiserConfiguration()
+        var configuration = AdvertiserHarness.withoutByebye
         configuration.sourceBurst = 16
         configuration.sourceRate = 8
         var harness = try quiet(seed: 8, configuration)
@@ -114,7 +116,7 @@ import UPnP
     }
 
     @Test func `all addresses together get no more than the global rate and the queue allow`() throws {
-        var configuration = AdvertiserConfiguration()
+        var configuration = AdvertiserHarness.withoutByebye
         configuration.globalBurst = 100
         configuration.globalRate = 1
         configuration.pendingAnswers = 40

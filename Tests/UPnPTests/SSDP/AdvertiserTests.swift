@@ -87,7 +87,7 @@ import UPnP
     }
 
     @Test func `byebyes precede the first set when an earlier run may be remembered`() throws {
-        var configuration = AdvertiserConfiguration()
+        var configuration = AdvertiserHarness.withoutByebye
         configuration.byebyeFirst = true
         var harness = AdvertiserHarness(seed: 5, configuration)
         harness.add()
@@ -142,7 +142,7 @@ import UPnP
     }
 
     @Test func `the number of devices and the size of a set are bounded`() throws {
-        var configuration = AdvertiserConfiguration()
+        var configuration = AdvertiserHarness.withoutByebye
         configuration.maximumDevices = 2
         configuration.maximumTargets = 5
         configuration.repetitions = 1

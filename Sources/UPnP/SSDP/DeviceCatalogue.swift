@@ -1,0 +1,202 @@
+public import NetworkTypes
+
+/// What lives on all links of this host: a ``DeviceDirectory`` for each link, and one device for each UDN
+/// however many links and address families hear it (UDA 2.0 annex A).
+///
+///     not known ──heard on a link──▶ appeared ──heard on another──▶ one path more, no change
+///     known ──path in use lost or moved, another left──▶ relocated
+///     known ──BOOTID that no link has said──▶ rebooted, once
+///     known ──last path lost──▶ disappeared
+///
+/// A device's byebye, expiry or silence on one link takes that path and leaves the others. What says more than
+/// that is looked into: a link that stays behind after a reboot was seen elsewhere is asked, as
+/// ``DeviceDirectory`` asks for what it doubts. A link that hears a device for the first time under a larger
+/// BOOTID waits for a moment, because a device that joined another network says so by `ssdp:update` on its
+/// earlier ones (UDA 2.0 §1.2.4), and that is no reboot.
+///
+/// It does not check that a path's LOCATION can be reached.
+public struct DeviceCatalogue: Sendable {
+    /// A change of a device as a whole.
+    public typealias Change = DeviceDirectory.Change
+
+    private struct Link: Sendable {
+        var address: InterfaceAddress
+        var directory: DeviceDirectory
+    }
+
+    /// How many links are listened on; more are not.
+    public static let maximumLinks = 64
+
+    /// Limits and timing of each link's directory.
+    public let limits: DeviceDirectoryLimits
+    /// In the order in which their paths are preferred.
+    private var directories: [Link] = []
+    private var entries: [String: CatalogueEntry] = [:]
+
+    /// Makes an empty catalogue that knows no link.
+    public init(limits: DeviceDirectoryLimits = .init()) {
+        self.limits = limits
+    }
+
+    /// The links, in the order in which their paths are preferred: IPv4, IPv6 link-local, other IPv6.
+    public var links: [InterfaceAddress] { directories.map(\.address) }
+
+    /// Every device known, in the order of their UDNs.
+    public var devices: [DiscoveredDevice] { entries.keys.sorted().compactMap { self[$0] } }
+
+    /// The device of that UDN.
+    public subscript(udn: String) -> DiscoveredDevice? {
+        entries[udn]?.device(of: paths(of: udn))
+    }
+
+    /// How many devices were not listed because a limit was reached, over all links of the moment.
+    public var refused: Int { directories.reduce(0) { $0 + $1.directory.refused } }
+
+    /// When ``expire(now:)`` or ``dueSearches(now:)`` has something to do; nil when never.
+    public var nextWake: ContinuousClock.Instant? {
+        let wakes = directories.compactMap(\.directory.nextWake) + entries.values.compactMap { $0.doubt?.until }
+        return wakes.min()
+    }
+
+    /// A link came up: what is heard on it counts from here on. False when there are too many.
+    @discardableResult
+    public mutating func linkGained(_ link: InterfaceAddress) -> Bool {
+        guard !directories.contains(where: { $0.address == link }) else { return true }
+        guard directories.count < Self.maximumLinks else { return false }
+        let position = directories.firstIndex { link.isPreferred(to: $0.address) } ?? directories.endIndex
+        directories.insert(Link(address: link, directory: DeviceDirectory(limits: limits)), at: position)
+        return true
+    }
+
+    /// A link is gone, with every path over it; what arrives from it late is ignored.
+    public mutating func linkLost(_ link: InterfaceAddress, now: ContinuousClock.Instant) -> [Change] {
+        guard let index = directories.firstIndex(where: { $0.address == link }) else { return [] }
+        var lost = directories.remove(at: index)
+        return lost.directory.removeAll().flatMap { merge($0, on: link, now: now) }
+    }
+
+    /// A message was heard on `link`. Messages on links that are not known, and from beyond the link, are
+    /// ignored (upnp.md §4.2 rule 7).
+    public mutating func handle(
+        _ message: SSDPMessage, from source: SocketEndpoint, on link: InterfaceAddress, now: ContinuousClock.Instant
+    ) -> [Change] {
+        var changes = expire(now: now)
+        guard let index = directories.firstIndex(where: { $0.address == link }) else { return changes }
+        let heard = directories[index].directory.handle(message, from: source, on: link, now: now)
+        let isSameRun = if case .update = message { true } else { false }
+        for change in heard { changes += merge(change, on: link, isSameRun: isSameRun, now: now) }
+        if heard.isEmpty, let udn = message.usn?.udn {
+            changes += follow(udn, on: index, isSameRun: isSameRun, now: now)
+        }
+        return changes
+    }
+
+    /// Forgets what has run out by `now`, and decides what nobody answered for.
+    public mutating func expire(now: ContinuousClock.Instant) -> [Change] {
+        var changes: [Change] = []
+        for index in directories.indices {
+            let link = directories[index].address
+            for change in directories[index].directory.expire(now: now) { changes += merge(change, on: link, now: now) }
+        }
+        for (udn, entry) in entries {
+            guard let doubt = entry.doubt, doubt.until <= now else { continue }
+            entries[udn]?.doubt = nil
+            let paths = paths(of: udn)
+            guard paths.contains(where: { $0.bootID == doubt.bootID }),
+                let news = entries[udn]?.restart(as: doubt.bootID, paths: paths)
+            else { continue }
+            changes += tell(news, of: udn, now: now)
+        }
+        return changes
+    }
+
+    /// What to search for at `now`, and on which link; each is named once per occasion.
+    public mutating func dueSearches(now: ContinuousClock.Instant) -> [(udn: String, link: InterfaceAddress)] {
+        var due: [(udn: String, link: InterfaceAddress)] = []
+        for index in directories.indices {
+            let link = directories[index].address
+            due += directories[index].directory.dueSearches(now: now).map { ($0, link) }
+        }
+        return due
+    }
+
+    private func paths(of udn: String) -> [DiscoveredDevice] { directories.compactMap { $0.directory[udn] } }
+}
+
+extension DeviceCatalogue {
+    /// What a change on one link means for the device as a whole.
+    private mutating func merge(
+        _ change: Change, on link: InterfaceAddress, isSameRun: Bool = false, now: ContinuousClock.Instant
+    ) -> [Change] {
+        let udn = change.udn
+        let paths = paths(of: udn)
+        guard entries[udn] != nil else { return appear(paths) }
+        guard !paths.isEmpty else {
+            entries[udn] = nil
+            if case .disappeared = change { return [change] }
+            return [.disappeared(udn: udn, reason: .expired)]
+        }
+        let changes = hear(udn, on: link, paths: paths, isSameRun: isSameRun, now: now)
+        guard changes.isEmpty, case .embeddedDisappeared(_, let inner) = change, let device = self[udn],
+            !device.embedded.contains(inner)
+        else { return changes }
+        return [.embeddedDisappeared(root: device, udn: inner)]
+    }
+
+    private mutating func appear(_ paths: [DiscoveredDevice]) -> [Change] {
+        guard let first = paths.first else { return [] }
+        entries[first.udn] = CatalogueEntry(first)
+        return self[first.udn].map { [.appeared($0)] } ?? []
+    }
+
+    /// A directory's device changed without a change that it tells of, such as by an `ssdp:update`.
+    private mutating func follow(
+        _ udn: String, on link: Int, isSameRun: Bool, now: ContinuousClock.Instant
+    ) -> [Change] {
+        guard let here = directories[link].directory[udn], entries[udn]?.isNews(here) ?? false else { return [] }
+        return hear(udn, on: here.interface, paths: paths(of: udn), isSameRun: isSameRun, now: now)
+    }
+
+    private mutating func hear(
+        _ udn: String, on link: InterfaceAddress, paths: [DiscoveredDevice], isSameRun: Bool,
+        now: ContinuousClock.Instant
+    ) -> [Change] {
+        guard
+            let news = entries[udn]?.hear(
+                on: link, paths: paths, isSameRun: isSameRun, doubtUntil: now + limits.reorderWindow)
+        else { return [] }
+        return tell(news, of: udn, now: now)
+    }
+
+    private mutating func tell(_ news: CatalogueEntry.News, of udn: String, now: ContinuousClock.Instant) -> [Change] {
+        guard let device = self[udn] else { return [] }
+        switch news {
+        case .nothing: return []
+        case .relocated: return [.relocated(device)]
+        case .reconfigured: return [.reconfigured(device)]
+        case .rebooted:
+            // A link that has not heard of it is asked, and its path goes unless it is confirmed.
+            for index in directories.indices {
+                guard differ(directories[index].directory[udn]?.bootID, device.bootID) else { continue }
+                directories[index].directory.doubt(udn, now: now)
+            }
+            return [.rebooted(device)]
+        }
+    }
+}
+
+extension InterfaceAddress {
+    /// IPv4 before IPv6, because more devices serve it well, and link-local before wider IPv6, because it
+    /// outlives a change of the provider's prefix.
+    fileprivate func isPreferred(to other: InterfaceAddress) -> Bool {
+        if rank != other.rank { return rank < other.rank }
+        return index < other.index
+    }
+
+    private var rank: Int {
+        switch address {
+        case .v4: 0
+        case .v6(let address): address.isLinkLocal ? 1 : 2
+        }
+    }
+}
