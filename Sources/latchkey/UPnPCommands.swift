@@ -11,7 +11,7 @@ struct UPnPCommands: AsyncParsableCommand {
 
             Example: latchkey upnp search
             """,
-        subcommands: [UPnPSearch.self, UPnPDescribe.self, UPnPInvoke.self, UPnPSubscribe.self]
+        subcommands: [UPnPSearch.self, UPnPWatch.self, UPnPDescribe.self, UPnPInvoke.self, UPnPSubscribe.self]
     )
 }
 
@@ -49,6 +49,25 @@ struct UPnPSearch: ProgramCommand {
     func perform(_ invocation: Invocation) async throws {
         try await UPnPProgram.search(target, timeout: .seconds(search.timeout), invocation)
     }
+}
+
+struct UPnPWatch: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Print devices as they come, change and go.",
+        discussion: """
+            Runs until Ctrl-C. A device that restarted or moved has changed.
+
+            Example: latchkey upnp watch --json
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var network: InterfaceOptions
+
+    func note(_ values: inout CommandLineValues) { network.note(&values) }
+
+    func perform(_ invocation: Invocation) async throws { try await UPnPProgram.watch(invocation) }
 }
 
 struct UPnPDescribe: ProgramCommand {

@@ -50,7 +50,7 @@ import latchkey
         arguments: [
             "gateway run", "gateway pair", "gateway clients", "gateway sessions", "gateway devices", "gateway revoke",
             "gateway rotate-key", "gateway status", "away pair", "away run", "away devices", "away status",
-            "upnp search", "upnp describe", "upnp invoke", "upnp subscribe",
+            "upnp search", "upnp watch", "upnp describe", "upnp invoke", "upnp subscribe",
         ]
     )
     func help(command: String) async {
