@@ -166,9 +166,15 @@ if !coreOnly {
     ]
 }
 
-// LATCHKEY_BENCH=1 adds the benchmarks that need `package` symbols.
+// LATCHKEY_BENCH=1 adds the programs of Benchmarks/, which `make bench` runs.
 if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
-    targets.append(
+    targets += [
+        .executableTarget(
+            name: "host-bench",
+            dependencies: ["NetworkTypes", "UPnP", "NIOUPnP", logging, nio("NIOCore"), nio("NIOPosix")],
+            path: "Benchmarks/HostBench",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "tunnel-bench",
             dependencies: [
@@ -176,8 +182,8 @@ if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
             ],
             path: "Benchmarks/TunnelBench",
             swiftSettings: strict
-        )
-    )
+        ),
+    ]
 }
 
 var products: [Product] = [.library(name: "UPnP", targets: ["UPnP"])]
