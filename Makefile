@@ -42,8 +42,9 @@ lab-shell: ## a prompt on the away LAN of that laboratory, with everything runni
 	@$(SWIFT_BUILD)
 	@lab/run --shell --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)
 
-bench: release ## measure against stunnel and HAProxy, write docs/performance.md (root; 15 min after the release build)
+bench: release ## measure beside stunnel, HAProxy, libupnp and gupnp, write docs/performance.md (root; 25 min after the release build; options: ARGS='--only host,control-point')
 	@scripts/setup lab
+	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product host-bench
 	@lab/bench --bin "$$($(SWIFT_BUILD) $(RELEASE_FLAGS) --show-bin-path)" $(ARGS)
 
 release: ## optimised program that needs no Swift to run, in .build-release/latchkey (first time 15 min)

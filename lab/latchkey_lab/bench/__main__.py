@@ -12,37 +12,43 @@ from ..laboratory import MEDIA_FOLDER, REPOSITORY, Laboratory
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError
-from . import latency, memory, report, throughput
+from . import control_point, host, latency, memory, peer_report, report, throughput
 from .paths import all_ways
+from .street import Street
 
 GIB = 1 << 30
+TUNNEL = ("throughput", "latency", "memory")
+PARTS = (*TUNNEL, "host", "control-point")
+
+
+def parts(text: str) -> list[str]:
+    """Names of parts, separated by commas; `tunnel` stands for its three."""
+    names = [one for name in text.split(",") for one in (TUNNEL if name == "tunnel" else (name,))]
+    for name in names:
+        if name not in PARTS:
+            raise argparse.ArgumentTypeError(f"there is no part {name!r}; choose from tunnel, {', '.join(PARTS)}")
+    return names
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lab/bench",
-        description="Measures Latchkey against stunnel and HAProxy on one path, and writes docs/performance.md.",
+        description="Measures Latchkey beside others in the same run, and writes docs/performance.md: "
+        "the tunnel beside stunnel and HAProxy, a hosted device beside libupnp and gupnp, a control point beside gupnp.",
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build-release/release", help="the release build")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of 1 GiB for each way")
+    parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: tunnel, {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds for each way")
     parser.add_argument("--requests", type=int, default=1000, help="Browse requests for each way")
-    parser.add_argument("--only", choices=("throughput", "latency", "memory"), action="append", default=[])
     parser.add_argument("--size", type=int, default=GIB, help="bytes of the film")
+    parser.add_argument("--seconds", type=float, default=4, help="seconds of each load on a hosted device")
+    parser.add_argument("--devices", type=int, default=200, help="devices for a control point")
     parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
     return parser.parse_args()
 
 
-def main() -> int:
-    options = arguments()
-    require_namespaces()
+def tunnel(options: argparse.Namespace, wanted: list[str], out: Path) -> str:
     find_binaries(options.bin, "latchkey")
-    remove_leftovers()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop_on)
-    wanted = options.only or ["throughput", "latency", "memory"]
-    conditions = report.conditions("make bench")
-    out = REPOSITORY / "lab/out/bench"
-    out.mkdir(parents=True, exist_ok=True)
     with Laboratory(options.bin.resolve(), out) as lab:
         lab.furnish = lambda: lab.server
         lab.library = media.make_movie(MEDIA_FOLDER, options.size)
@@ -60,11 +66,42 @@ def main() -> int:
                 for end in way.ends:
                     end.stop()
             idle = memory.measure(lab)
-    text = conditions + "\n\n" + report.tables(moved, asked, idle, options.size)
-    print("\n" + text)
-    if not options.dry:
-        report.write(text)
-        print(f"\nwritten to {os.path.relpath(report.PAGE)}")
+    return report.tables(moved, asked, idle, options.size)
+
+
+def main() -> int:
+    options = arguments()
+    require_namespaces()
+    remove_leftovers()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_on)
+    wanted = options.only or list(PARTS)
+    out = REPOSITORY / "lab/out/bench"
+    out.mkdir(parents=True, exist_ok=True)
+    command = "make bench" + (f" ARGS='{' '.join(sys.argv[3:])}'" if sys.argv[3:] else "")
+
+    def keep(section: str, conditions: str, text: str) -> None:
+        text = f"{conditions}\n\n{text}"
+        print("\n" + text, flush=True)
+        if not options.dry:
+            report.write(section, text)
+            print(f"\nwritten to {os.path.relpath(report.PAGE)}", flush=True)
+
+    if any(name in TUNNEL for name in wanted):
+        conditions = report.conditions(command)
+        keep("bench", conditions, tunnel(options, wanted, out))
+    if "host" in wanted:
+        print("a hosted device …", flush=True)
+        conditions = report.conditions(command)
+        with Street(options.bin.resolve(), out) as street:
+            results = host.measure(street, options.rounds, options.seconds)
+        keep("host", conditions, peer_report.host_tables(results, options.rounds, options.seconds))
+    if "control-point" in wanted:
+        print("a control point …", flush=True)
+        conditions = report.conditions(command)
+        with Street(options.bin.resolve(), out) as street:
+            results = control_point.measure(street, options.rounds, options.devices)
+        keep("control-point", conditions, peer_report.control_point_table(results, options.rounds, options.devices))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The tables, in docs/performance.md between two markers; what stands outside them is written by people."""
+"""The tables, in docs/performance.md between markers; what stands outside them is written by people."""
 
 import os
 import platform
@@ -11,7 +11,6 @@ from .latency import Latency
 from .memory import Idle
 from .throughput import Throughput
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 PAGE = REPOSITORY / "docs" / "performance.md"
 
 
@@ -92,12 +91,13 @@ def _idle(results: list[Idle]) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    """Puts the tables between the markers; the page is begun where there is none."""
-    page = PAGE.read_text() if PAGE.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    if BEGIN not in page:
-        page += f"\n{BEGIN}\n{END}\n"
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
+def write(section: str, text: str) -> None:
+    """Puts the tables between the section's markers, which are added at the end of the page where there are none."""
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    page = PAGE.read_text() if PAGE.exists() else "# Performance\n"
+    if begin not in page:
+        page += f"\n{begin}\n{end}\n"
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}")
