@@ -22,6 +22,7 @@ actor EventReceiver {
     private let surroundings: Surroundings
     private let events: @Sendable (DeviceEvent?) -> Void
     private var machine: EventSubscription
+    private var random = SystemRandomNumberGenerator()
     private var callback: HTTPURL?
     private var requests: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -143,7 +144,7 @@ actor EventReceiver {
             await send(request.headers, method: "SUBSCRIBE", renews: false)
         } catch {
             finish(.failure(error))
-            perform(machine.failed(now: .now))
+            perform(machine.failed(now: .now, using: &random))
         }
     }
 
@@ -162,14 +163,16 @@ actor EventReceiver {
                         ControlPointError(.httpStatus(status), "\(eventSubURL) refuses to be subscribed to: \(status).")
                     ))
                 // 412 says that the device knows no such subscription.
-                return perform(status == 412 ? machine.refused(now: .now) : machine.failed(now: .now))
+                return perform(
+                    status == 412
+                        ? machine.refused(now: .now, using: &random) : machine.failed(now: .now, using: &random))
             }
             let timeout = HTTPField.Name("TIMEOUT").flatMap { fields[$0] }.flatMap { SubscriptionTimeout($0) }
             finish(.success(()))
-            perform(machine.accepted(sid: sid, timeout: timeout, now: .now))
+            perform(machine.accepted(sid: sid, timeout: timeout, now: .now, using: &random))
         } catch {
             finish(.failure(error))
-            perform(machine.failed(now: .now))
+            perform(machine.failed(now: .now, using: &random))
         }
     }
 

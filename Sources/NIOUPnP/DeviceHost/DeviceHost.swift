@@ -130,7 +130,7 @@ public final class DeviceHost: Sendable {
             publishing[ObjectIdentifier(service)] = service.attach { [configuration, logger] variables in
                 EventPublishing(
                     variables: variables, limits: configuration.eventing, client: client,
-                    serverName: configuration.serverName, callbackRule: { rule }, logger: logger
+                    serverName: configuration.serverName, callbackRule: { _ in rule }, logger: logger
                 )
             }
         }

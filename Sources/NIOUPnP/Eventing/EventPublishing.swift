@@ -1,31 +1,39 @@
 import HTTPTypes
 public import Logging
 import NIOCore
-import NetworkTypes
+public import NetworkTypes
 public import UPnP
 
 /// One service's events over the network: answers SUBSCRIBE and UNSUBSCRIBE, delivers NOTIFYs in order, lets
 /// subscriptions run out (UDA 2.0 §4.1).
 ///
-/// The order and the numbers are `EventPublisher`'s; this actor performs what that machine says.
+/// One publishing may serve several links: where a subscription's events may go is decided by the link that
+/// it arrived on, when it arrives and again before each event. The order and the numbers are
+/// `EventPublisher`'s; this actor performs what that machine says.
 public actor EventPublishing {
+    /// A subscription's link, by our own address and port that it was made at.
+    private var origins: [String: SocketEndpoint] = [:]
     private var publisher: EventPublisher
     private let client: HTTPClient
     private let serverName: String
-    private let callbackRule: @Sendable () -> CallbackRule?
+    private let callbackRule: @Sendable (_ local: SocketEndpoint) -> CallbackRule?
     private let logger: Logger
     private var deliveries: [String: Task<Void, Never>] = [:]
-    private var expiry: Task<Void, Never>?
+    private var timer: (task: Task<Void, Never>, due: ContinuousClock.Instant)?
 
     /// - Parameters:
     ///   - variables: The evented state; nil while it is not known.
+    ///   - moderation: The rules of variables that change fast, by their names.
     ///   - serverName: The `SERVER` field of answers.
-    ///   - callbackRule: Where events may be sent at the moment; nil for nowhere.
+    ///   - callbackRule: Where events may be sent at the moment for a subscription that arrived at that
+    ///     own endpoint; nil for nowhere, as when the link is gone.
     public init(
-        variables: [EventProperty]?, limits: EventPublisherLimits = .init(), client: HTTPClient, serverName: String,
-        callbackRule: @escaping @Sendable () -> CallbackRule?, logger: Logger
+        variables: [EventProperty]?, moderation: [String: EventModeration] = [:],
+        limits: EventPublisherLimits = .init(),
+        client: HTTPClient, serverName: String,
+        callbackRule: @escaping @Sendable (_ local: SocketEndpoint) -> CallbackRule?, logger: Logger
     ) {
-        self.publisher = EventPublisher(variables: variables, limits: limits)
+        self.publisher = EventPublisher(variables: variables, moderation: moderation, limits: limits)
         self.client = client
         self.serverName = serverName
         self.callbackRule = callbackRule
@@ -40,14 +48,18 @@ public actor EventPublishing {
 
     /// Takes new values and tells the subscribers.
     public func publish(_ changes: [EventProperty]) {
-        perform(publisher.publish(changes))
+        perform(publisher.publish(changes, now: .now))
+    }
+
+    /// The host's links have changed: ends the subscriptions whose events may not be sent any more.
+    public func linksChanged() {
+        let rules = origins.mapValues(callbackRule)
+        perform(publisher.revalidate { sid, url, sender in (rules[sid] ?? nil)?.permits(url, sender: sender) ?? false })
     }
 
     /// Ends every subscription, as a device does that leaves.
     public func endAll() {
         perform(publisher.endAll())
-        expiry?.cancel()
-        expiry = nil
     }
 
     /// Answers SUBSCRIBE (new or renewal) and UNSUBSCRIBE.
@@ -58,7 +70,7 @@ public actor EventPublishing {
             if exchange.request.method.rawValue == "UNSUBSCRIBE" {
                 let request = try UnsubscribeRequest(header: header)
                 try publisher.unsubscribe(request)
-                deliveries.removeValue(forKey: request.sid)?.cancel()
+                forget(request.sid)
                 return try await exchange.respond(.ok)
             }
             switch try SubscriptionRequest(header: header) {
@@ -71,24 +83,26 @@ public actor EventPublishing {
                 .init(code: error.status), headers: [.contentType: "text/plain; charset=utf-8"],
                 body: ByteBuffer(string: error.reason + "\n"))
         }
-        scheduleExpiry()
+        schedule()
     }
 
     private func subscribe(_ request: SubscribeRequest, _ exchange: HTTPServerExchange) async throws {
         let sender = exchange.peer.address
-        let rule = callbackRule()
+        let rule = callbackRule(exchange.local)
         var random = SystemRandomNumberGenerator()
         let accepted = try publisher.subscribe(request, sender: sender, now: .now, using: &random) { url in
             rule?.permits(url, sender: sender) ?? false
         }
+        origins[accepted.sid] = exchange.local
         do {
             try await answer(exchange, accepted)
         } catch {
             publisher.subscribeResponseFailed(sid: accepted.sid)
+            forget(accepted.sid)
             throw error
         }
         // UDA 2.0 §4.1.2: the initial event follows the answer, never overtakes it.
-        perform(publisher.subscribeResponseSent(sid: accepted.sid))
+        perform(publisher.subscribeResponseSent(sid: accepted.sid, now: .now))
     }
 
     private func answer(_ exchange: HTTPServerExchange, _ accepted: AcceptedSubscription) async throws {
@@ -107,20 +121,31 @@ public actor EventPublishing {
                 deliveries[delivery.sid] = Task { await self.deliver(delivery) }
             case .ended(let sid, let reason):
                 logger.debug("a subscription ended", metadata: ["gena.sid": "\(sid)", "reason": "\(reason)"])
-                deliveries.removeValue(forKey: sid)?.cancel()
+                forget(sid)
             }
         }
+        schedule()
+    }
+
+    private func forget(_ sid: String) {
+        origins[sid] = nil
+        deliveries.removeValue(forKey: sid)?.cancel()
     }
 
     private func deliver(_ delivery: EventDelivery) async {
         let outcome = await send(delivery)
         guard !Task.isCancelled else { return }
         deliveries[delivery.sid] = nil
-        perform(publisher.deliveryFinished(sid: delivery.sid, sequence: delivery.sequence, outcome: outcome))
+        perform(
+            publisher.deliveryFinished(
+                sid: delivery.sid, sequence: delivery.sequence, outcome: outcome, now: .now))
     }
 
     private func send(_ delivery: EventDelivery) async -> EventDeliveryOutcome {
-        guard let endpoint = delivery.callback.endpoint else { return .unreachable }
+        // upnp.md §4.2 rule 1: the link may have changed since the subscription was accepted.
+        guard let rule = origins[delivery.sid].flatMap(callbackRule),
+            let endpoint = publisher.permitted(delivery, by: rule)
+        else { return .notPermitted }
         var request = HTTPRequest(
             method: .init("NOTIFY") ?? .post, scheme: "http", authority: delivery.callback.authority,
             path: delivery.callback.pathAndQuery)
@@ -128,12 +153,9 @@ public actor EventPublishing {
         for (name, value) in NotifyRequest(sid: delivery.sid, sequence: delivery.sequence).headers {
             if let name = HTTPField.Name(name) { request.headerFields[name] = value }
         }
-        var limits = HTTPClientLimits()
-        limits.totalTime = .seconds(30)
-        limits.headerBytes = 4 << 10
         do {
             return try await client.withResponse(
-                request, body: ByteBuffer(string: delivery.properties.serialized()), to: endpoint, limits: limits
+                request, body: ByteBuffer(string: delivery.properties.serialized()), to: endpoint, limits: Self.limits
             ) { response, _ in
                 response.status.kind == .successful ? .accepted : .refused
             }
@@ -143,18 +165,37 @@ public actor EventPublishing {
         }
     }
 
-    private func scheduleExpiry() {
-        guard expiry == nil, let next = publisher.nextExpiry else { return }
-        // Unstructured: one timer at a time, cancelled by `endAll`.
-        expiry = Task { [weak self] in
-            do { try await Task.sleep(until: next, clock: .continuous) } catch { return }
-            await self?.expire()
-        }
+    /// UDA 2.0 §4.3.2 gives a subscriber 30 seconds to answer. Of the answer nothing but its status matters
+    /// (upnp.md §4.2 rules 4 and 6): little is read, a redirect is a refusal.
+    private static var limits: HTTPClientLimits {
+        var limits = HTTPClientLimits()
+        limits.connectTime = .seconds(5)
+        limits.headTime = .seconds(30)
+        limits.totalTime = .seconds(30)
+        limits.headerBytes = 1 << 10
+        limits.headerFieldBytes = 1 << 10
+        limits.headerFields = 32
+        limits.bufferedBytes = 1 << 10
+        return limits
     }
 
-    private func expire() {
-        expiry = nil
-        perform(publisher.expire(now: .now))
-        scheduleExpiry()
+    /// Keeps one timer, for the machine's next wish.
+    private func schedule() {
+        let next = publisher.nextWakeup
+        guard next != timer?.due else { return }
+        timer?.task.cancel()
+        timer = nil
+        guard let next else { return }
+        // Unstructured: one at a time, cancelled when it is replaced or no subscription is left.
+        let task = Task { [weak self] in
+            do { try await Task.sleep(until: next, clock: .continuous) } catch { return }
+            await self?.wake()
+        }
+        timer = (task, next)
+    }
+
+    private func wake() {
+        timer = nil
+        perform(publisher.tick(now: .now))
     }
 }

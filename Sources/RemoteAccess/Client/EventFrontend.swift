@@ -76,7 +76,7 @@ package actor EventFrontend {
         guard services[path] == nil else { return }
         let publishing = EventPublishing(
             variables: state.properties, client: client, serverName: RemoteAccessClient.serverName,
-            callbackRule: callbackRule, logger: logger)
+            callbackRule: { [callbackRule] _ in callbackRule() }, logger: logger)
         services[path] = Service(publishing: publishing, subscription: state.subscription, appliedUpTo: state.cursor)
         // Events may have overtaken the gateway's answer.
         for event in unclaimed where event.subscription == state.subscription && event.cursor > state.cursor {

@@ -22,6 +22,8 @@ public enum ControlError: Error, Hashable, Sendable {
     case unexpectedFault
     /// The element in the body is not a response; its name.
     case notAResponse(String)
+    /// The message is not a question for exactly one state variable.
+    case notAQuery
     /// An HTTP status that control does not use; the status.
     case unexpectedStatus(Int)
 
@@ -33,6 +35,8 @@ public enum ControlError: Error, Hashable, Sendable {
         case .xml, .notAnEnvelope, .missingServiceType, .invalidSOAPAction, .soapActionMismatch, .notAFault,
             .unexpectedFault, .notAResponse, .unexpectedStatus:
             UPnPFault(.invalidAction)
+        case .notAQuery:
+            UPnPFault(.invalidVar)
         }
     }
 }
@@ -52,6 +56,7 @@ extension ControlError: CustomStringConvertible {
         case .notAFault: "The message is not a SOAP fault with a UPnPError."
         case .unexpectedFault: "The message is a fault."
         case .notAResponse(let name): "The message's body holds <\(name)>, which is not a response."
+        case .notAQuery: "The message is not a QueryStateVariable with exactly one varName."
         case .unexpectedStatus(let status): "The service answered with HTTP status \(status)."
         }
     }

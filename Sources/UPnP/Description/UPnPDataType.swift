@@ -53,3 +53,24 @@ public enum UPnPDataType: String, Hashable, Sendable, CaseIterable {
     /// A UUID.
     case uuid
 }
+
+extension UPnPDataType {
+    /// Whether values of the type are whole numbers.
+    public var isInteger: Bool {
+        switch self {
+        case .ui1, .ui2, .ui4, .ui8, .i1, .i2, .i4, .i8, .int: true
+        default: false
+        }
+    }
+
+    /// Whether values of the type are floating-point numbers.
+    public var isFloatingPoint: Bool {
+        switch self {
+        case .r4, .r8, .number, .float: true
+        default: false
+        }
+    }
+
+    /// Whether values of the type are numbers, so that a range may bind them.
+    public var isNumber: Bool { isInteger || isFloatingPoint || self == .fixed14Point4 }
+}

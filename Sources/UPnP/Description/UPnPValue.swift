@@ -55,8 +55,9 @@ public enum UPnPValue: Hashable, Sendable {
 
     /// Reads the text of a value; nil when it is none of that type.
     ///
-    /// White space around everything but `string`, `char` and `uri` is ignored. Booleans are read in
-    /// every spelling that UDA 1.0 allowed, whatever the case of their letters.
+    /// White space around everything but `string` and `uri` is ignored, around a `char` only if something
+    /// else is left. Numbers may have a leading sign and zeros. NaN and the infinities are no numbers.
+    /// Booleans are read in every spelling that UDA 1.0 allowed, whatever the case of their letters.
     public init?(_ text: some StringProtocol, as type: UPnPDataType) {
         let trimmed = XMLText.trimmed(text)
         let value: UPnPValue? =
@@ -75,7 +76,7 @@ public enum UPnPValue: Hashable, Sendable {
             case .number: UPnPNumber.double(trimmed).map(UPnPValue.number)
             case .float: UPnPNumber.double(trimmed).map(UPnPValue.float)
             case .fixed14Point4: UPnPNumber.fixed(trimmed).map(UPnPValue.fixed14Point4)
-            case .char: text.unicodeScalars.count == 1 ? text.unicodeScalars.first.map(UPnPValue.char) : nil
+            case .char: (UPnPNumber.scalar(text) ?? UPnPNumber.scalar(trimmed)).map(UPnPValue.char)
             case .string: .string(String(text))
             case .date: UPnPDate(trimmed).map(UPnPValue.date)
             case .dateTime: UPnPDateTime(trimmed).flatMap { $0.zone == nil ? .dateTime($0) : nil }
@@ -124,7 +125,8 @@ public enum UPnPValue: Hashable, Sendable {
         }
     }
 
-    /// The value as it is sent; booleans are `0` and `1`.
+    /// The value as it is sent; booleans are `0` and `1`. A value that is not ``isValid`` has a text that no
+    /// peer will read.
     public var text: String {
         switch self {
         case .ui1(let value): String(value)
@@ -147,53 +149,5 @@ public enum UPnPValue: Hashable, Sendable {
         case .binBase64(let value): BinaryText.base64(value)
         case .binHex(let value): BinaryText.hex(value)
         }
-    }
-}
-
-/// Numbers and booleans as UDA 2.0 §2.5 writes them.
-enum UPnPNumber {
-    static func boolean(_ text: String) -> Bool? {
-        switch text.lowercased() {
-        case "1", "true", "yes": true
-        case "0", "false", "no": false
-        default: nil
-        }
-    }
-
-    /// Decimal and exponent only: neither `nan` nor `inf` nor hexadecimal, which Swift would read.
-    private static func isDecimal(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy { URLText.isDigit($0) || "+-.eE".utf8.contains($0) }
-    }
-
-    static func double(_ text: String) -> Double? {
-        guard isDecimal(text), let value = Double(text), value.isFinite else { return nil }
-        return value
-    }
-
-    static func float(_ text: String) -> Float? {
-        guard isDecimal(text), let value = Float(text), value.isFinite else { return nil }
-        return value
-    }
-
-    static func fixed(_ text: String) -> Int64? {
-        var digits = text[...]
-        let isNegative = digits.hasPrefix("-")
-        if isNegative || digits.hasPrefix("+") { digits = digits.dropFirst() }
-        let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard (1...14).contains(parts[0].utf8.count), parts[0].utf8.allSatisfy(URLText.isDigit),
-            let whole = Int64(parts[0])
-        else { return nil }
-        var fraction: Int64 = 0
-        if parts.count == 2 {
-            guard (1...4).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy(URLText.isDigit) else { return nil }
-            fraction = Int64(parts[1] + String(repeating: "0", count: 4 - parts[1].utf8.count)) ?? 0
-        }
-        return (isNegative ? -1 : 1) * (whole * 10_000 + fraction)
-    }
-
-    static func fixedText(_ value: Int64) -> String {
-        let fraction = String(value.magnitude % 10_000)
-        let padded = String(repeating: "0", count: 4 - fraction.utf8.count) + fraction
-        return "\(value < 0 ? "-" : "")\(value.magnitude / 10_000).\(padded)"
     }
 }

@@ -1,4 +1,4 @@
-public import NetworkTypes
+import NetworkTypes
 
 /// The `CALLBACK` header of GENA: `<url>`, or several (upnp.md §4.2 rules 1 and 3).
 public struct CallbackList: Hashable, Sendable {
@@ -51,38 +51,4 @@ public struct CallbackList: Hashable, Sendable {
 extension CallbackList: CustomStringConvertible {
     /// The header's value.
     public var description: String { urls.map { "<\($0)>" }.joined() }
-}
-
-/// Where events may be sent: only to neighbours on the link that the subscription came in on
-/// (UDA 2.0 §4.1.1 as amended in 2020, the answer to CallStranger; upnp.md §4.2 rules 1 and 2).
-public struct CallbackRule: Hashable, Sendable {
-    /// The interface's address and network.
-    public var interface: InterfaceAddress
-    /// Whether events go only to the address that subscribed.
-    public var requiresSender: Bool
-
-    /// Makes a rule.
-    public init(interface: InterfaceAddress, requiresSender: Bool = true) {
-        self.interface = interface
-        self.requiresSender = requiresSender
-    }
-
-    /// Whether an event for `sender` may be sent to `url`.
-    ///
-    /// Loopback addresses are permitted only where the interface itself is the loopback.
-    public func permits(_ url: HTTPURL, sender: IPAddress) -> Bool {
-        guard url.scheme == "http", let address = url.ipAddress, address == address.unmapped,
-            interface.isOnLink(address), !address.isMulticast, !address.isUnspecified, !isBroadcast(address),
-            !address.isLoopback || interface.address.isLoopback
-        else { return false }
-        return !requiresSender || address == sender.unmapped
-    }
-
-    /// The network's own address and the one of all its hosts.
-    private func isBroadcast(_ address: IPAddress) -> Bool {
-        guard case .v4(let v4) = address else { return false }
-        guard interface.prefix.length <= 30 else { return v4.isLimitedBroadcast }
-        let host: UInt32 = .max >> UInt32(interface.prefix.length)
-        return v4.rawValue & host == host || v4.rawValue & host == 0
-    }
 }

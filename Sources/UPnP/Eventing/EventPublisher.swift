@@ -9,12 +9,17 @@ public import NetworkTypes
 ///
 /// Invariants: a subscriber's first event has number 0 and the whole state, as it is at that moment,
 /// and leaves only after its subscription has been answered; one event at a time is on its way to a
-/// subscriber, so that the order is kept; numbers have no gaps, whatever fails; what waits is bounded.
-/// The machine sends nothing and knows no clock: it returns what to do.
+/// subscriber, so that the order is kept; numbers have no gaps, whatever fails; what waits is bounded. A
+/// moderated variable is told no more often than its rule says, and always at last with its newest value.
+/// After a failed delivery a subscriber is left alone for a while and then told under the next number what
+/// it missed; too many failures in a row end the subscription.
+///
+/// The machine sends nothing and knows no clock: it returns what to do. ``tick(now:)`` is due at
+/// ``nextWakeup``, which every call may change.
 public struct EventPublisher: Sendable {
     /// What the owner has to do.
     public enum Action: Hashable, Sendable {
-        /// Send the event, then call ``EventPublisher/deliveryFinished(sid:sequence:outcome:)``.
+        /// Send the event, then call ``EventPublisher/deliveryFinished(sid:sequence:outcome:now:)``.
         case deliver(EventDelivery)
         /// The subscription is gone; a delivery on its way may be cancelled.
         case ended(sid: String, EndReason)
@@ -26,13 +31,14 @@ public struct EventPublisher: Sendable {
         case expired
         /// Too many deliveries failed one after another.
         case unreachable
-        /// Its URLs are no longer permitted, since the network changed.
+        /// A URL of it is no longer permitted, since the network changed.
         case notPermitted
         /// The publisher ended all.
         case withdrawn
     }
 
     private let limits: EventPublisherLimits
+    private let moderation: [String: EventModeration]
     /// The state as far as it is evented, in the order in which variables became known.
     private var state: [EventProperty]
     /// False until the state is known at all.
@@ -42,9 +48,14 @@ public struct EventPublisher: Sendable {
 
     /// Makes a publisher for a service whose evented variables have these values.
     ///
-    /// With nil, the state is not known yet: initial events wait for the first ``publish(_:)``.
-    public init(variables: [EventProperty]?, limits: EventPublisherLimits = EventPublisherLimits()) {
+    /// With nil, the state is not known yet: initial events wait for the first ``publish(_:now:)``.
+    /// - Parameter moderation: The rules of variables that change fast, by their names.
+    public init(
+        variables: [EventProperty]?, moderation: [String: EventModeration] = [:],
+        limits: EventPublisherLimits = EventPublisherLimits()
+    ) {
         self.limits = limits
+        self.moderation = moderation
         state = variables ?? []
         isStateKnown = variables != nil
     }
@@ -55,13 +66,21 @@ public struct EventPublisher: Sendable {
     /// The state that a new subscriber is told.
     public var currentState: PropertySet { PropertySet(state) }
 
-    /// When ``expire(now:)`` has something to do next.
-    public var nextExpiry: ContinuousClock.Instant? { subscribers.values.map(\.expiry).min() }
+    /// When ``tick(now:)`` has something to do next; nil when never.
+    public var nextWakeup: ContinuousClock.Instant? {
+        var next: ContinuousClock.Instant?
+        for subscriber in subscribers.values {
+            for time in [subscriber.expiry, subscriber.nextWakeup(moderation: moderation)] {
+                if let time { next = next.map { min($0, time) } ?? time }
+            }
+        }
+        return next
+    }
 
     /// Accepts a subscription, or says with which status to refuse it.
     ///
     /// Every URL must be permitted (412). Answer the subscriber with the result and then call
-    /// ``subscribeResponseSent(sid:)``.
+    /// ``subscribeResponseSent(sid:now:)``.
     public mutating func subscribe(
         _ request: SubscribeRequest, sender: IPAddress, now: ContinuousClock.Instant,
         using generator: inout some RandomNumberGenerator, permits: (HTTPURL) -> Bool
@@ -86,10 +105,10 @@ public struct EventPublisher: Sendable {
     }
 
     /// The subscriber has the answer with its SID: the initial event may leave.
-    public mutating func subscribeResponseSent(sid: String) -> [Action] {
+    public mutating func subscribeResponseSent(sid: String, now: ContinuousClock.Instant) -> [Action] {
         guard var subscriber = subscribers[sid], !subscriber.isAnswered else { return [] }
         subscriber.isAnswered = true
-        return start(&subscriber, sid: sid)
+        return start(&subscriber, sid: sid, now: now)
     }
 
     /// The answer could not be sent: the subscriber does not know its SID and never will.
@@ -122,7 +141,7 @@ public struct EventPublisher: Sendable {
     ///
     /// A variable that was not known becomes one of the state. For `LastChange` the value is the change,
     /// and the state is merged from all changes, so that a new subscriber hears of the whole state.
-    public mutating func publish(_ changes: [EventProperty]) -> [Action] {
+    public mutating func publish(_ changes: [EventProperty], now: ContinuousClock.Instant) -> [Action] {
         for change in changes {
             if let index = state.firstIndex(where: { $0.name == change.name }) {
                 state[index] = state[index].updated(by: change)
@@ -136,68 +155,98 @@ public struct EventPublisher: Sendable {
         for (sid, subscriber) in subscribers.sorted(by: { $0.key < $1.key }) where subscriber.isAnswered {
             var subscriber = subscriber
             if !wasKnown {
-                actions += start(&subscriber, sid: sid)
+                actions += start(&subscriber, sid: sid, now: now)
                 continue
             }
             let wanted = changes.filter { subscriber.wants($0.name) }
             guard !wanted.isEmpty else { continue }
-            subscriber.enqueue(wanted, limit: limits.waitingEvents)
-            actions += advance(&subscriber, sid: sid)
+            subscriber.enqueue(wanted, moderation: moderation, limits: limits)
+            actions += advance(&subscriber, sid: sid, now: now)
         }
         return actions
     }
 
     /// A delivery came to its end; calls for others than the one on its way are ignored.
     public mutating func deliveryFinished(
-        sid: String, sequence: UInt32, outcome: EventDeliveryOutcome
+        sid: String, sequence: UInt32, outcome: EventDeliveryOutcome, now: ContinuousClock.Instant
     ) -> [Action] {
-        guard var subscriber = subscribers[sid], let current = subscriber.current, current.sequence == sequence else {
-            return []
-        }
-        if outcome == .unreachable, current.callback + 1 < subscriber.callbacks.count {
-            subscriber.current?.callback += 1
+        guard var subscriber = subscribers[sid], subscriber.current?.sequence == sequence else { return [] }
+        switch outcome {
+        case .accepted:
+            subscriber.delivered()
+        case .notPermitted:
+            subscribers[sid] = nil
+            return [.ended(sid: sid, .notPermitted)]
+        case .unreachable where subscriber.tryNextCallback():
             subscribers[sid] = subscriber
             return subscriber.delivery(sid: sid).map { [.deliver($0)] } ?? []
+        case .refused, .unreachable:
+            // UDA 2.0 §4.3.2: a failed delivery does not end the subscription, the next event is tried.
+            subscriber.failed(limits: limits, now: now)
+            guard subscriber.failures < limits.failures else {
+                subscribers[sid] = nil
+                return [.ended(sid: sid, .unreachable)]
+            }
         }
-        subscriber.current = nil
-        // UDA 2.0 §4.3.2: a failed delivery does not end the subscription, the next event is tried.
-        subscriber.failures = outcome == .accepted ? 0 : subscriber.failures + 1
-        guard subscriber.failures < limits.failures else {
-            subscribers[sid] = nil
-            return [.ended(sid: sid, .unreachable)]
-        }
-        return advance(&subscriber, sid: sid)
+        return advance(&subscriber, sid: sid, now: now)
     }
 
-    /// Drops the subscriptions that were not renewed in time.
-    public mutating func expire(now: ContinuousClock.Instant) -> [Action] {
-        end(.expired) { $0.expiry <= now }
+    /// Does what is due: drops subscriptions that were not renewed in time, sends what moderation or a
+    /// failure has kept back.
+    public mutating func tick(now: ContinuousClock.Instant) -> [Action] {
+        var actions = end(.expired) { $0.expiry <= now }
+        let due = subscribers.filter { $0.value.nextWakeup(moderation: moderation).map { $0 <= now } ?? false }
+        for (sid, subscriber) in due.sorted(by: { $0.key < $1.key }) {
+            var subscriber = subscriber
+            actions += advance(&subscriber, sid: sid, now: now)
+        }
+        return actions
     }
 
     /// Drops the subscriptions with a URL that is no longer permitted, to be called when the interface's
     /// addresses change (upnp.md §4.2 rule 1).
-    public mutating func revalidate(permits: (_ url: HTTPURL, _ sender: IPAddress) -> Bool) -> [Action] {
-        end(.notPermitted) { subscriber in !subscriber.callbacks.allSatisfy { permits($0, subscriber.sender) } }
+    public mutating func revalidate(
+        permits: (_ sid: String, _ url: HTTPURL, _ sender: IPAddress) -> Bool
+    ) -> [Action] {
+        let over = subscribers.filter { sid, subscriber in
+            !subscriber.callbacks.allSatisfy { permits(sid, $0, subscriber.sender) }
+        }
+        return end(over.keys.sorted(), .notPermitted)
+    }
+
+    /// Where to connect for a delivery, if the rule permits its URL to its subscriber.
+    public func permitted(_ delivery: EventDelivery, by rule: CallbackRule) -> SocketEndpoint? {
+        guard let sender = subscribers[delivery.sid]?.sender, rule.permits(delivery.callback, sender: sender) else {
+            return nil
+        }
+        return rule.endpoint(for: delivery.callback)
     }
 
     /// Ends every subscription, as a device does that leaves.
     public mutating func endAll() -> [Action] { end(.withdrawn) { _ in true } }
 
     private mutating func end(_ reason: EndReason, where isOver: (EventSubscriber) -> Bool) -> [Action] {
-        let over = subscribers.filter { isOver($0.value) }.keys.sorted()
+        end(subscribers.filter { isOver($0.value) }.keys.sorted(), reason)
+    }
+
+    private mutating func end(_ over: [String], _ reason: EndReason) -> [Action] {
         for sid in over { subscribers[sid] = nil }
         return over.map { .ended(sid: $0, reason) }
     }
 
     /// Sends the initial event, if the state is known.
-    private mutating func start(_ subscriber: inout EventSubscriber, sid: String) -> [Action] {
-        if isStateKnown { subscriber.waiting = [state.filter { subscriber.wants($0.name) }] }
-        return advance(&subscriber, sid: sid)
+    private mutating func start(
+        _ subscriber: inout EventSubscriber, sid: String, now: ContinuousClock.Instant
+    ) -> [Action] {
+        if isStateKnown { subscriber.start(with: state.filter { subscriber.wants($0.name) }) }
+        return advance(&subscriber, sid: sid, now: now)
     }
 
-    /// Sends the next event that waits, if none is on its way, and keeps the subscriber.
-    private mutating func advance(_ subscriber: inout EventSubscriber, sid: String) -> [Action] {
-        let isSent = subscriber.sendNext()
+    /// Sends the next event that is due, if none is on its way, and keeps the subscriber.
+    private mutating func advance(
+        _ subscriber: inout EventSubscriber, sid: String, now: ContinuousClock.Instant
+    ) -> [Action] {
+        let isSent = subscriber.sendNext(moderation: moderation, now: now)
         subscribers[sid] = subscriber
         guard isSent, let delivery = subscriber.delivery(sid: sid) else { return [] }
         return [.deliver(delivery)]

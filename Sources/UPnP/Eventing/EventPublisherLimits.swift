@@ -4,13 +4,20 @@ public struct EventPublisherLimits: Hashable, Sendable {
     public var subscriptions: Int
     /// Subscriptions of one address.
     public var subscriptionsPerAddress: Int
-    /// Events that wait for one subscriber. When there are more, the newest two become one, with the
-    /// newest value of each variable.
+    /// Events that wait for one subscriber. When there are more, all become one, with the newest value of
+    /// each variable.
     public var waitingEvents: Int
+    /// Bytes of names and values that wait for one subscriber in several events. When there are more, all
+    /// become one, with the newest value of each variable.
+    public var waitingBytes: Int
     /// Variables of the service.
     public var variables: Int
     /// Deliveries that may fail one after another before the subscription is dropped.
     public var failures: Int
+    /// The wait after a first failed delivery; each further one doubles it.
+    public var firstBackOff: Duration
+    /// The longest wait after a failed delivery.
+    public var lastBackOff: Duration
     /// Seconds granted to a subscriber that does not say, or asks for ever (UDA 2.0 §4.1.2: at least 1800).
     public var defaultTimeout: Int
     /// The fewest and the most seconds granted.
@@ -18,21 +25,31 @@ public struct EventPublisherLimits: Hashable, Sendable {
 
     /// Makes limits.
     public init(
-        subscriptions: Int = 64, subscriptionsPerAddress: Int = 8, waitingEvents: Int = 16, variables: Int = 1024,
-        failures: Int = 10, defaultTimeout: Int = 1800, timeouts: ClosedRange<Int> = 60...86_400
+        subscriptions: Int = 64, subscriptionsPerAddress: Int = 8, waitingEvents: Int = 16,
+        waitingBytes: Int = 64 << 10, variables: Int = 1024, failures: Int = 10,
+        firstBackOff: Duration = .seconds(1), lastBackOff: Duration = .seconds(30), defaultTimeout: Int = 1800,
+        timeouts: ClosedRange<Int> = 60...86_400
     ) {
         self.subscriptions = subscriptions
         self.subscriptionsPerAddress = subscriptionsPerAddress
         self.waitingEvents = max(1, waitingEvents)
+        self.waitingBytes = max(0, waitingBytes)
         self.variables = variables
         self.failures = max(1, failures)
+        self.firstBackOff = firstBackOff
+        self.lastBackOff = lastBackOff
         self.defaultTimeout = defaultTimeout
         self.timeouts = timeouts
     }
 
+    /// How long nothing is sent to a subscriber after so many failures in a row.
+    func backOff(after failures: Int) -> Duration {
+        min(firstBackOff * (1 << min(max(failures - 1, 0), 20)), lastBackOff)
+    }
+
     /// The seconds to grant to one who asks for `timeout`.
     public func granted(_ timeout: SubscriptionTimeout?) -> Int {
-        guard case .seconds(let seconds)? = timeout else { return defaultTimeout }
+        let seconds = if case .seconds(let asked)? = timeout { asked } else { defaultTimeout }
         return min(max(seconds, timeouts.lowerBound), timeouts.upperBound)
     }
 }
@@ -65,6 +82,8 @@ public enum EventDeliveryOutcome: Hashable, Sendable {
     case refused
     /// No answer from that URL; the next one is tried, if there is one.
     case unreachable
+    /// Events may not be sent to that URL any more: the subscription ends.
+    case notPermitted
 }
 
 /// A subscription as its subscriber is told of it.

@@ -8,9 +8,11 @@
 ///
 /// Devices often send the first event before the answer to the subscription; such events wait here until
 /// the identifier is known. After a gap in the numbers the device's state is not known any more, so the
-/// machine subscribes anew, which brings the whole state. Numbers are expected to go on from whatever
-/// the first event of an identifier has, because some devices do not start at 0 again. Only one
-/// `SUBSCRIBE` is ever on its way: what asks for another while one is, waits for its end.
+/// machine subscribes anew, which brings the whole state. A first event that is not number 0 counts as a
+/// gap too, unless it goes on where the identifier before it ended, or happens again and again: some
+/// devices do not start at 0. Only one `SUBSCRIBE` is ever on its way: what asks for another while one is,
+/// waits for its end. Renewals and further attempts are spread at random, so that the control points of a
+/// house do not all come at the same moment.
 public struct EventSubscription: ~Copyable, Sendable {
     private enum State: Sendable {
         case idle
@@ -39,6 +41,10 @@ public struct EventSubscription: ~Copyable, Sendable {
     private var failures = 0
     /// Whether to subscribe anew, whatever the answer says that is still on its way.
     private var restartsAfterAnswer = false
+    /// The identifier before, whose events may still be on their way, and the number it would have had next.
+    private var former: (sid: String, expected: UInt32?)?
+    /// How many subscriptions in a row began with another number than 0.
+    private var lostStarts = 0
 
     /// Makes a subscription that has not begun.
     public init(configuration: EventSubscriptionConfiguration = EventSubscriptionConfiguration()) {
@@ -71,12 +77,13 @@ public struct EventSubscription: ~Copyable, Sendable {
 
     /// The device answered `SUBSCRIBE` with 200; `timeout` is what it granted, nil if it did not say.
     public mutating func accepted(
-        sid: String, timeout: SubscriptionTimeout?, now: ContinuousClock.Instant
+        sid: String, timeout: SubscriptionTimeout?, now: ContinuousClock.Instant,
+        using generator: inout some RandomNumberGenerator
     ) -> [EventSubscriptionAction] {
         switch state {
         case .subscribing:
             failures = 0
-            state = .active(makeActive(sid: sid, expected: nil, timeout: timeout, now: now))
+            state = .active(makeActive(sid: sid, expected: nil, timeout: timeout, now: now, using: &generator))
             let waiting = parked.filter { $0.request.sid == sid }
             parked = []
             if restartsAfterAnswer { return restart(unsubscribe: true) }
@@ -89,7 +96,7 @@ public struct EventSubscription: ~Copyable, Sendable {
             if restartsAfterAnswer { return restart(unsubscribe: true) }
             // Some devices answer a renewal with another identifier and mean it.
             let expected = active.sid == sid ? active.expected : nil
-            state = .active(makeActive(sid: sid, expected: expected, timeout: timeout, now: now))
+            state = .active(makeActive(sid: sid, expected: expected, timeout: timeout, now: now, using: &generator))
             return []
         case .ended:
             return [.unsubscribe(UnsubscribeRequest(sid: sid))]
@@ -100,22 +107,26 @@ public struct EventSubscription: ~Copyable, Sendable {
 
     /// The device refused a renewal (412): it does not know the subscription any more. A refused new
     /// subscription is tried again later.
-    public mutating func refused(now: ContinuousClock.Instant) -> [EventSubscriptionAction] {
+    public mutating func refused(
+        now: ContinuousClock.Instant, using generator: inout some RandomNumberGenerator
+    ) -> [EventSubscriptionAction] {
         if case .renewing = state { return restart(unsubscribe: false) }
-        return failed(now: now)
+        return failed(now: now, using: &generator)
     }
 
     /// `SUBSCRIBE` was not answered, or with an error that says nothing about the subscription.
-    public mutating func failed(now: ContinuousClock.Instant) -> [EventSubscriptionAction] {
+    public mutating func failed(
+        now: ContinuousClock.Instant, using generator: inout some RandomNumberGenerator
+    ) -> [EventSubscriptionAction] {
         switch state {
         case .subscribing:
             parked = []
             restartsAfterAnswer = false
-            state = .waiting(until: now + retryDelay())
+            state = .waiting(until: now + retryDelay(using: &generator))
             return []
         case .renewing(var active):
             if restartsAfterAnswer { return restart(unsubscribe: true) }
-            active.renewal = now + retryDelay()
+            active.renewal = now + retryDelay(using: &generator)
             if active.renewal >= active.expiry { return restart(unsubscribe: false) }
             state = .active(active)
             return []
@@ -144,9 +155,11 @@ public struct EventSubscription: ~Copyable, Sendable {
         _ request: NotifyRequest, _ properties: PropertySet
     ) throws(GENAError) -> [EventSubscriptionAction] {
         if case .subscribing = state {
-            guard parked.count < configuration.parkedEvents else {
-                throw .unavailable("Too many events before the subscription was answered.")
-            }
+            guard former?.sid != request.sid else { throw .preconditionFailed("The subscription has ended.") }
+            let size = properties.size
+            guard parked.count < configuration.parkedEvents,
+                parked.reduce(size, { $0 + $1.properties.size }) <= configuration.parkedBytes
+            else { throw .unavailable("Too many events before the subscription was answered.") }
             parked.append(Parked(request: request, properties: properties))
             return []
         }
@@ -202,18 +215,40 @@ extension EventSubscription {
         guard let active, active.sid == request.sid else { return [] }
         let next = EventSubscriber.sequence(after: request.sequence)
         let event = EventSubscriptionAction.deliver(sequence: request.sequence, properties)
-        guard let expected = active.expected, expected != request.sequence else {
+        guard let expected = active.expected else {
+            setExpected(next)
+            return isFirst(request.sequence) ? [event] : [event] + gap()
+        }
+        guard expected != request.sequence else {
             setExpected(next)
             return [event]
         }
         // Half the circle lies behind: a number from there was heard already.
         guard request.sequence &- expected < 1 << 31, request.sequence != 0 else { return [] }
+        setExpected(next)
+        return [event] + gap()
+    }
+
+    /// Whether an identifier's first event is the one with the whole state.
+    private mutating func isFirst(_ sequence: UInt32) -> Bool {
+        // A device that does not begin anew after a new subscription goes on with its numbers.
+        // Small numbers prove nothing: after a short subscription they may mean that the first event was lost.
+        let goesOn = sequence >= 16 && former?.expected.map { sequence &- $0 < 1 << 10 } ?? false
+        if sequence == 0 || goesOn || lostStarts >= configuration.lostStarts {
+            lostStarts = 0
+            return true
+        }
+        lostStarts += 1
+        return false
+    }
+
+    /// An event was missed: the state is not known any more.
+    private mutating func gap() -> [EventSubscriptionAction] {
         if case .renewing = state {
             restartsAfterAnswer = true
-            setExpected(next)
-            return [event]
+            return []
         }
-        return [event] + restart(unsubscribe: true)
+        return restart(unsubscribe: true)
     }
 
     private mutating func subscribe() -> [EventSubscriptionAction] {
@@ -225,26 +260,30 @@ extension EventSubscription {
 
     private mutating func restart(unsubscribe: Bool) -> [EventSubscriptionAction] {
         let sid = sid
+        former = active.map { ($0.sid, $0.expected) } ?? former
         let subscribing = subscribe()
         guard unsubscribe, let sid else { return subscribing }
         return [.unsubscribe(UnsubscribeRequest(sid: sid))] + subscribing
     }
 
     private func makeActive(
-        sid: String, expected: UInt32?, timeout: SubscriptionTimeout?, now: ContinuousClock.Instant
+        sid: String, expected: UInt32?, timeout: SubscriptionTimeout?, now: ContinuousClock.Instant,
+        using generator: inout some RandomNumberGenerator
     ) -> Active {
         let granted: Int =
             if case .seconds(let seconds)? = timeout { min(max(seconds, 10), 7 * 86_400) } else {
                 configuration.timeout
             }
-        return Active(
-            sid: sid, expected: expected, renewal: now + .seconds(granted) / 2, expiry: now + .seconds(granted))
+        // UDA 2.0 §4.1.3: before it expires; here between two fifths and half of the time.
+        let renewal = Duration.seconds(granted) / 2 - generator.duration(upTo: .seconds(granted) / 10)
+        return Active(sid: sid, expected: expected, renewal: now + renewal, expiry: now + .seconds(granted))
     }
 
-    private mutating func retryDelay() -> Duration {
+    private mutating func retryDelay(using generator: inout some RandomNumberGenerator) -> Duration {
         defer { failures += 1 }
         let factor = 1 << min(failures, 20)
-        return min(configuration.firstRetry * factor, configuration.lastRetry)
+        let delay = min(configuration.firstRetry * factor, configuration.lastRetry)
+        return delay + generator.duration(upTo: delay / 4)
     }
 
     private static func inOrder(_ events: [Parked]) -> [Parked] {

@@ -57,6 +57,9 @@ public struct PropertySet: Hashable, Sendable {
         ).serialized()
     }
 
+    /// The bytes of all names and values.
+    var size: Int { properties.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count } }
+
     /// The value of the last property of that name.
     public subscript(name: String) -> String? { properties.last { $0.name == name }?.value }
 }

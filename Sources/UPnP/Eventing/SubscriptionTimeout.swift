@@ -6,10 +6,12 @@ public enum SubscriptionTimeout: Hashable, Sendable {
     case infinite
 
     /// Reads a header's value; nil for anything else, which a publisher treats as if it were not there.
+    ///
+    /// Lenient: some devices write `Seconds-n`, or the number alone.
     public init?(_ header: some StringProtocol) {
         let text = XMLText.trimmed(header).lowercased()
-        guard text.hasPrefix("second-") else { return nil }
-        let digits = text.dropFirst("second-".count)
+        let prefix = ["second-", "seconds-"].first { text.hasPrefix($0) } ?? ""
+        let digits = text.dropFirst(prefix.count)
         if digits == "infinite" {
             self = .infinite
         } else {

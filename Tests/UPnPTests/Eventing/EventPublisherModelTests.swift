@@ -50,7 +50,7 @@ struct EventPublisherModelTests {
             models[sid]?.onItsWay = nil
             models[sid]?.next += 1
             for property in delivery.properties.properties { models[sid]?.seen[property.name] = property.value }
-            take(publisher.deliveryFinished(sid: sid, sequence: delivery.sequence, outcome: .accepted))
+            take(publisher.deliveryFinished(sid: sid, sequence: delivery.sequence, outcome: .accepted, now: now))
         }
 
         for step in 0..<2000 {
@@ -65,16 +65,16 @@ struct EventPublisherModelTests {
                 if let accepted { models[accepted.sid] = Model() }
             case 1, 2:
                 if models[sid]?.isEnded == false { models[sid]?.isAnswered = true }
-                take(publisher.subscribeResponseSent(sid: sid))
+                take(publisher.subscribeResponseSent(sid: sid, now: now))
             case 3, 4, 5:
                 let name = ["A", "B", "C"][Int.random(in: 0..<3, using: &generator)]
                 state[name] = String(step)
-                take(publisher.publish([EventProperty(name, String(step))]))
+                take(publisher.publish([EventProperty(name, String(step))], now: now))
             case 6, 7:
                 finish(sid)
             case 8:
                 now += .seconds(Int.random(in: 0...10, using: &generator))
-                take(publisher.expire(now: now))
+                take(publisher.tick(now: now))
             default:
                 let isAlive = models[sid]?.isEnded == false
                 if Bool.random(using: &generator) {
@@ -98,11 +98,12 @@ struct EventPublisherModelTests {
         #expect(EventSubscriber.sequence(after: 0) == 1)
         #expect(EventSubscriber.sequence(after: .max - 1) == .max)
         #expect(EventSubscriber.sequence(after: .max) == 1)
-        var subscriber = EventSubscriber(sender: .v4(.loopback), callbacks: [], filter: nil, expiry: .now)
-        subscriber.nextSequence = .max
-        subscriber.waiting = [[], []]
-        #expect(subscriber.sendNext() && subscriber.current?.sequence == .max)
-        subscriber.current = nil
-        #expect(subscriber.sendNext() && subscriber.current?.sequence == 1)
+        var subscriber = EventSubscriber(
+            sender: .v4(.loopback), callbacks: [], filter: nil, expiry: .now, nextSequence: .max)
+        subscriber.start(with: [])
+        #expect(subscriber.sendNext(moderation: [:], now: .now) && subscriber.current?.sequence == .max)
+        subscriber.delivered()
+        subscriber.start(with: [])
+        #expect(subscriber.sendNext(moderation: [:], now: .now) && subscriber.current?.sequence == 1)
     }
 }

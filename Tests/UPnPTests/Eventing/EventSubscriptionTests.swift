@@ -1,9 +1,18 @@
 import Testing
 import UPnP
 
+/// Draws nothing but zero: renewals come as late as they may, further attempts as early.
+private struct NoJitter: RandomNumberGenerator {
+    mutating func next() -> UInt64 { 1 }
+}
+
 @Suite("Subscribing to events")
 struct EventSubscriptionTests {
     private let start = ContinuousClock.now
+    private var random: NoJitter {
+        get { NoJitter() }
+        nonmutating set {}
+    }
     private let subscribe = EventSubscriptionAction.subscribe(timeout: .seconds(1800))
 
     private func set(_ value: Int) -> PropertySet { PropertySet([EventProperty("A", String(value))]) }
@@ -17,7 +26,15 @@ struct EventSubscriptionTests {
     private func active(timeout: SubscriptionTimeout? = .seconds(100)) -> EventSubscription {
         var subscription = EventSubscription()
         _ = subscription.start()
-        _ = subscription.accepted(sid: "uuid:1", timeout: timeout, now: start)
+        _ = subscription.accepted(sid: "uuid:1", timeout: timeout, now: start, using: &random)
+        return subscription
+    }
+
+    private func active(startingAt sequence: UInt32) -> EventSubscription {
+        var subscription = EventSubscription(configuration: EventSubscriptionConfiguration(lostStarts: 0))
+        _ = subscription.start()
+        _ = subscription.accepted(sid: "uuid:1", timeout: nil, now: start, using: &random)
+        _ = try? notify(&subscription, sequence)
         return subscription
     }
 
@@ -25,7 +42,7 @@ struct EventSubscriptionTests {
         var subscription = EventSubscription()
         #expect(subscription.start() == [subscribe])
         #expect(subscription.start().isEmpty && subscription.isActive == false)
-        #expect(subscription.accepted(sid: "uuid:1", timeout: .seconds(100), now: start).isEmpty)
+        #expect(subscription.accepted(sid: "uuid:1", timeout: .seconds(100), now: start, using: &random).isEmpty)
         #expect(subscription.isActive == true && subscription.sid == "uuid:1")
         for sequence in 0...3 as ClosedRange<UInt32> {
             #expect(try notify(&subscription, sequence) == [.deliver(sequence: sequence, set(Int(sequence)))])
@@ -38,7 +55,7 @@ struct EventSubscriptionTests {
         #expect(try notify(&subscription, 1).isEmpty)
         #expect(try notify(&subscription, 0).isEmpty)
         #expect(try notify(&subscription, 0, sid: "uuid:old").isEmpty)
-        let actions = subscription.accepted(sid: "uuid:1", timeout: nil, now: start)
+        let actions = subscription.accepted(sid: "uuid:1", timeout: nil, now: start, using: &random)
         #expect(actions == [.deliver(sequence: 0, set(0)), .deliver(sequence: 1, set(1))])
         #expect(try notify(&subscription, 2) == [.deliver(sequence: 2, set(2))])
     }
@@ -73,7 +90,7 @@ struct EventSubscriptionTests {
             try notify(&subscription, 2) == [
                 .deliver(sequence: 2, set(2)), .unsubscribe(UnsubscribeRequest(sid: "uuid:1")), subscribe,
             ])
-        #expect(subscription.accepted(sid: "uuid:2", timeout: nil, now: start).isEmpty)
+        #expect(subscription.accepted(sid: "uuid:2", timeout: nil, now: start, using: &random).isEmpty)
         #expect(try notify(&subscription, 0, sid: "uuid:2") == [.deliver(sequence: 0, set(0))])
     }
 
@@ -86,15 +103,38 @@ struct EventSubscriptionTests {
         #expect(try notify(&subscription, 2) == [.deliver(sequence: 2, set(2))])
     }
 
-    @Test func `Numbers wrap to 1, and may start anywhere for a new SID`() throws {
-        var subscription = active()
-        for sequence in [UInt32.max - 1, .max, 1, 2] {
+    @Test func `Numbers wrap to 1`() throws {
+        var subscription = active(startingAt: UInt32.max - 1)
+        for sequence in [UInt32.max, 1, 2] {
             #expect(try notify(&subscription, sequence) == [.deliver(sequence: sequence, set(Int(sequence)))])
         }
         #expect(try notify(&subscription, .max).isEmpty)
-        var wrapped = active()
-        _ = try notify(&wrapped, .max)
+        var wrapped = active(startingAt: .max)
         #expect(try notify(&wrapped, 2).count == 3)
+    }
+
+    @Test func `A first event that is not number 0 was preceded by a lost one, unless it always is`() throws {
+        var subscription = active()
+        for round in 1...3 {
+            let sid = "uuid:\(round)"
+            let actions = try notify(&subscription, 1, sid: sid)
+            guard round < 3 else {
+                #expect(actions == [.deliver(sequence: 1, set(1))])
+                break
+            }
+            #expect(actions == [.deliver(sequence: 1, set(1)), .unsubscribe(UnsubscribeRequest(sid: sid)), subscribe])
+            _ = subscription.accepted(sid: "uuid:\(round + 1)", timeout: nil, now: start, using: &random)
+        }
+        #expect(try notify(&subscription, 2, sid: "uuid:3") == [.deliver(sequence: 2, set(2))])
+    }
+
+    @Test func `A device that goes on counting after a new subscription is believed`() throws {
+        var subscription = active()
+        for sequence in 0...99 as ClosedRange<UInt32> { _ = try notify(&subscription, sequence) }
+        _ = subscription.deviceRestarted()
+        _ = subscription.accepted(sid: "uuid:2", timeout: nil, now: start, using: &random)
+        #expect(try notify(&subscription, 101, sid: "uuid:2") == [.deliver(sequence: 101, set(101))])
+        #expect(try notify(&subscription, 102, sid: "uuid:2") == [.deliver(sequence: 102, set(102))])
     }
 
     @Test func `A renewal is due at half the time, and moves it on`() throws {
@@ -105,7 +145,9 @@ struct EventSubscriptionTests {
         #expect(subscription.tick(now: start + .seconds(50)) == [renewal])
         #expect(subscription.tick(now: start + .seconds(60)).isEmpty && subscription.nextWakeup == nil)
         _ = try notify(&subscription, 0)
-        #expect(subscription.accepted(sid: "uuid:1", timeout: .seconds(200), now: start + .seconds(51)).isEmpty)
+        #expect(
+            subscription.accepted(sid: "uuid:1", timeout: .seconds(200), now: start + .seconds(51), using: &random)
+                .isEmpty)
         #expect(subscription.nextWakeup == start + .seconds(151))
         #expect(try notify(&subscription, 1) == [.deliver(sequence: 1, set(1))])
     }
@@ -113,7 +155,7 @@ struct EventSubscriptionTests {
     @Test func `A refused renewal subscribes anew at once`() {
         var subscription = active()
         _ = subscription.tick(now: start + .seconds(50))
-        #expect(subscription.refused(now: start + .seconds(51)) == [subscribe])
+        #expect(subscription.refused(now: start + .seconds(51), using: &random) == [subscribe])
         #expect(subscription.sid == nil)
     }
 
@@ -128,7 +170,7 @@ struct EventSubscriptionTests {
             guard actions != [subscribe] else { break }
             renewals += 1
             now += .seconds(1)
-            actions = subscription.failed(now: now)
+            actions = subscription.failed(now: now, using: &random)
         }
         #expect(actions == [subscribe] && renewals > 2 && now <= start + .seconds(101))
     }
@@ -140,7 +182,7 @@ struct EventSubscriptionTests {
         var now = start
         var waits: [Duration] = []
         for _ in 0..<6 {
-            #expect(subscription.refused(now: now).isEmpty)
+            #expect(subscription.refused(now: now, using: &random).isEmpty)
             guard let wakeup = subscription.nextWakeup else { break }
             waits.append(wakeup - now)
             #expect(subscription.tick(now: wakeup - .milliseconds(1)).isEmpty)
@@ -148,9 +190,9 @@ struct EventSubscriptionTests {
             #expect(subscription.tick(now: now) == [subscribe])
         }
         #expect(waits == [1, 2, 4, 8, 10, 10].map { .seconds($0) })
-        _ = subscription.accepted(sid: "uuid:1", timeout: .seconds(20), now: now)
+        _ = subscription.accepted(sid: "uuid:1", timeout: .seconds(20), now: now, using: &random)
         #expect(subscription.tick(now: now + .seconds(20)) == [subscribe])
-        _ = subscription.failed(now: now)
+        _ = subscription.failed(now: now, using: &random)
         #expect(subscription.nextWakeup == now + .seconds(1))
     }
 
@@ -158,7 +200,7 @@ struct EventSubscriptionTests {
         var subscription = active()
         #expect(subscription.deviceRestarted() == [subscribe])
         #expect(subscription.deviceRestarted().isEmpty)
-        let answered = subscription.accepted(sid: "uuid:2", timeout: nil, now: start)
+        let answered = subscription.accepted(sid: "uuid:2", timeout: nil, now: start, using: &random)
         #expect(answered == [.unsubscribe(UnsubscribeRequest(sid: "uuid:2")), subscribe])
     }
 
@@ -167,7 +209,7 @@ struct EventSubscriptionTests {
         _ = try notify(&subscription, 0)
         _ = subscription.tick(now: start + .seconds(50))
         #expect(try notify(&subscription, 5) == [.deliver(sequence: 5, set(5))])
-        let answered = subscription.accepted(sid: "uuid:1", timeout: nil, now: start + .seconds(51))
+        let answered = subscription.accepted(sid: "uuid:1", timeout: nil, now: start + .seconds(51), using: &random)
         #expect(answered == [.unsubscribe(UnsubscribeRequest(sid: "uuid:1")), subscribe])
     }
 
@@ -180,7 +222,7 @@ struct EventSubscriptionTests {
         _ = waiting.start()
         #expect(waiting.cancel().isEmpty)
         #expect(
-            waiting.accepted(sid: "uuid:9", timeout: nil, now: start) == [
+            waiting.accepted(sid: "uuid:9", timeout: nil, now: start, using: &random) == [
                 .unsubscribe(UnsubscribeRequest(sid: "uuid:9"))
             ])
     }

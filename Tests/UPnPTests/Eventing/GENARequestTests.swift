@@ -97,8 +97,13 @@ struct GENARequestTests {
         #expect(SubscriptionTimeout(timeout.description) == timeout)
     }
 
+    @Test(arguments: [("1800", 1800), ("Seconds-300", 300)])
+    func `A timeout is read as some devices write it`(header: String, seconds: Int) {
+        #expect(SubscriptionTimeout(header) == .seconds(seconds))
+    }
+
     @Test(arguments: [
-        "", "Second-", "Second--1", "Second-+1", "1800", "Second-1x", "infinite", "Second-99999999999999999999",
+        "", "Second-", "Second--1", "Second-+1", "Second-1x", "Minute-5", "Second-99999999999999999999",
     ])
     func `A timeout that is none is as good as not there`(header: String) {
         #expect(SubscriptionTimeout(header) == nil)
