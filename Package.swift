@@ -13,6 +13,12 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// LATCHKEY_FUZZ=1 adds the fuzzer, and makes the parsers tell it where an input has led.
+let isFuzzing = Context.environment["LATCHKEY_FUZZ"] != nil
+let watched =
+    strict
+    + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])] : [])
+
 func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
 
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
@@ -35,8 +41,8 @@ var dependencies: [Package.Dependency] = [
 // L0 and L1: values in, actions out. No socket, no clock, no logger, no task.
 var targets: [Target] = [
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
-    .target(name: "NetworkTypes", swiftSettings: strict),
-    .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: strict),
+    .target(name: "NetworkTypes", swiftSettings: watched),
+    .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: watched),
     .target(name: "Tunnel", dependencies: ["NetworkTypes", httpTypes, nio("NIOCore")], swiftSettings: strict),
     .target(name: "TrustCore", dependencies: ["NetworkTypes"] + certificates, swiftSettings: strict),
     .target(name: "AccessPolicy", dependencies: ["NetworkTypes", "TrustCore"], swiftSettings: strict),
@@ -79,7 +85,7 @@ if !coreOnly {
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
             ],
-            swiftSettings: strict
+            swiftSettings: watched
         ),
         .target(
             name: "NIOTunnel",
@@ -139,6 +145,14 @@ if !coreOnly {
             path: "Sources/DemoDevices",
             swiftSettings: strict
         ),
+        // Beside the layers: what must hold for every input, for the fuzzer and for the replay of its finds.
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["UPnP", "NIOUPnP", httpTypes, nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1")],
+            path: "Fuzzing/Targets",
+            swiftSettings: watched
+        ),
+        tests("FuzzTargetsTests", ["FuzzTargets", "NetworkTypes"]),
         tests("NIOUPnPTests", ["NIOUPnP", "UPnP", "NetworkTypes", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
         tests(
             "NIOTunnelTests",
@@ -184,6 +198,19 @@ if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
             swiftSettings: strict
         ),
     ]
+}
+
+if !coreOnly, isFuzzing {
+    targets.append(
+        .executableTarget(
+            name: "latchkey-fuzz",
+            dependencies: ["FuzzTargets"],
+            path: "Fuzzing/Runner",
+            swiftSettings: strict,
+            // gold cannot link what the sanitizers write.
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]
+        )
+    )
 }
 
 var products: [Product] = [.library(name: "UPnP", targets: ["UPnP"])]

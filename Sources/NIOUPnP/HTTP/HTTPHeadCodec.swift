@@ -1,9 +1,9 @@
 public import HTTPTypes
-import NIOCore
-import NIOHTTP1
+package import NIOCore
+package import NIOHTTP1
 
 /// Translates message heads between NIO's types, HTTPTypes and bytes.
-enum HTTPHeadCodec {
+package enum HTTPHeadCodec {
     /// Fields that belong to a connection and not to a message (RFC 9110 §7.6.1); each end writes its own.
     static let connectionFields: Set<HTTPField.Name> = Set(
         ["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"]
@@ -11,13 +11,13 @@ enum HTTPHeadCodec {
     )
 
     /// Why a request's head is refused, with the status to say so.
-    struct Refusal: Error {
-        var status: HTTPResponse.Status
-        var reason: String
+    package struct Refusal: Error {
+        package var status: HTTPResponse.Status
+        package var reason: String
     }
 
     /// Reads a request's head strictly: what two parsers could read differently is refused.
-    static func request(_ head: HTTPRequestHead) throws(Refusal) -> HTTPRequest {
+    package static func request(_ head: HTTPRequestHead) throws(Refusal) -> HTTPRequest {
         guard let method = HTTPRequest.Method(head.method.rawValue) else {
             throw Refusal(status: .badRequest, reason: "the method is not a token")
         }
@@ -44,7 +44,7 @@ enum HTTPHeadCodec {
     }
 
     /// Reads a response's head.
-    static func response(_ head: HTTPResponseHead) -> HTTPResponse {
+    package static func response(_ head: HTTPResponseHead) -> HTTPResponse {
         HTTPResponse(
             status: .init(code: Int(head.status.code) % 1000, reasonPhrase: head.status.reasonPhrase),
             headerFields: fields(head.headers, without: [])
@@ -63,7 +63,7 @@ enum HTTPHeadCodec {
     }
 
     /// Makes the head of a request for NIO's encoder, which adds nothing to it.
-    static func head(_ request: HTTPRequest, framing: Framing) -> HTTPRequestHead {
+    package static func head(_ request: HTTPRequest, framing: Framing) -> HTTPRequestHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(request.headerFields.count + 3)
         headers.add(name: "Host", value: request.authority ?? "")
@@ -82,7 +82,7 @@ enum HTTPHeadCodec {
     }
 
     /// How the end of a request's body is told.
-    enum Framing: Hashable {
+    package enum Framing: Hashable {
         case none, length(Int), chunked
         /// By the `Content-Length` that the caller set.
         case asDeclared
@@ -100,7 +100,7 @@ enum HTTPHeadCodec {
     /// - Parameters:
     ///   - chunked: Adds `Transfer-Encoding: chunked`.
     ///   - connection: The value of `Connection`, if one is to be sent.
-    static func write(_ response: HTTPResponse, chunked: Bool, connection: String?, to buffer: inout ByteBuffer) {
+    package static func write(_ response: HTTPResponse, chunked: Bool, connection: String?, to buffer: inout ByteBuffer) {
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(response.status.code))
         buffer.writeStaticString(" ")

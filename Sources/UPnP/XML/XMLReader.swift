@@ -109,7 +109,9 @@ final class XMLReader {
             namespacesInScope <= 2 * limits.attributes
         else { return stop(.limit(.attributes)) }
         let element = tag.element(namespace: namespace(tag.uri))
-        guard Self.isName(element.name), element.attributes.allSatisfy({ Self.isName($0.name) }) else {
+        guard Self.isName(element.name), element.attributes.allSatisfy({ Self.isName($0.name) }),
+            element.namespaceDeclarations.allSatisfy({ $0.prefix.map(Self.isName) ?? true })
+        else {
             return stop(isEnding ? .truncated : .malformed(code: Int(XML_NS_ERR_QNAME.rawValue), line: 0))
         }
         guard count(element.attributes.reduce(0) { $0 + $1.value.utf8.count }) else { return }

@@ -1,0 +1,55 @@
+/// A parser that reads what strangers send, and what must hold for every input.
+///
+/// The fuzzer and the replay test call the same ``check(_:)``.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+    /// A datagram of discovery.
+    case ssdp
+    /// A message head: requests, answers, GENA's headers and URLs.
+    case http
+    /// A device description.
+    case description
+    /// A service description.
+    case scpd
+    /// A call of an action.
+    case soapRequest = "soap-request"
+    /// The answer to one.
+    case soapResponse = "soap-response"
+    /// An event's body.
+    case propertySet = "property-set"
+
+    /// Reads `input`; throws when a property does not hold that holds for every input. Refusing is no fault.
+    public func check(_ input: [UInt8]) throws(BrokenProperty) {
+        switch self {
+        case .ssdp: try SSDPProperties.check(input)
+        case .http: try HTTPProperties.check(input)
+        case .description: try DescriptionProperties.check(input)
+        case .scpd: try SCPDProperties.check(input)
+        case .soapRequest: try ControlProperties.checkRequest(input)
+        case .soapResponse: try ControlProperties.checkResponse(input)
+        case .propertySet: try PropertySetProperties.check(input)
+        }
+    }
+}
+
+/// A property that an input broke.
+public struct BrokenProperty: Error, CustomStringConvertible {
+    /// What should have held, and what was found.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Requires a property of the input.
+func expect(
+    _ holds: @autoclosure () -> Bool, _ property: @autoclosure () -> String
+) throws(BrokenProperty) {
+    if !holds() { throw BrokenProperty(property()) }
+}
+
+/// Requires that what was written reads back as the same value.
+func expectSame<Value: Equatable>(
+    _ value: Value, _ again: Value?, _ what: @autoclosure () -> String
+) throws(BrokenProperty) {
+    guard let again else { throw BrokenProperty("\(what()): what was written is refused: \(value)") }
+    if again != value { throw BrokenProperty("\(what()): \(value) reads back as \(again)") }
+}
