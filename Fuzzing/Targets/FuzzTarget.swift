@@ -16,6 +16,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case soapResponse = "soap-response"
     /// An event's body.
     case propertySet = "property-set"
+    /// A media server's page, and criteria to search and sort it by.
+    case didlLite = "didl-lite"
 
     /// Reads `input`; throws when a property does not hold that holds for every input. Refusing is no fault.
     public func check(_ input: [UInt8]) throws(BrokenProperty) {
@@ -27,6 +29,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .soapRequest: try ControlProperties.checkRequest(input)
         case .soapResponse: try ControlProperties.checkResponse(input)
         case .propertySet: try PropertySetProperties.check(input)
+        case .didlLite: try DIDLProperties.check(input)
         }
     }
 }

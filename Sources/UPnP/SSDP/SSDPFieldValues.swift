@@ -24,7 +24,12 @@ extension SSDPFields {
         var clean: [UInt8] = []
         for index in value.indices where value[index] >= 0x20 && value[index] != 0x7F { clean.append(value[index]) }
         let trimmed = clean.span.trimmed(0..<clean.count)
-        return String(decoding: clean[trimmed].prefix(SSDPLimits.textBytes), as: UTF8.self)
+        var scalars = String(decoding: clean[trimmed].prefix(SSDPLimits.textBytes), as: UTF8.self).unicodeScalars
+        // A byte that is repaired becomes three, and a cut may leave a blank at the end.
+        while String(scalars).utf8.count > SSDPLimits.textBytes || scalars.last == " " || scalars.last == "\t" {
+            scalars.removeLast()
+        }
+        return String(scalars)
     }
 
     /// A decimal number; leading zeros do not count, more digits than a number can hold give a very large one.
