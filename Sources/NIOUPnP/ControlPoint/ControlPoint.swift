@@ -28,8 +28,11 @@ public final class ControlPoint: Sendable {
         self.client = client
         self.fetcher = fetcher
         self.subscriptions = subscriptions
+        var ssdp = configuration.ssdp
+        ssdp.families = .ipv4
+        ssdp.friendlyName = configuration.friendlyName
         self.discovery = SSDPDiscovery(
-            interface: configuration.interface, configuration: configuration.ssdp, eventLoopGroup: eventLoopGroup,
+            interface: configuration.interface, configuration: ssdp, eventLoopGroup: eventLoopGroup,
             logger: logger
         )
         self.tracker = DeviceTracker(configuration: configuration, fetcher: fetcher, logger: logger) { update in

@@ -49,8 +49,10 @@ public final class DeviceHost: Sendable {
             }
             return try await serve(at: address, client: client, onServing: onServing)
         }
+        var ssdp = configuration.ssdp
+        ssdp.families = .ipv4
         let advertiser = SSDPAdvertiser(
-            interface: configuration.interface, configuration: configuration.ssdp, scope: configuration.scope,
+            interface: configuration.interface, configuration: ssdp, scope: configuration.scope,
             eventLoopGroup: eventLoopGroup, logger: logger
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -76,7 +78,7 @@ public final class DeviceHost: Sendable {
         let (turns, continuation) = AsyncStream.makeStream(of: Turn.self)
         // Unstructured because one ends while the other goes on; both end with this function.
         let addresses = Task {
-            for await address in advertiser.addresses { continuation.yield(.address(address)) }
+            for await links in advertiser.links { continuation.yield(.address(links.first)) }
             continuation.finish()
         }
         var current: Task<Void, Never>?

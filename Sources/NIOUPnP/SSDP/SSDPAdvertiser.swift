@@ -4,56 +4,62 @@ public import NetworkTypes
 internal import Synchronization
 public import UPnP
 
-/// Announces root devices on one interface and answers searches for them (UDA 2.0 §1.2, §1.3.3).
+/// Announces root devices on every selected link and answers searches for them (UDA 2.0 §1.2, §1.3.3).
 ///
-/// Everything but ``run()`` may be called from any task at any time; what is added before or between
-/// addresses is announced when there is one. Only askers on the interface's link are answered, with scope
-/// ``AnnouncementScope/ownHost`` only those on this host, and of them those that `accepts` admits.
+/// A link is an own address on an interface. An advertisement is announced on the link whose address is the host
+/// of its LOCATION, so a device that is reached at three addresses is added three times, under one UDN and one
+/// BOOTID. Everything but ``run()`` may be called from any task at any time; what is added while its link is not
+/// there waits for it.
+///
+/// Only askers on the link are answered, with scope ``AnnouncementScope/ownHost`` only those on this host, and of
+/// them those that `accepts` admits.
 public final class SSDPAdvertiser: Sendable {
-    private struct State {
-        var engine: Advertiser
-        var rng = SystemRandomNumberGenerator()
-        var scope: AnnouncementScope
-        var socket: SSDPSocket?
-        var address: InterfaceAddress?
-        var hasRun = false
-    }
-
-    private let interface: String
+    private let interfaces: InterfaceSelection
     private let configuration: SSDPConfiguration
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let accepts: @Sendable (SocketEndpoint) -> Bool
     private let timer: WakeTimer
-    private let state: Mutex<State>
-    private let addressBroadcaster: StreamBroadcaster<InterfaceAddress?>
+    private let streams: AnswerStreams
+    private let state: Mutex<AdvertisedLinks>
+    private let linkBroadcaster: StreamBroadcaster<[InterfaceAddress]>
     private let observationBroadcaster: StreamBroadcaster<SSDPObservation>
 
-    /// Makes an advertiser for the interface of that name.
+    /// Makes an advertiser for the selected interfaces.
     ///
     /// `accepts` is asked for each search, on the event loop, and must not block.
     public init(
-        interface: String, configuration: SSDPConfiguration = .init(), scope: AnnouncementScope = .link,
+        interfaces: InterfaceSelection, configuration: SSDPConfiguration = .init(), scope: AnnouncementScope = .link,
         eventLoopGroup: any EventLoopGroup, logger: Logger,
         accepts: @escaping @Sendable (SocketEndpoint) -> Bool = { _ in true }
     ) {
-        var engine = configuration.advertiser
-        engine.host = configuration.group.description
-        self.interface = interface
+        self.interfaces = interfaces
         self.configuration = configuration
         self.eventLoop = eventLoopGroup.next()
         self.logger = logger
         self.accepts = accepts
         self.timer = WakeTimer(eventLoop: eventLoop)
-        self.state = Mutex(State(engine: Advertiser(configuration: engine), scope: scope))
-        self.addressBroadcaster = StreamBroadcaster(buffer: 16)
+        self.streams = AnswerStreams(eventLoop: eventLoop, logger: logger)
+        self.state = Mutex(AdvertisedLinks(configuration: configuration, scope: scope))
+        self.linkBroadcaster = StreamBroadcaster(buffer: 16)
         self.observationBroadcaster = StreamBroadcaster(buffer: configuration.streamBuffer)
+    }
+
+    /// Makes an advertiser for the interface of that name.
+    public convenience init(
+        interface: String, configuration: SSDPConfiguration = .init(), scope: AnnouncementScope = .link,
+        eventLoopGroup: any EventLoopGroup, logger: Logger,
+        accepts: @escaping @Sendable (SocketEndpoint) -> Bool = { _ in true }
+    ) {
+        self.init(
+            interfaces: .named([interface]), configuration: configuration, scope: scope,
+            eventLoopGroup: eventLoopGroup, logger: logger, accepts: accepts)
     }
 
     /// Works until cancelled, then says byebye for what is still advertised and returns. Once only.
     ///
-    /// - Throws: ``SSDPDriverError`` when the interface does not exist or carries no multicast; the system's
-    ///   error when its sockets cannot be opened at the start.
+    /// - Throws: ``SSDPDriverError`` when no named interface exists or carries multicast; the system's error when
+    ///   no socket can be opened at the start.
     public func run() async throws {
         let isFirst = state.withLock { state in
             defer { state.hasRun = true }
@@ -61,49 +67,52 @@ public final class SSDPAdvertiser: Sendable {
         }
         guard isFirst else { throw SSDPDriverError.alreadyRunning }
         defer {
-            addressBroadcaster.finish()
+            removeAll(announceByebye: false)
+            linkBroadcaster.finish()
             observationBroadcaster.finish()
         }
-        let link = SSDPLink(
-            interfaceName: interface, role: .advertising, configuration: configuration, eventLoop: eventLoop,
-            logger: logger, receive: { [self] in received($0, $1, on: $2) }, changed: { [self] in socketChanged($0) }
+        let links = SSDPLinks(
+            selection: interfaces, role: .advertising, configuration: configuration, eventLoop: eventLoop,
+            logger: logger, receive: { [self] in received($0, $1, on: $2) },
+            changed: { [self] in socketsChanged($0) }
         )
-        try await link.run { removeAll(announceByebye: true) }
+        try await links.run { [self] in removeAll(announceByebye: true) }
     }
 
-    /// Announces a device, or replaces what is announced under its UDN as ``update(_:)`` does.
+    /// Announces a device on the link of its LOCATION, or replaces what is announced there under its UDN as
+    /// ``update(_:)`` does.
     ///
-    /// When the interface's address changes, advertisements whose LOCATION names the old one are dropped
-    /// silently: add them again with the new one, see ``addresses``.
+    /// What is announced on a link that is lost falls silent. It is announced again when the link returns, and
+    /// dropped when another address takes the link's place: add it again then, see ``links``.
     public func add(_ advertisement: Advertisement) {
         change { state, now in
-            let old = state.engine.advertisement(udn: advertisement.root.udn)
-            guard state.engine.add(advertisement, now: now, using: &state.rng) else {
-                logger.warning(
-                    "too many devices; one is not advertised",
-                    metadata: ["ssdp.limit": "\(state.engine.configuration.maximumDevices)"]
-                )
-                return
-            }
-            configuration.ownTraffic.insert(udns: advertisement.root.allUDNs)
-            if let old { configuration.ownTraffic.remove(udns: old.root.allUDNs) }
+            guard !state.add(advertisement, now: now) else { return }
+            logger.warning(
+                "too many devices; one is not advertised",
+                metadata: ["ssdp.limit": "\(configuration.advertiser.maximumDevices)"]
+            )
         }
     }
 
-    /// Replaces what is announced under the root device's UDN, or adds it. A larger BOOTID is announced by
-    /// `ssdp:update`; other types or another CONFIGID by byebye and alive.
+    /// Replaces what is announced under the root device's UDN on the link of its LOCATION, or adds it. A larger
+    /// BOOTID is announced by `ssdp:update`; other types or another CONFIGID by byebye and alive.
     public func update(_ advertisement: Advertisement) { add(advertisement) }
 
-    /// Stops announcing a root device: with byebyes at once, or silently, as when the device itself has been
-    /// seen on the link.
+    /// Stops announcing a root device on every link: with byebyes at once, or silently, as when the device itself
+    /// has been seen on the link.
     public func remove(udn: String, announceByebye: Bool) {
-        change { state, now in remove(udn, announceByebye: announceByebye, from: &state, now: now) }
+        change { state, now in state.remove(udn: udn, announceByebye: announceByebye, now: now) }
+    }
+
+    /// Stops announcing a root device on one link, be it there or not: with byebyes at once, or silently.
+    public func remove(udn: String, on link: InterfaceAddress, announceByebye: Bool) {
+        change { state, now in state.remove(udn: udn, on: link, announceByebye: announceByebye, now: now) }
     }
 
     /// Stops announcing every device, with byebyes at once, or silently.
     public func removeAll(announceByebye: Bool) {
         change { state, now in
-            for udn in state.engine.udns { remove(udn, announceByebye: announceByebye, from: &state, now: now) }
+            for udn in state.udns { state.remove(udn: udn, announceByebye: announceByebye, now: now) }
         }
     }
 
@@ -113,26 +122,31 @@ public final class SSDPAdvertiser: Sendable {
         change { state, now in
             guard scope != state.scope else { return }
             if scope == .ownHost {
-                state.engine.sayByebye(now: now)
+                state.sayByebye(now: now)
                 flush(&state, now: now)
             }
             state.scope = scope
-            state.engine.reannounce(now: now, using: &state.rng)
+            state.reannounce(now: now)
         }
     }
 
-    /// The UDNs of the root devices that are advertised.
-    public var udns: [String] { state.withLock { $0.engine.udns } }
+    /// The UDNs of the root devices that are advertised, or wait for their link.
+    public var udns: [String] { state.withLock { $0.udns } }
 
-    /// Asks the link once for `target`, with MX in seconds; answers arrive as ``observations``.
+    /// Asks every link once for `target`, with MX in seconds; answers arrive as ``observations``.
     public func search(_ target: SearchTarget, maximumWait: Int = 1) {
-        let datagram = configuration.search(target, maximumWait: maximumWait)
-        state.withLock { $0.socket }?.multicast(datagram)
+        for socket in state.withLock({ $0.sockets }) {
+            socket.multicast(configuration.search(target, maximumWait: maximumWait, on: socket.interface))
+        }
     }
 
-    /// A new stream of the interface's address: at once, and each time it changes; nil while it has none.
-    public var addresses: AsyncStream<InterfaceAddress?> {
-        state.withLock { addressBroadcaster.stream(startingWith: [$0.socket?.interface]) }
+    /// The links that are worked on at this moment.
+    public var currentLinks: [InterfaceAddress] { state.withLock { $0.sockets.map(\.interface) } }
+
+    /// A new stream of the links that are worked on: at once, and each time that they change, until ``run()``
+    /// returns.
+    public var links: AsyncStream<[InterfaceAddress]> {
+        state.withLock { linkBroadcaster.stream(startingWith: [$0.sockets.map(\.interface)]) }
     }
 
     /// A new stream of every message of others that is heard: who else announces this UDN? A reader that
@@ -142,95 +156,71 @@ public final class SSDPAdvertiser: Sendable {
     /// How many observations lagging readers have lost.
     public var droppedObservations: Int { observationBroadcaster.dropped }
 
-    private func received(_ message: SSDPMessage, _ datagram: SSDPDatagram, on interface: InterfaceAddress) {
+    private func received(_ message: SSDPMessage, _ datagram: SSDPDatagram, on link: InterfaceAddress) {
         observationBroadcaster.yield(
             SSDPObservation(
-                message: message, source: datagram.source, wasMulticast: datagram.wasMulticast, interface: interface
-            )
+                message: message, source: datagram.source, wasMulticast: datagram.wasMulticast, interface: link)
         )
         guard case .search(let search) = message else { return }
         let scope = state.withLock { $0.scope }
         let source = datagram.source
-        let isReachable = scope == .ownHost ? source.address == interface.address : interface.isOnLink(source.address)
+        let isReachable = scope == .ownHost ? source.address == link.address : link.isOnLink(source.address)
         // Asked outside the lock: the closure is the caller's and may call back.
         guard isReachable, accepts(source) else { return }
         change { state, now in
-            state.engine.handle(
-                search, from: source, wasMulticast: datagram.wasMulticast, now: now, using: &state.rng)
+            state.handle(search, from: source, wasMulticast: datagram.wasMulticast, on: link, now: now)
         }
     }
 
-    private func socketChanged(_ socket: SSDPSocket?) {
+    private func socketsChanged(_ sockets: [SSDPSocket]) {
         change { state, now in
-            state.socket = socket
-            if let socket {
-                if let old = state.address, old.address != socket.interface.address {
-                    for udn in state.engine.udns
-                    where state.engine.advertisement(udn: udn)?.names(host: old.address) ?? false {
-                        remove(udn, announceByebye: false, from: &state, now: now)
-                    }
-                }
-                state.address = socket.interface
-                state.engine.searchPort = socket.searchPort
-                state.engine.reannounce(now: now, using: &state.rng)
-            }
-            addressBroadcaster.yield(socket?.interface)
+            state.setSockets(sockets, now: now)
+            linkBroadcaster.yield(sockets.map(\.interface))
         }
     }
 
-    private func remove(
-        _ udn: String, announceByebye: Bool, from state: inout State, now: ContinuousClock.Instant
-    ) {
-        guard let old = state.engine.advertisement(udn: udn) else { return }
-        state.engine.remove(udn: udn, announceByebye: announceByebye, now: now)
-        configuration.ownTraffic.remove(udns: old.root.allUDNs)
-    }
-
-    private func change(_ body: (inout State, ContinuousClock.Instant) -> Void) {
+    private func change(_ body: (inout AdvertisedLinks, ContinuousClock.Instant) -> Void) {
         state.withLock { state in
             let now = ContinuousClock.now
             body(&state, now)
             flush(&state, now: now)
-            timer.arm(at: state.socket == nil ? nil : state.engine.nextWake) { [weak self] in
-                self?.change { _, _ in }
-            }
+            timer.arm(at: state.nextWake) { [weak self] in self?.change { _, _ in } }
         }
     }
 
-    /// Hands what is due to the event loop while the lock is held, so that datagrams leave in the engine's
-    /// order whichever task caused them. Without a socket they are dropped: a new one announces again.
-    private func flush(_ state: inout State, now: ContinuousClock.Instant) {
-        let due = state.engine.tick(now: now, using: &state.rng)
-        guard let socket = state.socket, !due.isEmpty else { return }
+    /// Hands what is due to the event loop while the lock is held, so that datagrams leave in the engines'
+    /// order whichever task caused them.
+    private func flush(_ state: inout AdvertisedLinks, now: ContinuousClock.Instant) {
         let scope = state.scope
-        eventLoop.execute {
-            for transmission in due {
-                switch transmission {
-                case .multicast(let datagram): socket.multicast(datagram, scope: scope)
-                case .unicast(let datagram, let destination): socket.unicast(datagram, to: destination)
-                case .stream: break
+        for (socket, due) in state.tick(now: now) {
+            eventLoop.execute { [streams] in
+                for transmission in due {
+                    switch transmission {
+                    case .multicast(let datagram): socket.multicast(datagram, scope: scope)
+                    case .unicast(let datagram, let destination): socket.unicast(datagram, to: destination)
+                    case .stream(let bytes, let destination):
+                        streams.send(bytes, to: destination, from: socket.interface)
+                    }
                 }
             }
         }
     }
 }
 
-extension AdvertisedDevice {
-    var allUDNs: [String] { [udn] + embedded.flatMap(\.allUDNs) }
-}
-
-extension Advertisement {
-    fileprivate func names(host: IPAddress) -> Bool {
-        guard let scheme = location.firstRange(of: "://") else { return false }
-        let authority = location[scheme.upperBound...].prefix { $0 != "/" }
-        return authority == host.uriHost || authority.hasPrefix(host.uriHost + ":")
-    }
-}
-
 extension SSDPConfiguration {
-    func search(_ target: SearchTarget, maximumWait: Int) -> [UInt8] {
-        let search = SSDPSearch(
-            target: target.description, maximumWait: maximumWait, userAgent: userAgent, controlPointName: "Latchkey")
-        return SSDPMessage.search(search).serialized(host: group.description)
+    /// A search for one link's group.
+    func search(_ target: SearchTarget, maximumWait: Int, on link: InterfaceAddress) -> [UInt8] {
+        SSDPMessage.search(search(target, maximumWait: maximumWait)).serialized(host: group(of: link).description)
+    }
+
+    /// A search for one host (UDA 2.0 §1.3.2): without MX.
+    func search(_ target: SearchTarget, at endpoint: SocketEndpoint) -> [UInt8] {
+        SSDPMessage.search(search(target, maximumWait: nil)).serialized(host: endpoint.description)
+    }
+
+    private func search(_ target: SearchTarget, maximumWait: Int?) -> SSDPSearch {
+        SSDPSearch(
+            target: target.description, maximumWait: maximumWait, userAgent: userAgent,
+            controlPointName: friendlyName, controlPointUUID: controlPointUUID)
     }
 }

@@ -12,11 +12,26 @@ struct SSDPChannels: Sendable {
     var group: (any Channel)?
     var unicast: (any Channel)?
     var searchPort: UInt16?
+    var device: NIONetworkDevice
+    /// Those that have joined the group.
+    var members: [any Channel] = []
 
     var all: [any Channel] { [link, host] + [group, unicast].compactMap { $0 } }
+
+    func rejoin(group address: SocketAddress, logger: Logger) {
+        for channel in members.compactMap({ $0 as? any MulticastChannel }) {
+            // Leaving fails where the membership went with the interface's address, and where there was none.
+            let device = device
+            channel.leaveGroup(address, device: device).whenComplete { _ in
+                channel.joinGroup(address, device: device).whenFailure { error in
+                    logger.debug("cannot join the group again", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
 }
 
-/// Opens the channels of one interface address.
+/// Opens the channels of one link.
 struct SSDPChannelOpener: Sendable {
     var interface: InterfaceAddress
     var configuration: SSDPConfiguration
@@ -26,21 +41,29 @@ struct SSDPChannelOpener: Sendable {
 
     func open(role: SSDPSocket.Role) async throws -> SSDPChannels {
         let device = try multicastDevice()
+        let hops = configuration.hops(of: interface)
+        let groupEndpoint = configuration.group(of: interface)
         var opened: [any Channel] = []
         do {
-            let own = SocketEndpoint(interface.address, port: 0)
-            let link = try await bind(to: own, multicastTTL: configuration.multicastTTL)
+            let own = interface.endpoint(port: 0)
+            let link = try await bind(to: own, hops: hops)
             opened.append(link)
-            let host = try await bind(to: own, multicastTTL: 0)
+            let host = try await bind(to: own, hops: 0)
             opened.append(host)
-            var channels = SSDPChannels(link: link, host: host)
-            if let group = try await shared(configuration.group) {
+            var channels = SSDPChannels(link: link, host: host, device: device)
+            // IPv6 keeps a hop limit of 0 on this host only where the group has a member on the interface.
+            if !interface.address.isIPv4 {
+                try await joinGroup(groupEndpoint, host, device: device)
+                channels.members.append(host)
+            }
+            if let group = try await shared(groupEndpoint) {
                 opened.append(group)
-                try await joinGroup(group, device: device)
+                try await joinGroup(groupEndpoint, group, device: device)
+                channels.members.append(group)
                 channels.group = group
             }
             guard role == .advertising else { return channels }
-            channels.unicast = try await shared(SocketEndpoint(interface.address, port: configuration.group.port))
+            channels.unicast = try await shared(interface.endpoint(port: configuration.group.port))
             if channels.unicast == nil {
                 let (channel, port) = try await bindSearchPort()
                 channels.unicast = channel
@@ -58,7 +81,8 @@ struct SSDPChannelOpener: Sendable {
             $0.interfaceIndex == interface.index
                 && $0.address.flatMap(IPAddress.init(socketAddress:)) == interface.address
         }
-        guard let device, device.multicastSupported else {
+        guard let device else { throw IOError(errnoCode: EADDRNOTAVAIL, reason: "\(interface.address) is gone") }
+        guard device.multicastSupported else {
             throw SSDPDriverError.noMulticast(interface: interface.interface)
         }
         return device
@@ -68,7 +92,7 @@ struct SSDPChannelOpener: Sendable {
     private func shared(_ endpoint: SocketEndpoint) async throws -> (any Channel)? {
         guard configuration.usesGroupPort else { return nil }
         do {
-            return try await bind(to: endpoint, multicastTTL: configuration.multicastTTL, reusesAddress: true)
+            return try await bind(to: endpoint, hops: configuration.hops(of: interface), reusesAddress: true)
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             logger.warning(
                 """
@@ -88,17 +112,16 @@ struct SSDPChannelOpener: Sendable {
             let port = UInt16.random(in: 49_152...65_535)
             attempts -= 1
             do {
-                let endpoint = SocketEndpoint(interface.address, port: port)
-                return (try await bind(to: endpoint, multicastTTL: configuration.multicastTTL), port)
+                return (
+                    try await bind(to: interface.endpoint(port: port), hops: configuration.hops(of: interface)), port
+                )
             } catch let error as IOError where error.errnoCode == EADDRINUSE && attempts > 0 {
                 continue
             }
         }
     }
 
-    private func bind(
-        to endpoint: SocketEndpoint, multicastTTL: Int, reusesAddress: Bool = false
-    ) async throws -> any Channel {
+    private func bind(to endpoint: SocketEndpoint, hops: Int, reusesAddress: Bool = false) async throws -> any Channel {
         let handler = { @Sendable in SSDPDatagramHandler(interface: interface, receive: receive) }
         var bootstrap = DatagramBootstrap(group: eventLoop)
             .channelOption(.receivePacketInfo, value: true)
@@ -106,28 +129,45 @@ struct SSDPChannelOpener: Sendable {
                 .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: SSDPLimits.datagramBytes + 1)
             )
             .channelOption(.writeBufferWaterMark, value: .init(low: 512 << 10, high: 1 << 20))
-            .channelOption(.ip(.ip_multicast_ttl), value: min(max(multicastTTL, 0), 255))
-            .channelOption(.ip(.ip_multicast_loop), value: 1)
-            .channelOption(.ip(.ip_multicast_if), value: interfaceOption)
-            // Without this the socket also hears groups that other programs joined on other interfaces.
-            .channelOption(.ip(.multicastAll), value: 0)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler()) }
             }
+        for (option, value) in multicastOptions(hops: hops) {
+            bootstrap = bootstrap.channelOption(option, value: value)
+        }
         // SO_REUSEADDR alone: it coexists with programs that set it, with or without SO_REUSEPORT.
         if reusesAddress { bootstrap = bootstrap.channelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1) }
         return try await bootstrap.bind(to: endpoint.socketAddress()).get()
     }
 
-    /// The address as IP_MULTICAST_IF takes it: an `in_addr`, whose four bytes are in network order.
-    private var interfaceOption: ChannelOptions.Types.SocketOption.Value {
-        guard case .v4(let address) = interface.address else { return 0 }
-        return Int(Int32(bitPattern: address.rawValue.bigEndian))
+    /// Multicasts leave through the interface and are looped back. Without the last option of each family the
+    /// socket also hears groups that other programs joined on other interfaces.
+    private func multicastOptions(
+        hops: Int
+    ) -> [(ChannelOptions.Types.SocketOption, ChannelOptions.Types.SocketOption.Value)] {
+        switch interface.address {
+        case .v4(let address):
+            // IP_MULTICAST_IF takes an `in_addr`, whose four bytes are in network order.
+            let device = ChannelOptions.Types.SocketOption.Value(Int32(bitPattern: address.rawValue.bigEndian))
+            return [
+                (.init(level: .ip, name: .ip_multicast_ttl), .init(hops)),
+                (.init(level: .ip, name: .ip_multicast_loop), 1), (.init(level: .ip, name: .ip_multicast_if), device),
+                (.init(level: .ip, name: .multicastAll), 0),
+            ]
+        case .v6:
+            return [
+                (.init(level: .ipv6, name: .ipv6_v6only), 1),
+                (.init(level: .ipv6, name: .ipv6_multicast_hops), .init(hops)),
+                (.init(level: .ipv6, name: .ipv6_multicast_loop), 1),
+                (.init(level: .ipv6, name: .ipv6_multicast_if), .init(interface.index)),
+                (.init(level: .ipv6, name: .multicastAll6), 0),
+            ]
+        }
     }
 
-    private func joinGroup(_ channel: any Channel, device: NIONetworkDevice) async throws {
+    private func joinGroup(_ group: SocketEndpoint, _ channel: any Channel, device: NIONetworkDevice) async throws {
         guard let channel = channel as? any MulticastChannel else { return }
-        try await channel.joinGroup(configuration.group.socketAddress(), device: device).get()
+        try await channel.joinGroup(group.socketAddress(), device: device).get()
     }
 }
 
@@ -149,7 +189,9 @@ private final class SSDPDatagramHandler: ChannelInboundHandler {
             let packet = envelope.metadata?.packetInfo
         else { return }
         // This host's own unicast travels over loopback whatever interface the address belongs to.
-        guard packet.interfaceIndex == interface.index || source.address == interface.address else { return }
+        guard packet.interfaceIndex == interface.index || source.address == interface.address,
+            source.zone == 0 || source.zone == interface.index
+        else { return }
         let destination = IPAddress(socketAddress: packet.destinationAddress)
         receive(
             SSDPDatagram(
@@ -164,11 +206,9 @@ private final class SSDPDatagramHandler: ChannelInboundHandler {
     }
 }
 
-extension ChannelOption where Self == ChannelOptions.Types.SocketOption {
-    fileprivate static func ip(_ name: NIOBSDSocket.Option) -> Self { .init(level: .ip, name: name) }
-}
-
 extension NIOBSDSocket.Option {
     /// IP_MULTICAST_ALL of Linux, for which NIO has no name.
     fileprivate static let multicastAll = NIOBSDSocket.Option(rawValue: 49)
+    /// IPV6_MULTICAST_ALL of Linux.
+    fileprivate static let multicastAll6 = NIOBSDSocket.Option(rawValue: 29)
 }

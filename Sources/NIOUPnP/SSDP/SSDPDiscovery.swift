@@ -1,57 +1,50 @@
 public import Logging
 public import NIOCore
-internal import NetworkTypes
+public import NetworkTypes
 internal import Synchronization
 public import UPnP
 
-/// Knows which root devices live on one interface's link: searches, listens and forgets (UDA 2.0 §1).
+/// Knows which root devices live on the selected links: searches, listens and forgets (UDA 2.0 §1).
 public final class SSDPDiscovery: Sendable {
-    private struct PlannedSearch {
-        var at: ContinuousClock.Instant
-        var target: SearchTarget
-        var maximumWait: Int
-    }
-
-    private struct State {
-        var directory: DeviceDirectory
-        var socket: SSDPSocket?
-        var searches: [PlannedSearch] = []
-        var nextRound: ContinuousClock.Instant?
-        var hasRun = false
-    }
-
-    /// How many searches wait at most; more are dropped.
-    private static let maximumPlannedSearches = 512
-
-    private let interface: String
+    private let interfaces: InterfaceSelection
     private let configuration: SSDPConfiguration
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let timer: WakeTimer
-    private let state: Mutex<State>
-    private let changeBroadcaster: StreamBroadcaster<DeviceDirectory.Change>
+    private let state: Mutex<DiscoveredLinks>
+    private let changeBroadcaster: StreamBroadcaster<DeviceCatalogue.Change>
     private let observationBroadcaster: StreamBroadcaster<SSDPObservation>
 
-    /// Makes a discovery for the interface of that name.
+    /// Makes a discovery for the selected interfaces.
     public init(
-        interface: String, configuration: SSDPConfiguration = .init(), eventLoopGroup: any EventLoopGroup,
-        logger: Logger
+        interfaces: InterfaceSelection, configuration: SSDPConfiguration = .init(),
+        eventLoopGroup: any EventLoopGroup, logger: Logger
     ) {
-        self.interface = interface
+        self.interfaces = interfaces
         self.configuration = configuration
         self.eventLoop = eventLoopGroup.next()
         self.logger = logger
         self.timer = WakeTimer(eventLoop: eventLoop)
-        self.state = Mutex(State(directory: DeviceDirectory(limits: configuration.directory)))
+        self.state = Mutex(DiscoveredLinks(configuration: configuration))
         self.changeBroadcaster = StreamBroadcaster(buffer: configuration.streamBuffer)
         self.observationBroadcaster = StreamBroadcaster(buffer: configuration.streamBuffer)
     }
 
-    /// Works until cancelled: searches for root devices at the start, after a change of address and every
+    /// Makes a discovery for the interface of that name.
+    public convenience init(
+        interface: String, configuration: SSDPConfiguration = .init(), eventLoopGroup: any EventLoopGroup,
+        logger: Logger
+    ) {
+        self.init(
+            interfaces: .named([interface]), configuration: configuration, eventLoopGroup: eventLoopGroup,
+            logger: logger)
+    }
+
+    /// Works until cancelled: searches each link for root devices when it comes up and every
     /// ``SSDPConfiguration/searchInterval``, and asks whenever the directory doubts. Once only.
     ///
-    /// - Throws: ``SSDPDriverError`` when the interface does not exist or carries no multicast; the system's
-    ///   error when its sockets cannot be opened at the start.
+    /// - Throws: ``SSDPDriverError`` when no named interface exists or carries multicast; the system's error when
+    ///   no socket can be opened at the start.
     public func run() async throws {
         let isFirst = state.withLock { state in
             defer { state.hasRun = true }
@@ -62,41 +55,52 @@ public final class SSDPDiscovery: Sendable {
             changeBroadcaster.finish()
             observationBroadcaster.finish()
         }
-        let link = SSDPLink(
-            interfaceName: interface, role: .discovery, configuration: configuration, eventLoop: eventLoop,
+        let links = SSDPLinks(
+            selection: interfaces, role: .discovery, configuration: configuration, eventLoop: eventLoop,
             logger: logger,
-            receive: { [self] message, datagram, interface in
+            receive: { [self] message, datagram, link in
                 observationBroadcaster.yield(
                     SSDPObservation(
                         message: message, source: datagram.source, wasMulticast: datagram.wasMulticast,
-                        interface: interface
+                        interface: link
                     )
                 )
-                change { state, now in
-                    publish(state.directory.handle(message, from: datagram.source, on: interface, now: now))
-                }
+                change { state, now in state.handle(message, from: datagram.source, on: link, now: now) }
             },
-            changed: { [self] in socketChanged($0) }
+            changed: { [self] sockets in change { state, now in state.setSockets(sockets, now: now) } }
         )
-        try await link.run {}
+        try await links.run {}
     }
 
-    /// Asks the link for `target` now and once more half a second later, as UDA asks because datagrams get
+    /// Asks every link for `target` now and once more half a second later, as UDA asks because datagrams get
     /// lost. `maximumWait` is MX in seconds, 1 to 5. Answers arrive as ``observations``, root devices also as
     /// ``changes``.
     public func search(_ target: SearchTarget, maximumWait: Int = 3) {
         change { state, now in
-            plan(target, maximumWait: maximumWait, after: [.zero, .milliseconds(500)], in: &state, now: now)
+            state.plan(target, .group(maximumWait: maximumWait), after: [.zero, .milliseconds(500)], now: now)
+            return []
+        }
+    }
+
+    /// Asks one host on a link for `target` (UDA 2.0 §1.3.2) now and once more half a second later. A device
+    /// listens at port 1900, or at the SEARCHPORT that it announces. Nothing is sent to who is on no link.
+    public func search(_ target: SearchTarget, at endpoint: SocketEndpoint) {
+        change { state, now in
+            state.plan(target, .host(endpoint), after: [.zero, .milliseconds(500)], now: now)
+            return []
         }
     }
 
     /// The root devices known at this moment, in the order of their UDNs.
-    public var devices: [DiscoveredDevice] { state.withLock { $0.directory.devices } }
+    public var devices: [DiscoveredDevice] { state.withLock { $0.devices } }
+
+    /// The links that are worked on at this moment.
+    public var currentLinks: [InterfaceAddress] { state.withLock { $0.sockets.map(\.interface) } }
 
     /// A new stream: first `.appeared` for every device known, then each change, until ``run()`` returns. A
     /// reader that lags by more than ``SSDPConfiguration/streamBuffer`` loses the oldest.
-    public var changes: AsyncStream<DeviceDirectory.Change> {
-        state.withLock { changeBroadcaster.stream(startingWith: $0.directory.devices.map { .appeared($0) }) }
+    public var changes: AsyncStream<DeviceCatalogue.Change> {
+        state.withLock { changeBroadcaster.stream(startingWith: $0.devices.map { .appeared($0) }) }
     }
 
     /// A new stream of every message of others that is heard, searches too.
@@ -107,60 +111,21 @@ public final class SSDPDiscovery: Sendable {
         (changeBroadcaster.dropped, observationBroadcaster.dropped)
     }
 
-    private func socketChanged(_ socket: SSDPSocket?) {
-        change { state, now in
-            state.socket = socket
-            guard socket != nil else {
-                publish(state.directory.removeAll())
-                return
-            }
-            plan(
-                .rootDevice, maximumWait: 1, after: [.zero, .milliseconds(500), .milliseconds(2500)], in: &state,
-                now: now
-            )
-            state.nextRound = now + configuration.searchInterval
-        }
-    }
-
-    private func plan(
-        _ target: SearchTarget, maximumWait: Int, after delays: [Duration], in state: inout State,
-        now: ContinuousClock.Instant
-    ) {
-        for delay in delays where state.searches.count < Self.maximumPlannedSearches {
-            state.searches.append(
-                PlannedSearch(at: now + delay, target: target, maximumWait: min(max(maximumWait, 1), 5)))
-        }
-    }
-
-    private func publish(_ changes: [DeviceDirectory.Change]) {
+    private func publish(_ changes: [DeviceCatalogue.Change]) {
         for change in changes {
             logger.debug("directory changed", metadata: ["ssdp.udn": "\(change.udn)"])
             changeBroadcaster.yield(change)
         }
     }
 
-    private func change(_ body: (inout State, ContinuousClock.Instant) -> Void) {
+    private func change(_ body: (inout DiscoveredLinks, ContinuousClock.Instant) -> [DeviceCatalogue.Change]) {
         state.withLock { state in
             let now = ContinuousClock.now
-            body(&state, now)
-            guard let socket = state.socket else {
-                timer.arm(at: nil) {}
-                return
-            }
-            publish(state.directory.expire(now: now))
-            for udn in state.directory.dueSearches(now: now) {
-                plan(.device(udn: udn), maximumWait: 1, after: [.zero, .milliseconds(300)], in: &state, now: now)
-            }
-            if let round = state.nextRound, round <= now {
-                plan(.rootDevice, maximumWait: 3, after: [.zero, .milliseconds(500)], in: &state, now: now)
-                state.nextRound = now + configuration.searchInterval
-            }
-            for search in state.searches where search.at <= now {
-                socket.multicast(configuration.search(search.target, maximumWait: search.maximumWait))
-            }
-            state.searches.removeAll { $0.at <= now }
-            let wake = [state.directory.nextWake, state.searches.map(\.at).min(), state.nextRound]
-            timer.arm(at: wake.compactMap { $0 }.min()) { [weak self] in self?.change { _, _ in } }
+            publish(body(&state, now))
+            let (changes, searches) = state.tick(now: now)
+            publish(changes)
+            for search in searches { search.send() }
+            timer.arm(at: state.nextWake) { [weak self] in self?.change { _, _ in [] } }
         }
     }
 }

@@ -12,7 +12,7 @@ public struct SSDPDatagram: Sendable {
     public var wasMulticast: Bool
 }
 
-/// The sockets of one IPv4 address of one interface: one for the group, one for unicast searches, one to
+/// The sockets of one link, an own address on an interface: one for the group, one for unicast searches, one to
 /// search and announce from, and one whose multicasts stay on this host.
 ///
 /// All are set up so that other UPnP programs on the host keep working (feasibility.md §6.4 to §6.6):
@@ -41,10 +41,11 @@ public final class SSDPSocket: Sendable {
     let eventLoop: any EventLoop
     private let channels: SSDPChannels
     private let group: SocketAddress
+    private let logger: Logger
     private let ownTraffic: OwnTraffic
     private let ownEndpoints: (exclusive: [SocketEndpoint], shared: [SocketEndpoint])
 
-    /// Opens the sockets on an IPv4 address.
+    /// Opens the sockets of an own address, IPv4 or IPv6.
     ///
     /// - Throws: ``SSDPDriverError/noMulticast(interface:)``, or the system's error when a socket cannot be
     ///   made. A taken group port is no error: a warning is logged, see ``hearsGroup`` and ``searchPort``.
@@ -58,10 +59,11 @@ public final class SSDPSocket: Sendable {
         )
         self.channels = try await opener.open(role: role)
         self.eventLoop = eventLoop
+        self.logger = logger
         self.interface = interface
         self.hearsGroup = channels.group != nil
         self.searchPort = channels.searchPort
-        self.group = try configuration.group.socketAddress()
+        self.group = try configuration.group(of: interface).socketAddress()
         self.closed = channels.link.closeFuture
         self.ownTraffic = configuration.ownTraffic
         self.ownEndpoints = (
@@ -84,6 +86,10 @@ public final class SSDPSocket: Sendable {
         guard let address = try? endpoint.socketAddress() else { return }
         send(datagram, to: address, through: channels.unicast ?? channels.link)
     }
+
+    /// Leaves the group and joins it again, after the interface has changed beneath the sockets: the network's
+    /// switches then learn of the membership anew.
+    func rejoin() { channels.rejoin(group: group, logger: logger) }
 
     /// Closes the sockets after what was sent before.
     public func close() {

@@ -121,6 +121,8 @@ package final class RemoteAccessClient: Sendable {
             link: link, events: events, neighbours: neighbours, limits: configuration.frontend, logger: logger)
         let server = HTTPServer(limits: configuration.server, eventLoopGroup: group, logger: logger)
         var ssdp = configuration.ssdp
+        // The mirror's own server listens on IPv4.
+        ssdp.families = .ipv4
         // A mirror stands in for a device that may itself be on the link, whose byebye this would seem to be.
         ssdp.advertiser.byebyeFirst = false
         let advertiser = SSDPAdvertiser(

@@ -42,6 +42,7 @@ package struct GatewayPresence: Sendable {
         var ssdp = ssdp
         // A gateway that was killed left its announcement behind; its new one must not look like a second device.
         ssdp.advertiser.byebyeFirst = true
+        ssdp.families = .ipv4
         let advertiser = SSDPAdvertiser(
             interface: interface, configuration: ssdp, eventLoopGroup: group, logger: logger)
         let server = HTTPServer(eventLoopGroup: group, logger: logger)

@@ -40,7 +40,7 @@ extension `SSDP driver` {
             let host = try TestInterface.ipv4.address
             try await withServices([advertiser.run]) {
                 advertiser.add(TestInterface.advertisement("light", host: host))
-                _ = try await advertiser.addresses.first("is up") { $0 != nil }
+                _ = try await advertiser.links.first("is up") { !$0.isEmpty }
                 let discovery = TestInterface.discovery(configuration)
                 try await withServices([discovery.run]) {
                     let answer = try await discovery.observations.first("answers") {
@@ -75,7 +75,7 @@ extension `SSDP driver` {
                 let seen = own.observations
                 let heard = advertiser.observations
                 advertiser.add(TestInterface.advertisement("mine", host: host))
-                _ = try await advertiser.addresses.first("is up") { $0 != nil }
+                _ = try await advertiser.links.first("is up") { !$0.isEmpty }
                 own.search(.all, maximumWait: 1)
                 other.add(TestInterface.advertisement("theirs", host: host))
                 // The answers to the search are all in before the second one is: MX 1.
@@ -144,7 +144,7 @@ extension `SSDP driver` {
             let discovery = TestInterface.discovery(configuration)
             try await withServices([advertiser.run, discovery.run]) {
                 let observations = discovery.observations
-                _ = try await advertiser.addresses.first("is up") { $0 != nil }
+                _ = try await advertiser.links.first("is up") { !$0.isEmpty }
                 let searches = advertiser.observations
                 advertiser.add(TestInterface.advertisement("light", host: host))
                 discovery.search(.all, maximumWait: 1)
@@ -167,7 +167,7 @@ extension `SSDP driver` {
             let discovery = TestInterface.discovery(configuration)
             try await withServices([advertiser.run, discovery.run]) {
                 let observations = discovery.observations
-                _ = try await advertiser.addresses.first("is up") { $0 != nil }
+                _ = try await advertiser.links.first("is up") { !$0.isEmpty }
                 advertiser.add(TestInterface.advertisement("light", host: host))
                 _ = try await observations.first("is heard") {
                     if case .alive = $0.message { true } else { false }

@@ -16,7 +16,7 @@ extension `SSDP driver` {
             let advertiser = TestInterface.advertiser(configuration)
             let host = try TestInterface.ipv4.address
             try await withServices([advertiser.run]) {
-                _ = try await advertiser.addresses.first("is up") { $0 != nil }
+                _ = try await advertiser.links.first("is up") { !$0.isEmpty }
                 advertiser.add(TestInterface.advertisement("light", host: host))
                 for target in ["upnp:rootdevice", "ssdp:all", "urn:schemas-upnp-org:service:SwitchPower:1"] {
                     let output = try await discover(target, seconds: 3)

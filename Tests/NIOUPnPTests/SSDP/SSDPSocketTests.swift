@@ -86,12 +86,12 @@ extension `SSDP driver` {
             try await withServices([advertiser.run, discovery.run]) {
                 advertiser.add(TestInterface.advertisement("light", host: old.address))
                 _ = try await discovery.changes.first("appears") { !$0.isDisappearance }
-                let addresses = advertiser.addresses
+                let links = advertiser.links
                 let changes = discovery.changes
                 try TestInterface.ip("addr", "flush", "dev", TestInterface.name)
                 try TestInterface.ip("addr", "add", "10.66.66.6/24", "dev", TestInterface.name)
-                let new = try await addresses.first("has the address") { $0?.address == IPAddress("10.66.66.6") }
-                #expect(new?.prefix == IPPrefix("10.66.66.0/24"))
+                let new = try await links.first("has the address") { $0.first?.address == IPAddress("10.66.66.6") }
+                #expect(new.first?.prefix == IPPrefix("10.66.66.0/24"))
                 #expect(advertiser.udns.isEmpty)
                 _ = try await changes.first("is lost") { $0 == .disappeared(udn: "uuid:light", reason: .interfaceLost) }
                 advertiser.add(TestInterface.advertisement("light", host: try TestInterface.ipv4.address))

@@ -26,6 +26,7 @@ enum TestInterface {
     static func configuration() -> SSDPConfiguration {
         var configuration = SSDPConfiguration()
         configuration.group.port = UInt16.random(in: 20_000...30_000)
+        configuration.families = .ipv4
         configuration.addressPollInterval = .milliseconds(50)
         configuration.advertiser.initialDelay = .milliseconds(10)
         configuration.advertiser.repetitionInterval = .milliseconds(30)
