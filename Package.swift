@@ -41,6 +41,7 @@ var dependencies: [Package.Dependency] = [
 // L0 and L1: values in, actions out. No socket, no clock, no logger, no task.
 var targets: [Target] = [
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "NetworkTypes", swiftSettings: watched),
     .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: watched),
     .target(name: "Tunnel", dependencies: ["NetworkTypes", httpTypes, nio("NIOCore")], swiftSettings: strict),
@@ -81,7 +82,7 @@ if !coreOnly {
         .target(
             name: "NIOUPnP",
             dependencies: [
-                "NetworkTypes", "UPnP", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+                "NetworkTypes", "UPnP", "CZlib", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
             ],

@@ -137,7 +137,9 @@ public final class DeviceHost: Sendable {
             }
         }
         let requests = HostedRequests(
-            configuration: configuration, routes: routes, publishing: publishing, logger: logger
+            configuration: configuration, routes: routes, publishing: publishing,
+            calls: ActionCalls(configuration: configuration, eventLoop: eventLoopGroup.next(), logger: logger),
+            logger: logger
         )
         let server = HTTPServer(limits: configuration.http, eventLoopGroup: eventLoopGroup, logger: logger)
         let result: Result<Void, any Error>

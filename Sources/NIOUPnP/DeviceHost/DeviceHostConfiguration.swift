@@ -20,6 +20,14 @@ public struct DeviceHostConfiguration: Sendable {
     public var bootID: UInt32?
     /// What peers are allowed.
     public var http: HTTPServerLimits
+    /// Names besides its own addresses under which the host may be asked for, in `Host`. Any name that is not
+    /// among them is refused, so that no web page can use one to reach the host (DNS rebinding).
+    public var hostNames: [String] = []
+    /// How many actions may run at a time, all services together; further ones are answered with HTTP status 503.
+    public var concurrentActions = 128
+    /// How long an action may run until it is answered for with 501 and cancelled. UDA 2.0 §3.2.1 wants the answer
+    /// to be there within 30 seconds.
+    public var actionTime: Duration = .seconds(28)
     /// Bytes of a request for an action.
     public var controlBytes = 256 * 1024
     /// What subscribers are allowed, for each service.

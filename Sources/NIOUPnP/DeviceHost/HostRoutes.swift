@@ -2,19 +2,21 @@ import NIOCore
 import NetworkTypes
 public import UPnP
 
-/// Which path leads to what: built once a boot with random paths, so that a page in somebody's browser
-/// cannot guess a control URL (upnp.md §4.2 rule 12).
+/// Which path leads to what: built once with random paths, so that a page in somebody's browser cannot guess a
+/// control URL (upnp.md §4.2 rule 12).
 struct HostRoutes: Sendable {
     enum Route: Sendable {
-        case document(ByteBuffer)
+        case document(HostedDocument)
         case icon(HostedIcon)
         case control(HostedService, root: Int)
         case events(HostedService)
         case resource(HostedResource)
+        case presentation(root: Int)
     }
 
     /// A root device and where its description is.
     struct Root: Sendable {
+        let device: HostedDevice
         let description: DeviceDescription
         let path: String
         let configID: UInt32
@@ -26,54 +28,74 @@ struct HostRoutes: Sendable {
     private(set) var roots: [Root] = []
     private(set) var services: [HostedService] = []
 
-    init(_ devices: [HostedDevice], using generator: inout some RandomNumberGenerator) {
+    /// - Parameter token: A part of a path that nobody can guess, for what it leads to; the same for the same.
+    init(_ devices: [HostedDevice], token: (String) -> String) {
         for device in devices {
-            var builder = Builder(root: roots.count, token: Self.token(&generator))
-            let description = builder.add(device, using: &generator)
-            let configID = builder.fingerprint(description)
-            let document = RootDescription(
-                specVersion: SpecVersion(major: 2, minor: 0), configID: Int(configID), device: description
-            )
-            let path = "\(builder.token)/description.xml"
-            builder.routes[path] = .document(ByteBuffer(string: document.serialized()))
+            var builder = Builder(root: roots.count)
+            let texts = device.languages.isEmpty ? [nil] : [device.language] + device.languages
+            let descriptions = texts.map { builder.add(device, language: $0, token: token) }
+            let configID = builder.fingerprint(descriptions)
+            let path = "\(token(device.udn))/description.xml"
+            builder.routes[path] = .document(
+                HostedDocument(
+                    editions: zip(texts, descriptions).map { language, description in
+                        let document = RootDescription(
+                            specVersion: SpecVersion(major: 2, minor: 0), configID: Int(configID), device: description
+                        )
+                        return HostedDocument.Edition(language: language ?? device.language, document.serialized())
+                    }))
             for service in builder.services {
                 var scpd = service.service.scpd
                 scpd.configID = Int(configID)
-                builder.routes[service.scpdPath] = .document(ByteBuffer(string: scpd.serialized()))
+                builder.routes[service.scpdPath] = .document(HostedDocument(scpd.serialized()))
             }
             routes.merge(builder.routes) { first, _ in first }
             roots.append(
-                Root(description: description, path: path, configID: configID, resources: builder.resources)
+                Root(
+                    device: device, description: descriptions[descriptions.startIndex], path: path,
+                    configID: configID, resources: builder.resources
+                )
             )
             services += builder.services.map(\.service)
         }
     }
 
-    fileprivate static func token(_ generator: inout some RandomNumberGenerator) -> String {
+    /// With paths that are others at each start.
+    init(_ devices: [HostedDevice], using generator: inout some RandomNumberGenerator) {
+        var tokens: [String: String] = [:]
+        self.init(devices) { name in
+            if let token = tokens[name] { return token }
+            let token = Self.token(&generator)
+            tokens[name] = token
+            return token
+        }
+    }
+
+    static func token(_ generator: inout some RandomNumberGenerator) -> String {
         "/" + generator.uuid().filter { $0 != "-" }
     }
 
     private struct Builder {
         let root: Int
-        let token: String
         var routes: [String: Route] = [:]
         var resources: [String: String] = [:]
         var services: [(service: HostedService, scpdPath: String)] = []
 
+        init(root: Int) { self.root = root }
+
+        /// Adds what is behind a device, and describes it in a language; the same paths each time.
         mutating func add(
-            _ device: HostedDevice, using generator: inout some RandomNumberGenerator
+            _ device: HostedDevice, language: String?, isRoot: Bool = true, token: (String) -> String
         ) -> DeviceDescription {
-            var description = DeviceDescription(
-                deviceType: device.deviceType, friendlyName: device.friendlyName, manufacturer: device.manufacturer,
-                modelDescription: device.modelDescription, modelName: device.modelName,
-                modelNumber: device.modelNumber, udn: device.udn
-            )
+            var description = device.description(in: language)
             for service in device.services {
-                let token = HostRoutes.token(&generator)
+                let token = token("\(device.udn) \(service.serviceID)")
                 let evented = !service.scpd.eventedVariables.isEmpty
                 routes["\(token)/control"] = .control(service, root: root)
                 if evented { routes["\(token)/event"] = .events(service) }
-                services.append((service, "\(token)/scpd.xml"))
+                if !services.contains(where: { $0.service === service }) {
+                    services.append((service, "\(token)/scpd.xml"))
+                }
                 description.services.append(
                     ServiceDescription(
                         serviceType: service.serviceType, serviceID: service.serviceID, scpdURL: "\(token)/scpd.xml",
@@ -81,8 +103,9 @@ struct HostRoutes: Sendable {
                     )
                 )
             }
-            for icon in device.icons {
-                let path = "\(token)/icon\(routes.count)"
+            let own = token(device.udn)
+            for (number, icon) in device.icons.enumerated() {
+                let path = "\(own)/icon\(number)"
                 routes[path] = .icon(icon)
                 description.icons.append(
                     IconDescription(
@@ -91,19 +114,42 @@ struct HostRoutes: Sendable {
                 )
             }
             for resource in device.resources {
-                let path = "\(HostRoutes.token(&generator))/\(resource.name)"
+                let path = "\(token("\(device.udn) \(resource.name)"))/\(resource.name)"
                 routes[path] = .resource(resource)
                 resources[resource.name] = path
             }
-            for embedded in device.devices { description.devices.append(add(embedded, using: &generator)) }
+            description.presentationURL = presentation(of: device, isRoot: isRoot, token: token)
+            for embedded in device.devices {
+                description.devices.append(add(embedded, language: language, isRoot: false, token: token))
+            }
             return description
         }
 
+        /// The page of a root device shows those that are embedded in it, too.
+        private mutating func presentation(
+            of device: HostedDevice, isRoot: Bool, token: (String) -> String
+        ) -> String? {
+            switch device.presentation {
+            case .none: return nil
+            case .url(let url): return url
+            case .page:
+                guard isRoot else { return nil }
+                let path = "\(token("\(device.udn) presentation"))/index.html"
+                routes[path] = .presentation(root: root)
+                return path
+            case .own(let handler):
+                let path = "\(token("\(device.udn) presentation"))/index.html"
+                routes[path] = .resource(HostedResource(name: "index.html", handler: handler))
+                return path
+            }
+        }
+
         /// A number of 24 bits that changes with any of the documents (UDA 2.0 §2.1, FNV-1a folded).
-        func fingerprint(_ description: DeviceDescription) -> UInt32 {
+        func fingerprint(_ descriptions: [DeviceDescription]) -> UInt32 {
             var hash: UInt32 = 0x811C_9DC5
             let documents =
-                [RootDescription(device: description).serialized()] + services.map { $0.service.scpd.serialized() }
+                descriptions.map { RootDescription(device: $0).serialized() }
+                + services.map { $0.service.scpd.serialized() }
             for byte in documents.lazy.flatMap(\.utf8) { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
             return hash >> 24 ^ hash & 0xFF_FFFF
         }

@@ -1,4 +1,5 @@
 public import NIOCore
+import UPnP
 
 /// A device that a `DeviceHost` hosts: what its description says, and what stands behind it.
 public struct HostedDevice: Sendable {
@@ -16,6 +17,21 @@ public struct HostedDevice: Sendable {
     public var modelDescription: String?
     /// The model's number.
     public var modelNumber: String?
+    /// The maker's page.
+    public var manufacturerURL: String?
+    /// The model's page.
+    public var modelURL: String?
+    /// The serial number.
+    public var serialNumber: String?
+    /// The universal product code.
+    public var upc: String?
+    /// The language of the texts above, such as `en`; nil where it does not matter.
+    public var language: String?
+    /// The texts in other languages, by their tags, such as `de`: who asks for one with `Accept-Language` is
+    /// described the device in it (UDA 2.0 §2.11). Embedded devices without it keep theirs.
+    public var translations: [String: HostedTexts] = [:]
+    /// The page for people.
+    public var presentation = HostedPresentation.page
     /// What the device can do.
     public var services: [HostedService]
     /// Pictures of the device.
@@ -42,6 +58,66 @@ public struct HostedDevice: Sendable {
         self.icons = icons
         self.resources = resources
         self.devices = devices
+    }
+}
+
+/// The texts of a device in one language; what is nil stays as it is.
+public struct HostedTexts: Hashable, Sendable {
+    /// The name for people.
+    public var friendlyName: String?
+    /// Who made it.
+    public var manufacturer: String?
+    /// The model's name.
+    public var modelName: String?
+    /// The model in a sentence.
+    public var modelDescription: String?
+
+    /// Makes texts.
+    public init(
+        friendlyName: String? = nil, manufacturer: String? = nil, modelName: String? = nil,
+        modelDescription: String? = nil
+    ) {
+        self.friendlyName = friendlyName
+        self.manufacturer = manufacturer
+        self.modelName = modelName
+        self.modelDescription = modelDescription
+    }
+}
+
+/// What is at a device's presentation URL (UDA 2.0 §5).
+public enum HostedPresentation: Sendable {
+    /// A page that shows the device, its services and their present state, and changes nothing. Embedded devices
+    /// are on the page of their root device.
+    case page
+    /// Nothing.
+    case none
+    /// A page elsewhere.
+    case url(String)
+    /// A page of one's own, for GET and HEAD.
+    ///
+    /// Requests with an `Origin` are refused before they come here, and the path is random; a page must change
+    /// nothing, all the same.
+    case own(@Sendable (HTTPServerExchange) async throws -> Void)
+}
+
+extension HostedDevice {
+    /// The languages of this device and those embedded in it, besides its own, in the order of their tags.
+    var languages: [String] {
+        var all = Set(translations.keys)
+        for device in devices { all.formUnion(device.languages) }
+        if let language { all.remove(language) }
+        return all.sorted()
+    }
+
+    /// The device in a language, without what has a URL.
+    func description(in language: String?) -> DeviceDescription {
+        let texts = language.flatMap { translations[$0] }
+        return DeviceDescription(
+            deviceType: deviceType, friendlyName: texts?.friendlyName ?? friendlyName,
+            manufacturer: texts?.manufacturer ?? manufacturer, manufacturerURL: manufacturerURL,
+            modelDescription: texts?.modelDescription ?? modelDescription, modelName: texts?.modelName ?? modelName,
+            modelNumber: modelNumber, modelURL: modelURL, serialNumber: serialNumber, udn: udn, upc: upc
+        )
     }
 }
 

@@ -4,38 +4,51 @@ import NIOCore
 import NetworkTypes
 import UPnP
 
-/// Answers requests for hosted devices at one address.
+/// Answers requests for hosted devices, on whichever link they come in.
 struct HostedRequests: Sendable {
     let configuration: DeviceHostConfiguration
     let routes: HostRoutes
     let publishing: [ObjectIdentifier: EventPublishing]
+    let calls: ActionCalls
     let logger: Logger
 
     func handle(_ exchange: HTTPServerExchange) async throws {
         if let refusal = refusal(exchange) { return try await answer(exchange, refusal) }
         let path = exchange.request.path.map { $0.prefix { $0 != "?" } } ?? ""
         guard let route = routes.routes[String(path)] else { return try await answer(exchange, .notFound) }
-        let method = exchange.request.method
-        switch (route, method.rawValue) {
-        case (.document(let bytes), "GET"), (.document(let bytes), "HEAD"):
-            try await answer(exchange, .ok, type: Self.xml, body: bytes)
-        case (.icon(let icon), "GET"), (.icon(let icon), "HEAD"):
-            try await answer(exchange, .ok, type: icon.mimeType, body: icon.bytes)
-        case (.resource(let resource), "GET"), (.resource(let resource), "HEAD"):
+        let method = exchange.request.method.rawValue
+        guard route.methods.contains(method) else {
+            // UDA 2.0 §3.2.1 ended M-POST, the one of an older extension framework.
+            guard Self.knownMethods.contains(method) else { return try await answer(exchange, .notImplemented) }
+            let allowed: HTTPFields = [.allow: route.methods.joined(separator: ", ")]
+            return try await answer(exchange, .methodNotAllowed, headers: allowed)
+        }
+        switch route {
+        case .document(let document):
+            let (headers, body) = document.answer(to: exchange.request.headerFields)
+            try await answer(exchange, .ok, headers: headers, body: body)
+        case .icon(let icon):
+            try await answer(exchange, .ok, headers: [.contentType: icon.mimeType], body: icon.bytes)
+        case .resource(let resource):
             try await resource.handler(exchange)
-        case (.control(let service, let root), "POST"):
+        case .presentation(let root):
+            try await present(exchange, routes.roots[root])
+        case .control(let service, let root):
             try await control(exchange, service, root: root)
-        case (.events(let service), "SUBSCRIBE"), (.events(let service), "UNSUBSCRIBE"):
+        case .events(let service):
             guard let publishing = publishing[ObjectIdentifier(service)] else {
                 return try await answer(exchange, .serviceUnavailable)
             }
             try await publishing.handle(exchange)
-        default:
-            try await answer(exchange, .methodNotAllowed)
         }
     }
 
-    private static let xml = "text/xml; charset=\"utf-8\""
+    /// Methods that exist, though a path may not have them.
+    private static let knownMethods: Set<String> = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT", "SUBSCRIBE", "UNSUBSCRIBE",
+        "NOTIFY",
+    ]
+    private static let xml: HTTPFields = [.contentType: "text/xml; charset=\"utf-8\""]
 
     /// Refuses what a browser was tricked into sending: another site's page, or a name that was made to
     /// lead here (upnp.md §4.2 rule 11).
@@ -43,48 +56,109 @@ struct HostedRequests: Sendable {
         if exchange.request.headerFields[.origin] != nil { return .forbidden }
         // Only HTTP/1.0 comes without a Host, and browsers do not speak it.
         guard let authority = exchange.request.authority else { return nil }
-        let local = exchange.local
-        let accepted = authority == "\(local)" || (local.port == 80 && authority == local.address.uriHost)
-        return accepted ? nil : .misdirectedRequest
+        return isOwn(authority, exchange.local) ? nil : .misdirectedRequest
+    }
+
+    private func isOwn(_ authority: String, _ local: SocketEndpoint) -> Bool {
+        // As it nearly always is written. IPv6 addresses have other spellings.
+        if authority == "\(local)" { return true }
+        guard let url = HTTPURL("http://\(authority)/"), url.authority.utf8.count <= authority.utf8.count + 3,
+            !authority.utf8.contains(UInt8(ascii: "@")), !authority.utf8.contains(UInt8(ascii: "/")),
+            url.port == local.port
+        else { return false }
+        if let address = url.ipAddress { return address == local.address }
+        return configuration.hostNames.contains { $0.lowercased() == url.host.lowercased() }
     }
 
     private func control(_ exchange: HTTPServerExchange, _ service: HostedService, root: Int) async throws {
-        let body = try await exchange.body.collect(upTo: configuration.controlBytes)
-        let response: ActionResponse
-        do throws(UPnPFault) {
-            let request = try Self.request(exchange, body)
-            let local = exchange.local
-            let paths = routes.roots[root].resources
-            response = try await service.invoke(request, peer: exchange.peer) { name in
-                paths[name].flatMap { HTTPURL(endpoint: local, pathAndQuery: $0) }
-            }
-        } catch {
-            return try await answer(
-                exchange, .internalServerError, type: Self.xml, body: ByteBuffer(string: error.serialized())
-            )
+        if let type = exchange.request.headerFields[.contentType], !Self.isXML(type) {
+            return try await answer(exchange, .unsupportedMediaType)
         }
-        try await answer(exchange, .ok, type: Self.xml, body: ByteBuffer(string: response.serialized()))
+        let body = try await exchange.body.collect(upTo: configuration.controlBytes)
+        let outcome = await calls.run(exchange) { () async throws(UPnPFault) in
+            try await reply(to: body, exchange, service, root: root)
+        }
+        switch outcome {
+        case .answered(let text):
+            try await answer(exchange, .ok, headers: Self.xml, body: ByteBuffer(string: text))
+        case .fault(let fault):
+            try await answer(
+                exchange, .internalServerError, headers: Self.xml, body: ByteBuffer(string: fault.serialized())
+            )
+        case .refused:
+            try await answer(exchange, .serviceUnavailable)
+        case .overdue:
+            break
+        }
     }
 
-    private static func request(_ exchange: HTTPServerExchange, _ body: ByteBuffer) throws(UPnPFault) -> ActionRequest {
-        let fields = exchange.request.headerFields
-        guard let header = HTTPField.Name("SOAPACTION").flatMap({ fields[$0] }) else {
+    /// What the time limit of actions answers with, in the action's place.
+    static func answerOverdue(_ exchange: HTTPServerExchange, _ configuration: DeviceHostConfiguration) async throws {
+        let fault = UPnPFault(.actionFailed, description: "The action takes too long.")
+        var headers = xml
+        headers[.server] = configuration.serverName
+        try await exchange.respond(
+            .internalServerError, headers: headers, body: ByteBuffer(string: fault.serialized())
+        )
+    }
+
+    private static func isXML(_ contentType: String) -> Bool {
+        let type = contentType.prefix { $0 != ";" && !$0.isWhitespace }.lowercased()
+        return type == "text/xml" || type == "application/xml"
+    }
+
+    /// The SOAP message that answers a control request.
+    private func reply(
+        to body: ByteBuffer, _ exchange: HTTPServerExchange, _ service: HostedService, root: Int
+    ) async throws(UPnPFault) -> String {
+        guard let header = Self.soapAction.flatMap({ exchange.request.headerFields[$0] }) else {
             throw UPnPFault(.invalidAction)
         }
+        let request: ActionRequest
         do {
-            return try ActionRequest(parsing: body.readableBytesView, soapActionHeader: header)
+            request = try ActionRequest(parsing: body.readableBytesView, soapActionHeader: header)
         } catch {
             throw error.fault
         }
+        let local = exchange.local
+        let paths = routes.roots[root].resources
+        return try await service.invoke(request, peer: exchange.peer) { name in
+            paths[name].flatMap { HTTPURL(endpoint: local, pathAndQuery: $0) }
+        }.serialized()
+    }
+
+    private static let soapAction = HTTPField.Name("SOAPACTION")
+
+    private func present(_ exchange: HTTPServerExchange, _ root: HostRoutes.Root) async throws {
+        var generator = SystemRandomNumberGenerator()
+        let nonce = generator.uuid()
+        try await answer(
+            exchange, .ok, headers: PresentationPage.headers(nonce: nonce),
+            body: ByteBuffer(string: PresentationPage(root: root).html(nonce: nonce))
+        )
     }
 
     private func answer(
-        _ exchange: HTTPServerExchange, _ status: HTTPResponse.Status, type: String? = nil,
+        _ exchange: HTTPServerExchange, _ status: HTTPResponse.Status, headers: HTTPFields = [:],
         body: ByteBuffer = ByteBuffer()
     ) async throws {
-        var headers: HTTPFields = [.server: configuration.serverName, .date: HTTPDate.text(HTTPDate.now)]
-        if let type { headers[.contentType] = type }
-        if let ext = HTTPField.Name("EXT"), exchange.request.method == .post { headers[ext] = "" }
+        var headers = headers
+        headers[.server] = configuration.serverName
+        headers[.date] = HTTPDate.text(HTTPDate.now)
+        if let ext = Self.ext, exchange.request.method == .post { headers[ext] = "" }
         try await exchange.respond(status, headers: headers, body: body)
+    }
+
+    private static let ext = HTTPField.Name("EXT")
+}
+
+extension HostRoutes.Route {
+    /// The methods that the path has.
+    fileprivate var methods: [String] {
+        switch self {
+        case .document, .icon, .resource, .presentation: ["GET", "HEAD"]
+        case .control: ["POST"]
+        case .events: ["SUBSCRIBE", "UNSUBSCRIBE"]
+        }
     }
 }
