@@ -1,166 +1,159 @@
 public import Logging
 public import NIOCore
+import NIOPosix
 public import NetworkTypes
 import Synchronization
 public import UPnP
 
-/// Hosts devices on one interface: announces them, describes them, runs their actions, sends their events.
+/// Hosts devices on the home's networks: announces them, describes them, runs their actions, sends their events.
 ///
-/// Only neighbours on the interface's link are served. Paths are random at each start.
+/// ```swift
+/// try await DeviceHost(light).run()
+/// ```
+///
+/// It listens on the addresses of the selected interfaces and on no other, and serves the neighbours there and
+/// nobody else, over IPv4 and IPv6. It follows interfaces and addresses as they come, go and change; a device's
+/// state, and the subscriptions that came in on a link that stays, stay.
 public final class DeviceHost: Sendable {
     /// How the devices are hosted.
     public let configuration: DeviceHostConfiguration
+    /// What is hosted.
+    public let devices: [HostedDevice]
 
-    private let routes: HostRoutes
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
-    private let serving = Mutex<SocketEndpoint?>(nil)
+    private let running = Mutex<(routes: HostRoutes, links: HostedLinks)?>(nil)
 
-    /// Makes a host that does nothing until ``run(onServing:)``.
+    /// Makes a host that does nothing until ``run()``.
     public init(
         configuration: DeviceHostConfiguration, devices: [HostedDevice], eventLoopGroup: any EventLoopGroup,
         logger: Logger
     ) {
         self.configuration = configuration
+        self.devices = devices
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
-        var generator = SystemRandomNumberGenerator()
-        self.routes = HostRoutes(devices, using: &generator)
     }
 
-    /// The description's URL of each root device while it is served, in the order in which they were given.
+    /// Makes a host of root devices, on the process's own event loops, that logs nothing.
+    public convenience init(_ devices: HostedDevice..., configuration: DeviceHostConfiguration = .init()) {
+        self.init(
+            configuration: configuration, devices: devices, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "DeviceHost") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    /// The description's URL of each root device at each address where it is served: all devices at the first
+    /// address, in the order in which they were given, then all at the next.
     public var locations: [HTTPURL] {
-        guard let endpoint = serving.withLock({ $0 }) else { return [] }
+        guard let (_, links) = running.withLock({ $0 }) else { return [] }
+        return links.current.flatMap { locations(at: $0.endpoint) }
+    }
+
+    /// The description's URL of each root device at one of the endpoints where they are served, in the order in
+    /// which they were given.
+    public func locations(at endpoint: SocketEndpoint) -> [HTTPURL] {
+        guard let (routes, _) = running.withLock({ $0 }) else { return [] }
         return routes.roots.compactMap { HTTPURL(endpoint: endpoint, pathAndQuery: $0.path) }
     }
 
-    /// Works until cancelled, then says byebye, ends every subscription and returns.
+    /// Works until cancelled, then says byebye on every link, ends every subscription and returns.
     ///
-    /// When the interface's address changes, the devices move to the new one under a new BOOTID.
-    /// - Parameter onServing: Told the endpoint each time that the devices are served at one.
-    /// - Throws: `SSDPDriverError` when the interface does not exist, carries no multicast or, without
-    ///   advertising, has no IPv4 address; the system's error when its sockets cannot be opened.
-    public func run(onServing: @escaping @Sendable (SocketEndpoint) -> Void = { _ in }) async throws {
+    /// In a group of services it runs until the group cancels it.
+    /// - Throws: As ``run(onServing:)``.
+    public func run() async throws { try await run { _ in } }
+
+    /// Works until cancelled, then says byebye on every link, ends every subscription and returns.
+    ///
+    /// - Parameter onServing: Told each endpoint when the devices are served at it.
+    /// - Throws: `SSDPDriverError` when no named interface exists or carries multicast; the system's error when
+    ///   nothing can be listened on at the start; ``HostFileError`` when the state cannot be kept.
+    public func run(onServing: @escaping @Sendable (SocketEndpoint) -> Void) async throws {
         let client = HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger)
         defer { client.shutDown() }
-        guard configuration.advertises else {
-            guard let address = try NetworkInterface.named(configuration.interface).ipv4 else {
-                throw HTTPTransportError(.connectFailed, "\(configuration.interface) has no IPv4 address")
-            }
-            return try await serve(at: address, client: client, onServing: onServing)
-        }
-        var ssdp = configuration.ssdp
-        ssdp.families = .ipv4
-        let advertiser = SSDPAdvertiser(
-            interface: configuration.interface, configuration: ssdp, scope: configuration.scope,
+        let state = try HostState(path: configuration.stateFile)
+        let routes = HostRoutes(devices) { state.token(for: $0) }
+        let advertiser = configuration.advertises ? makeAdvertiser() : nil
+        let links = HostedLinks(
+            configuration: configuration, routes: routes, state: state, advertiser: advertiser,
             eventLoopGroup: eventLoopGroup, logger: logger
         )
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await advertiser.run() }
-            group.addTask {
-                try await self.follow(advertiser, client: client, onServing: onServing)
-            }
-            defer { group.cancelAll() }
-            while try await group.next() != nil {}
-        }
-    }
-
-    private enum Turn: Sendable {
-        case address(InterfaceAddress?)
-        case failed(any Error)
-    }
-
-    /// Serves at the interface's address, wherever that moves.
-    private func follow(
-        _ advertiser: SSDPAdvertiser, client: HTTPClient, onServing: @escaping @Sendable (SocketEndpoint) -> Void
-    ) async throws {
-        var bootID = configuration.bootID ?? HTTPDate.bootID
-        let (turns, continuation) = AsyncStream.makeStream(of: Turn.self)
-        // Unstructured because one ends while the other goes on; both end with this function.
-        let addresses = Task {
-            for await links in advertiser.links { continuation.yield(.address(links.first)) }
-            continuation.finish()
-        }
-        var current: Task<Void, Never>?
-        var failure: (any Error)?
-        for await turn in turns {
-            guard case .address(let address) = turn else {
-                if case .failed(let error) = turn { failure = error }
-                break
-            }
-            current?.cancel()
-            await current?.value
-            current = nil
-            guard let address else { continue }
-            let announced = bootID
-            bootID = bootID &+ 1 & 0x7FFF_FFFF
-            // Unstructured because the next address replaces it; ended below at the latest.
-            current = Task {
-                do {
-                    try await serve(at: address, client: client) { endpoint in
-                        for advertisement in self.advertisements(at: endpoint, bootID: announced) {
-                            advertiser.add(advertisement)
-                        }
-                        onServing(endpoint)
-                    }
-                } catch { continuation.yield(.failed(error)) }
-            }
-        }
-        addresses.cancel()
-        current?.cancel()
-        await current?.value
-        if let failure { throw failure }
-    }
-
-    private func advertisements(at endpoint: SocketEndpoint, bootID: UInt32) -> [Advertisement] {
-        routes.roots.compactMap { root in
-            HTTPURL(endpoint: endpoint, pathAndQuery: root.path).map { location in
-                Advertisement(
-                    root: AdvertisedDevice(root.description), location: "\(location)", maxAge: configuration.maxAge,
-                    server: configuration.serverName, bootID: bootID, configID: root.configID
-                )
-            }
-        }
-    }
-
-    private func serve(
-        at address: InterfaceAddress, client: HTTPClient, onServing: @escaping @Sendable (SocketEndpoint) -> Void
-    ) async throws {
-        let rule = CallbackRule(interface: address, requiresSender: configuration.callbackMustBeSender)
-        var publishing: [ObjectIdentifier: EventPublishing] = [:]
-        for service in routes.services {
-            publishing[ObjectIdentifier(service)] = service.attach { [configuration, logger] variables in
-                EventPublishing(
-                    variables: variables, limits: configuration.eventing, client: client,
-                    serverName: configuration.serverName, callbackRule: { _ in rule }, logger: logger
-                )
-            }
-        }
-        let requests = HostedRequests(
-            configuration: configuration, routes: routes, publishing: publishing,
-            calls: ActionCalls(configuration: configuration, eventLoop: eventLoopGroup.next(), logger: logger),
-            logger: logger
-        )
-        let server = HTTPServer(limits: configuration.http, eventLoopGroup: eventLoopGroup, logger: logger)
+        running.withLock { $0 = (routes, links) }
+        defer { running.withLock { $0 = nil } }
+        let requests = requests(routes, links, client: client)
         let result: Result<Void, any Error>
         do {
-            try await server.run(on: SocketEndpoint(address.address, port: configuration.port)) { endpoint in
-                self.serving.withLock { $0 = endpoint }
-                onServing(endpoint)
-            } accepts: { peer in
-                address.isOnLink(peer.address)
-            } handler: { exchange in
-                try await requests.handle(exchange)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                defer { group.cancelAll() }
+                if let advertiser {
+                    let stream = advertiser.links
+                    group.addTask { try await advertiser.run() }
+                    group.addTask { try await links.follow(stream, requests, onServing: onServing) }
+                } else {
+                    let monitor = InterfaceMonitor(eventLoopGroup: eventLoopGroup, logger: logger)
+                    let stream = try silentLinks(monitor)
+                    group.addTask { try await monitor.run() }
+                    group.addTask { try await links.follow(stream, requests, onServing: onServing) }
+                }
+                while try await group.next() != nil {}
             }
             result = .success(())
         } catch is CancellationError {
             result = .success(())
-        } catch {
-            result = .failure(error)
-        }
-        serving.withLock { $0 = nil }
+        } catch { result = .failure(error) }
         for service in routes.services { _ = service.attach(nil) }
-        for publisher in publishing.values { await publisher.endAll() }
+        for publisher in requests.publishing.values { await publisher.endAll() }
         try result.get()
+    }
+
+    private func makeAdvertiser() -> SSDPAdvertiser {
+        var ssdp = configuration.ssdp
+        ssdp.families = configuration.families
+        return SSDPAdvertiser(
+            interfaces: configuration.interfaces, configuration: ssdp, scope: configuration.scope,
+            eventLoopGroup: eventLoopGroup, logger: logger
+        )
+    }
+
+    /// Without announcements an interface needs no multicast, so that loopback is one, too.
+    private func silentLinks(_ monitor: InterfaceMonitor) throws -> AsyncStream<[InterfaceAddress]> {
+        let (selection, families) = (configuration.interfaces, configuration.families)
+        if case .named(let names) = selection, !monitor.interfaces.contains(where: selection.includes) {
+            throw SSDPDriverError.noSuchInterface(
+                names.joined(separator: ", "), known: monitor.interfaces.map(\.name)
+            )
+        }
+        let changes = monitor.changes
+        return AsyncStream { continuation in
+            // Unstructured: it ends with the monitor's stream, or with its own reader.
+            let task = Task {
+                for await interfaces in changes {
+                    continuation.yield(
+                        interfaces.filter(selection.includes).flatMap(\.addresses).filter {
+                            families.includes($0.address)
+                        })
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    private func requests(_ routes: HostRoutes, _ links: HostedLinks, client: HTTPClient) -> HostedRequests {
+        var publishing: [ObjectIdentifier: EventPublishing] = [:]
+        for service in routes.services {
+            publishing[ObjectIdentifier(service)] = service.attach { [configuration, logger] variables in
+                EventPublishing(
+                    variables: variables, moderation: service.moderation, limits: configuration.eventing,
+                    client: client, serverName: configuration.serverName,
+                    callbackRule: { links.callbackRule($0) }, logger: logger
+                )
+            }
+        }
+        return HostedRequests(
+            configuration: configuration, routes: routes, publishing: publishing,
+            calls: ActionCalls(configuration: configuration, eventLoop: eventLoopGroup.next(), logger: logger),
+            logger: logger
+        )
     }
 }

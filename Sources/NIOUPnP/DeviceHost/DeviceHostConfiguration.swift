@@ -2,21 +2,29 @@ public import UPnP
 
 /// How devices are hosted.
 public struct DeviceHostConfiguration: Sendable {
-    /// The name of the interface on whose link the devices live.
-    public var interface: String
-    /// How SSDP is spoken there.
+    /// The interfaces on whose links the devices live; nothing else is listened on.
+    public var interfaces: InterfaceSelection
+    /// Over which versions of IP.
+    public var families: AddressFamilies
+    /// How SSDP is spoken there; its `families` are replaced by ``families``.
     public var ssdp: SSDPConfiguration
     /// How far the announcements go.
     public var scope: AnnouncementScope = .link
     /// Whether to announce at all; without it the devices are known to those who have their URL.
     public var advertises = true
-    /// The port to listen on; 0 takes a free one.
+    /// A file that is made at the first run and keeps BOOTIDs rising, even when the clock goes back, and the
+    /// paths of the devices, so that CONFIGID is the same from run to run while nothing else is changed.
+    public var stateFile: String?
+    /// SECURELOCATION for a description's URL: its `https` twin, which the caller serves, for devices with
+    /// DeviceProtection; nil for none.
+    public var secureLocation: (@Sendable (_ location: HTTPURL) -> String?)?
+    /// The port to listen on at each address; 0 takes a free one.
     public var port: UInt16 = 0
     /// `SERVER`.
     public var serverName = "Linux/6 UPnP/2.0 Latchkey/1"
     /// `CACHE-CONTROL: max-age` of announcements, seconds.
     public var maxAge = 1800
-    /// BOOTID; nil makes one of the time, larger at each start (UDA 2.0 §1.2.2).
+    /// The first BOOTID; nil makes one of the time, larger at each start (UDA 2.0 §1.2.2).
     public var bootID: UInt32?
     /// What peers are allowed.
     public var http: HTTPServerLimits
@@ -35,12 +43,27 @@ public struct DeviceHostConfiguration: Sendable {
     /// Whether events go only to the address that subscribed (upnp.md §4.2 rule 2).
     public var callbackMustBeSender = true
 
-    /// Devices on the interface of that name, announced on its link.
-    public init(interface: String, ssdp: SSDPConfiguration = .init()) {
-        self.interface = interface
-        self.ssdp = ssdp
+    /// Devices on the selected interfaces, announced on their links.
+    public init(
+        interfaces: InterfaceSelection = .privateNetworks, families: AddressFamilies = .both,
+        ssdp: SSDPConfiguration? = nil
+    ) {
+        self.interfaces = interfaces
+        self.families = families
+        if let ssdp {
+            self.ssdp = ssdp
+        } else {
+            self.ssdp = SSDPConfiguration()
+            // An earlier run may have ended without its byebyes (UDA 2.0 §1.2.2).
+            self.ssdp.advertiser.byebyeFirst = true
+        }
         self.http = HTTPServerLimits()
         // Control points have nothing longer to say (UDA 2.0's longest field is CALLBACK, of which 2 KiB are read).
         self.http.headerFieldBytes = 2200
+    }
+
+    /// Devices on the interface of that name, announced on its links.
+    public init(interface: String, families: AddressFamilies = .both, ssdp: SSDPConfiguration? = nil) {
+        self.init(interfaces: .named([interface]), families: families, ssdp: ssdp)
     }
 }

@@ -114,11 +114,16 @@ struct HostedRequests: Sendable {
         guard let header = Self.soapAction.flatMap({ exchange.request.headerFields[$0] }) else {
             throw UPnPFault(.invalidAction)
         }
-        let request: ActionRequest
-        do {
-            request = try ActionRequest(parsing: body.readableBytesView, soapActionHeader: header)
+        let posted: ControlRequest
+        do throws(ControlError) {
+            posted = try ControlRequest(parsing: body.readableBytesView, soapActionHeader: header)
         } catch {
             throw error.fault
+        }
+        let request: ActionRequest
+        switch posted {
+        case .query(let query): return try service.answer(to: query).serialized()
+        case .action(let action): request = action
         }
         let local = exchange.local
         let paths = routes.roots[root].resources

@@ -31,14 +31,18 @@ public final class HostedService: Sendable {
     /// Makes a service whose description exists already, such as one read from a file.
     /// - Parameters:
     ///   - state: The values of variables; those left out start with their default.
+    ///   - moderation: How seldom subscribers hear of variables that change fast.
     ///   - actions: By name. An action of the description that is missing here is answered with 602.
     public convenience init(
         serviceType: String, serviceID: String, scpd: SCPD, state: [String: String] = [:],
-        actions: [String: Action] = [:]
+        moderation: [String: EventModeration] = [:], actions: [String: Action] = [:]
     ) {
         let stores = scpd.stateVariables.map { variable in
             let text = state[variable.name] ?? variable.defaultValue ?? ""
-            return VariableStore(variable, UPnPValue(text, as: variable.dataType) ?? .string(text))
+            return VariableStore(
+                variable, UPnPValue(text, as: variable.dataType) ?? .string(text),
+                moderation: moderation[variable.name]
+            )
         }
         self.init(serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions)
     }
@@ -60,6 +64,13 @@ public final class HostedService: Sendable {
         self.scpd = scpd
         self.stores = stores.filter(\.hasState)
         self.actions = actions
+    }
+
+    /// The rules of variables that change fast, by their names.
+    var moderation: [String: EventModeration] {
+        var moderation: [String: EventModeration] = [:]
+        for store in stores { moderation[store.declaration.name] = store.moderation }
+        return moderation
     }
 
     /// The value of a variable, as text.
@@ -119,6 +130,13 @@ public final class HostedService: Sendable {
             state.pending = []
             return state.publishing
         }
+    }
+
+    /// The answer to an old control point's question for a variable (UDA 1.0 §3.3); 404 when there is none.
+    func answer(to query: StateVariableQuery) throws(UPnPFault) -> StateVariableAnswer {
+        let variable = try scpd.variable(for: query)
+        guard let store = store(variable.name) else { throw UPnPFault(.invalidVar) }
+        return StateVariableAnswer(value: store.value.text)
     }
 
     /// Runs an action for a request that has arrived.

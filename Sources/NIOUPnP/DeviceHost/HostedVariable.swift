@@ -22,35 +22,39 @@ public struct HostedVariable<Value: UPnPConvertible>: Sendable {
     ///     answered with 601.
     ///   - maximumLength: Of a text, in Unicode scalars; a longer argument is answered with 605.
     ///   - evented: Whether subscribers hear of changes.
+    ///   - moderation: How seldom they hear of them.
     public init(
         _ name: String, _ value: Value, dataType: UPnPDataType = Value.upnpDataType,
-        allowedValues: [String] = Value.upnpAllowedValues, maximumLength: Int? = nil, evented: Bool = false
+        allowedValues: [String] = Value.upnpAllowedValues, maximumLength: Int? = nil, evented: Bool = false,
+        moderation: EventModeration? = nil
     ) {
         self.init(
             StateVariable(name: name, dataType: dataType, sendEvents: evented, allowedValues: allowedValues),
-            value, maximumLength: maximumLength
+            value, maximumLength: maximumLength, moderation: moderation
         )
     }
 
     /// Makes a number within a range, both bounds included. An argument outside of it is answered with 601.
     public init(
         _ name: String, _ value: Value, in range: ClosedRange<Value>, step: Value? = nil,
-        dataType: UPnPDataType = Value.upnpDataType, evented: Bool = false
+        dataType: UPnPDataType = Value.upnpDataType, evented: Bool = false, moderation: EventModeration? = nil
     ) where Value: Numeric {
         self.init(
             StateVariable(
                 name: name, dataType: dataType, sendEvents: evented,
                 allowedRange: AllowedValueRange(range, step: step)
-            ), value, maximumLength: nil
+            ), value, maximumLength: nil, moderation: moderation
         )
     }
 
-    private init(_ declaration: StateVariable, _ value: Value, maximumLength: Int?) {
+    private init(_ declaration: StateVariable, _ value: Value, maximumLength: Int?, moderation: EventModeration?) {
         var declaration = declaration
         let first = value.upnpValue(as: declaration.dataType)
         declaration.defaultValue = first?.text
         self.initial = value
-        self.store = VariableStore(declaration, first ?? value.upnpValue, maximumLength: maximumLength)
+        self.store = VariableStore(
+            declaration, first ?? value.upnpValue, maximumLength: maximumLength, moderation: moderation
+        )
         precondition(
             first.map(store.allows) ?? false,
             "the variable \(declaration.name) may not have the value \(value) with which it begins"

@@ -6,6 +6,7 @@ final class VariableStore: Sendable {
     let declaration: StateVariable
     /// Of a text, in Unicode scalars.
     let maximumLength: Int?
+    let moderation: EventModeration?
 
     private struct State {
         var value: UPnPValue
@@ -15,7 +16,11 @@ final class VariableStore: Sendable {
     private let state: Mutex<State>
 
     /// Without a value it is one that only types arguments.
-    init(_ declaration: StateVariable, _ value: UPnPValue?, maximumLength: Int? = nil) {
+    init(
+        _ declaration: StateVariable, _ value: UPnPValue?, maximumLength: Int? = nil,
+        moderation: EventModeration? = nil
+    ) {
+        self.moderation = moderation
         self.declaration = declaration
         self.maximumLength = maximumLength
         self.state = Mutex(State(value: value ?? .string("")))
