@@ -55,7 +55,9 @@ struct DemoDevices: AsyncParsableCommand {
         try await Self.untilSignalled {
             try await host.run { endpoint in
                 say("serving at \(endpoint)")
-                for (kind, location) in zip(kinds, host.locations) { say("\(kind.rawValue) location=\(location)") }
+                for (kind, location) in zip(kinds, host.locations(at: endpoint)) {
+                    say("\(kind.rawValue) location=\(location)")
+                }
                 say("ready")
             }
         }

@@ -56,6 +56,15 @@ final class HostedLinks: Sendable {
         }
     }
 
+    /// What has been made of the links so far.
+    private struct Progress {
+        var wanted: [InterfaceAddress] = []
+        var listeners: [InterfaceAddress: Listener] = [:]
+        var bootID: UInt32
+        var hasServed = false
+        var retries: Task<Void, Never>?
+    }
+
     /// Serves on the links of the stream until it ends.
     /// - Throws: The system's error when nothing can be listened on at the start, and when the state cannot be kept.
     func follow(
@@ -68,71 +77,78 @@ final class HostedLinks: Sendable {
             for await links in links { continuation.yield(.links(links)) }
             continuation.finish()
         }
-        var listeners: [InterfaceAddress: Listener] = [:]
-        var wanted: [InterfaceAddress] = []
-        var retries: Task<Void, Never>?
-        var bootID = try state.nextBootID(configuration.bootID)
-        var hasServed = false
+        var progress = Progress(bootID: try state.nextBootID(configuration.bootID))
         let result: Result<Void, any Error>
         do {
             for await turn in turns {
-                switch turn {
-                case .links(let links): wanted = links
-                case .retry: retries = nil
-                case .ended(let link, let endpoint, let error):
-                    guard listeners[link]?.endpoint == endpoint else { continue }
-                    logger.warning("a listener ended", metadata: ["error": "\(error)"])
-                }
-                var isChanged = false
-                for (link, listener) in listeners where !wanted.contains(link) || turn.ended(link) {
-                    await leave(link, listener)
-                    listeners[link] = nil
-                    isChanged = true
-                }
-                var failure: (any Error)?
-                var gained: [(InterfaceAddress, SocketEndpoint)] = []
-                for link in wanted where listeners[link] == nil {
-                    do {
-                        let listener = try await listen(on: link, requests, continuation)
-                        listeners[link] = listener
-                        gained.append((link, listener.endpoint))
-                    } catch {
-                        logger.debug("a link cannot be listened on", metadata: ["error": "\(error)"])
-                        failure = error
-                    }
-                }
-                served.withLock { served in
-                    served = wanted.compactMap { link in
-                        listeners[link].map { Served(link: link, endpoint: $0.endpoint) }
-                    }
-                }
-                if isChanged { for publishing in requests.publishing.values { await publishing.linksChanged() } }
-                if let failure {
-                    guard hasServed || !listeners.isEmpty else { throw failure }
-                    retries = retries ?? retry(continuation)
-                }
-                guard !gained.isEmpty else { continue }
-                if hasServed {
-                    // UDA 2.0 §1.2.4: a link more is a new BOOTID, told beforehand where the old one is known.
-                    bootID = try state.nextBootID()
-                    for (link, listener) in listeners where !gained.contains(where: { $0.0 == link }) {
-                        advertise(at: listener.endpoint, bootID)
-                    }
-                }
-                hasServed = true
-                for (_, endpoint) in gained {
-                    advertise(at: endpoint, bootID)
-                    onServing(endpoint)
-                }
+                let gained = try await take(turn, &progress, requests, continuation)
+                try announce(gained, &progress)
+                for endpoint in gained { onServing(endpoint) }
             }
             result = .success(())
         } catch { result = .failure(error) }
         source.cancel()
-        retries?.cancel()
+        progress.retries?.cancel()
         served.withLock { $0 = [] }
-        for listener in listeners.values { listener.task.cancel() }
-        for listener in listeners.values { await listener.task.value }
+        for listener in progress.listeners.values { listener.task.cancel() }
+        for listener in progress.listeners.values { await listener.task.value }
         try result.get()
+    }
+
+    /// Makes the listeners follow the links; returns where they listen besides.
+    private func take(
+        _ turn: Turn, _ progress: inout Progress, _ requests: HostedRequests, _ turns: AsyncStream<Turn>.Continuation
+    ) async throws -> [SocketEndpoint] {
+        var lost: Set<InterfaceAddress> = []
+        switch turn {
+        case .links(let links): progress.wanted = links
+        case .retry: progress.retries = nil
+        case .ended(let link, let endpoint, let error):
+            guard progress.listeners[link]?.endpoint == endpoint else { break }
+            logger.warning("a listener ended", metadata: ["error": "\(error)"])
+            lost.insert(link)
+        }
+        lost.formUnion(progress.listeners.keys.filter { [wanted = progress.wanted] in !wanted.contains($0) })
+        for link in lost {
+            if let listener = progress.listeners.removeValue(forKey: link) { await leave(link, listener) }
+        }
+        var failure: (any Error)?
+        var gained: [SocketEndpoint] = []
+        for link in progress.wanted where progress.listeners[link] == nil {
+            do {
+                let listener = try await listen(on: link, requests, turns)
+                progress.listeners[link] = listener
+                gained.append(listener.endpoint)
+            } catch {
+                logger.debug("a link cannot be listened on", metadata: ["error": "\(error)"])
+                failure = error
+            }
+        }
+        served.withLock { [progress] served in
+            served = progress.wanted.compactMap { link in
+                progress.listeners[link].map { Served(link: link, endpoint: $0.endpoint) }
+            }
+        }
+        if !lost.isEmpty { for publishing in requests.publishing.values { await publishing.linksChanged() } }
+        if let failure, !Task.isCancelled {
+            guard progress.hasServed || !progress.listeners.isEmpty else { throw failure }
+            progress.retries = progress.retries ?? retry(turns)
+        }
+        return gained
+    }
+
+    /// Announces what is served on further links.
+    private func announce(_ gained: [SocketEndpoint], _ progress: inout Progress) throws {
+        guard !gained.isEmpty else { return }
+        if progress.hasServed {
+            // UDA 2.0 §1.2.4: a link more is a new BOOTID, told beforehand where the old one is known.
+            progress.bootID = try state.nextBootID()
+            for listener in progress.listeners.values where !gained.contains(listener.endpoint) {
+                advertise(at: listener.endpoint, progress.bootID)
+            }
+        }
+        progress.hasServed = true
+        for endpoint in gained { advertise(at: endpoint, progress.bootID) }
     }
 
     private func leave(_ link: InterfaceAddress, _ listener: Listener) async {
@@ -190,11 +206,5 @@ final class HostedLinks: Sendable {
                     secureLocation: configuration.secureLocation?(location), networkLocalState: "\(bootID)"
                 ))
         }
-    }
-}
-
-extension HostedLinks.Turn {
-    fileprivate func ended(_ link: InterfaceAddress) -> Bool {
-        if case .ended(link, _, _) = self { true } else { false }
     }
 }
