@@ -78,22 +78,31 @@ enum HostedTestDevice {
 
     /// Hosts the device while `body` runs.
     static func withHost<Result: Sendable>(
-        _ service: HostedService = power(),
+        _ service: HostedService = power(), device: HostedDevice? = nil,
         configure: (inout DeviceHostConfiguration) -> Void = { _ in },
         _ body: (HTTPURL) async throws -> Result
+    ) async throws -> Result {
+        try await withHost(service, device: device, configure: configure) { location, _ in try await body(location) }
+    }
+
+    /// Hosts the device on loopback, IPv4 and IPv6, while `body` runs.
+    static func withHost<Result: Sendable>(
+        _ service: HostedService = power(), device: HostedDevice? = nil,
+        configure: (inout DeviceHostConfiguration) -> Void = { _ in },
+        _ body: (HTTPURL, DeviceHost) async throws -> Result
     ) async throws -> Result {
         var configuration = DeviceHostConfiguration(interface: "lo")
         configuration.advertises = false
         configure(&configuration)
         let host = DeviceHost(
-            configuration: configuration, devices: [device(service)], eventLoopGroup: HTTPTestSupport.group,
-            logger: HTTPTestSupport.logger
+            configuration: configuration, devices: [device ?? Self.device(service)],
+            eventLoopGroup: HTTPTestSupport.group, logger: HTTPTestSupport.logger
         )
         let serving = Event<Void>()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await host.run { _ in serving.set() } }
             await serving.value
-            let result = try await body(try #require(host.locations.first))
+            let result = try await body(try #require(host.locations.first), host)
             group.cancelAll()
             try await group.waitForAll()
             return result
