@@ -66,8 +66,9 @@ public final class DeviceHost: Sendable {
     /// Works until cancelled, then says byebye on every link, ends every subscription and returns.
     ///
     /// - Parameter onServing: Told each endpoint when the devices are served at it.
-    /// - Throws: `SSDPDriverError` when no named interface exists or carries multicast; the system's error when
-    ///   nothing can be listened on at the start; ``HostFileError`` when the state cannot be kept.
+    /// - Throws: `SSDPDriverError` when no named interface exists or carries multicast, or the host runs already;
+    ///   the system's error when nothing can be listened on at the start; ``HostFileError`` when the state cannot
+    ///   be kept.
     public func run(onServing: @escaping @Sendable (SocketEndpoint) -> Void) async throws {
         let client = HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger)
         defer { client.shutDown() }
@@ -78,7 +79,12 @@ public final class DeviceHost: Sendable {
             configuration: configuration, routes: routes, state: state, advertiser: advertiser,
             eventLoopGroup: eventLoopGroup, logger: logger
         )
-        running.withLock { $0 = (routes, links) }
+        let isFirst = running.withLock { running in
+            guard running == nil else { return false }
+            running = (routes, links)
+            return true
+        }
+        guard isFirst else { throw SSDPDriverError.alreadyRunning }
         defer { running.withLock { $0 = nil } }
         let requests = requests(routes, links, client: client)
         let result: Result<Void, any Error>

@@ -19,6 +19,7 @@ public final class HostedService: Sendable {
     }
 
     private let actions: [String: Action]
+    private let resultsAreTyped: Bool
     /// The variables that keep a value, in the description's order.
     private let stores: [VariableStore]
     private let state = Mutex(State())
@@ -44,7 +45,10 @@ public final class HostedService: Sendable {
                 moderation: moderation[variable.name]
             )
         }
-        self.init(serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions)
+        self.init(
+            serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions,
+            resultsAreTyped: false
+        )
     }
 
     convenience init(
@@ -52,13 +56,18 @@ public final class HostedService: Sendable {
         actions: [String: Action]
     ) {
         let scpd = SCPD(actions: actionDescriptions, stateVariables: stores.map(\.declaration))
-        self.init(serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions)
+        self.init(
+            serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions,
+            resultsAreTyped: true
+        )
         for store in stores { store.bind(self) }
     }
 
     private init(
-        serviceType: String, serviceID: String, scpd: SCPD, stores: [VariableStore], actions: [String: Action]
+        serviceType: String, serviceID: String, scpd: SCPD, stores: [VariableStore], actions: [String: Action],
+        resultsAreTyped: Bool
     ) {
+        self.resultsAreTyped = resultsAreTyped
         self.serviceType = serviceType
         self.serviceID = serviceID
         self.scpd = scpd
@@ -159,12 +168,19 @@ public final class HostedService: Sendable {
         // UDA 2.0 §3.1.2: out arguments in the description's order.
         var ordered: [ActionArgument] = []
         for expected in checked.action.outArguments {
-            guard let result = results.first(where: { $0.name == expected.name }) else {
-                throw UPnPFault(.actionFailed)
-            }
+            guard let result = results.first(where: { $0.name == expected.name }), isValue(result.value, of: expected)
+            else { throw UPnPFault(.actionFailed) }
             ordered.append(result)
         }
         return ActionResponse(to: request, arguments: ordered)
+    }
+
+    /// Whether a result is what the description promises; typed actions have made sure of it themselves.
+    private func isValue(_ text: String, of argument: ArgumentDescription) -> Bool {
+        guard !resultsAreTyped, let variable = scpd.stateVariable(named: argument.relatedStateVariable) else {
+            return true
+        }
+        return (try? variable.value(of: text)) != nil
     }
 
     /// A service of version 2 takes requests for version 1 (UDA 2.0 §3.1).

@@ -299,4 +299,58 @@ struct HostedRequestTests {
             }
         }
     }
+
+    @Test("a result that is not what the description promises is a failed action")
+    func untypedResults() async throws {
+        let service = HostedService(
+            serviceType: HostedTestDevice.switchType, serviceID: "urn:upnp-org:serviceId:SwitchPower",
+            scpd: HostedTestDevice.power().scpd,
+            actions: ["GetStatus": { _ in [ActionArgument("ResultStatus", "perhaps")] }]
+        )
+        try await HostedTestDevice.withHost(service) { location in
+            let (path, endpoint) = try await control(location)
+            let answer = try await ask(
+                endpoint, "POST \(path)", [Self.xml, "SOAPACTION: \"\(HostedTestDevice.switchType)#GetStatus\""],
+                body: Self.soap("GetStatus")
+            )
+            #expect(status(answer) == 500 && answer.has("<errorCode>501</errorCode>"))
+        }
+    }
+
+    @Test("devices within a device have services, icons and pages of their own")
+    func embedded() async throws {
+        let type = "urn:schemas-upnp-org:service:Inner:1"
+        let device = HostedDevice(
+            type: "urn:schemas-upnp-org:device:Outer:1", name: "Outer", manufacturer: "Test", model: "Test"
+        ) {
+            HostedService(type, id: "urn:upnp-org:serviceId:Twin") { HostedAction("Outer") {} }
+            HostedDevice(
+                type: "urn:schemas-upnp-org:device:Inner:1", name: "Inner", manufacturer: "Test", model: "Test"
+            ) {
+                HostedService(type, id: "urn:upnp-org:serviceId:Twin") { HostedAction("Inner") {} }
+                HostedIcon(mimeType: "image/png", width: 1, height: 1, depth: 8, bytes: ByteBuffer(string: "inner"))
+            }
+        }
+        try await HostedTestDevice.withHost(device: device) { location in
+            let endpoint = try #require(location.endpoint)
+            let document = try await ask(endpoint, "GET \(location.path)")
+            let body = try #require(document.range(of: "\r\n\r\n")?.upperBound)
+            let root = try RootDescription(parsing: document[body...].utf8).device
+            let inner = try #require(root.devices.first)
+            #expect(inner.friendlyName == "Inner" && inner.udn != root.udn)
+            let controls = (root.services + inner.services).map(\.controlURL)
+            #expect(Set(controls).count == 2)
+            for (path, action) in zip(controls, ["Outer", "Inner"]) {
+                let answer = try await ask(
+                    endpoint, "POST \(path)", [Self.xml, "SOAPACTION: \"\(type)#\(action)\""],
+                    body: Self.soap(action, type)
+                )
+                #expect(status(answer) == 200)
+            }
+            let icon = try #require(inner.icons.first)
+            #expect(try await ask(endpoint, "GET \(icon.url)").hasSuffix("inner"))
+            let page = try await ask(endpoint, "GET \(try #require(root.presentationURL))")
+            #expect(page.has("<h1>Outer</h1>") && page.has("<h2>Inner</h2>"))
+        }
+    }
 }
