@@ -15,7 +15,7 @@ struct DemoDevices: AsyncParsableCommand {
         commandName: "latchkey-demo-devices",
         abstract: "Puts a light, a camera, a lock and a thermostat on a network, for demonstrations and tests.",
         discussion: """
-            Each device is announced on the interface and prints a line for what it does, such as `light target=1`.
+            Each device is announced on the interfaces, over IPv4 and IPv6, and prints a line for what it does, such as `light target=1`.
             Ends with byebyes on SIGINT and SIGTERM.
             """
     )
@@ -25,8 +25,8 @@ struct DemoDevices: AsyncParsableCommand {
         case light, camera, lock, thermostat
     }
 
-    @Option(help: "The interface to put them on, such as eth0.")
-    var interface: String
+    @Option(help: "An interface to put them on, such as eth0; may be given several times.")
+    var interface: [String]
 
     @Option(help: "Which ones, separated by commas: light, camera, lock, thermostat.")
     var devices = "light,camera,lock,thermostat"
@@ -46,7 +46,7 @@ struct DemoDevices: AsyncParsableCommand {
         }
         let logger = Logger(label: "latchkey-demo-devices")
         let hosted = kinds.map { kind in kind.device(udn: Self.udn(of: kind, seed: seed)) }
-        var configuration = DeviceHostConfiguration(interface: interface)
+        var configuration = DeviceHostConfiguration(interfaces: .named(interface))
         configuration.advertises = !silent
         let host = DeviceHost(
             configuration: configuration, devices: hosted, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
