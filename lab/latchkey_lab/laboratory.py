@@ -11,6 +11,7 @@ from pathlib import Path
 from . import media, ssdp
 from .capture import Capture
 from .home import MediaServer, Renderer
+from .interop.stage import Stage
 from .latchkey import Client, Gateway
 from .namespaces import KEPT, Namespace
 from .processes import LabError, Process, stop_all
@@ -34,6 +35,7 @@ class Laboratory:
         self._clients: dict[str, Client] = {}
         self.captures: tuple[Capture, Capture] | None = None
         self.captures_wanted = False
+        self.writes_interop = False
         self._key_logs: list[Path] = []
 
     def __enter__(self):
@@ -47,6 +49,8 @@ class Laboratory:
     def __exit__(self, *_):
         stop_all(but=self._others)
         self.network.remove()
+        if stage := self.__dict__.get("interop"):
+            stage.lan.remove()
         logs = self.out / "logs"
         shutil.rmtree(logs, ignore_errors=True)
         shutil.copytree(self.logs, logs, ignore=shutil.ignore_patterns("*.pcap"))
@@ -61,6 +65,15 @@ class Laboratory:
 
     def address(self, name: str) -> str:
         return self.plan.address(name)
+
+    @cached_property
+    def interop(self) -> Stage:
+        """The second stage, with other people's programs on LANs of their own."""
+        self.__dict__["interop"] = stage = Stage(
+            self.binaries, self.work, self.logs, REPOSITORY, f"{self.network.prefix}i-"
+        )
+        stage.lan.build()
+        return stage
 
     # The home.
 

@@ -25,18 +25,21 @@ def _setns(descriptor: int) -> None:
 class Namespace:
     """One host of the lab."""
 
-    def __init__(self, prefix: str, name: str):
+    def __init__(self, prefix: str, name: str, ipv6: bool = False):
         self.name = name
         self.full_name = prefix + name
         run("ip", "netns", "add", self.full_name)
-        # Frames that a bridge only forwards must not run through its router's NAT rules, and nobody
-        # here speaks IPv6: a link-local address would only add traffic to every capture.
+        # Frames that a bridge only forwards must not run through its router's NAT rules. Where nobody
+        # speaks IPv6, a link-local address would only add traffic to every capture; where it is spoken,
+        # an address is to be good at once, without the second in which it is looked for elsewhere.
         for key, value in (
             ("net.bridge.bridge-nf-call-iptables", 0),
             ("net.bridge.bridge-nf-call-ip6tables", 0),
             ("net.bridge.bridge-nf-call-arptables", 0),
-            ("net.ipv6.conf.all.disable_ipv6", 1),
-            ("net.ipv6.conf.default.disable_ipv6", 1),
+            ("net.ipv6.conf.all.disable_ipv6", 0 if ipv6 else 1),
+            ("net.ipv6.conf.default.disable_ipv6", 0 if ipv6 else 1),
+            ("net.ipv6.conf.all.accept_dad", 0),
+            ("net.ipv6.conf.default.accept_dad", 0),
         ):
             self.sysctl(key, value, required=False)
         self.ip("link", "set", "lo", "up")

@@ -21,6 +21,10 @@ def expect(condition, sentence: str) -> None:
         raise Failed(sentence)
 
 
+class Skipped(Exception):
+    """The step has nothing to stand on here; the sentence says what is missing."""
+
+
 @dataclass(frozen=True)
 class Step:
     """A promise, and the function that shows it: it returns its evidence, or raises."""
@@ -37,6 +41,7 @@ class Outcome:
     ok: bool
     evidence: str
     seconds: float
+    skipped: bool = False
 
 
 _registry: list[Step] = []
@@ -69,23 +74,25 @@ def perform(chosen: list[Step], lab, verbose: bool) -> list[Outcome]:
     outcomes = []
     for number, one in enumerate(chosen, 1):
         started = time.monotonic()
-        ok, evidence = False, ""
+        ok, evidence, skipped = False, "", False
         try:
             evidence = one.show(lab) or ""
             ok = True
+        except Skipped as reason:
+            ok, skipped, evidence = True, True, str(reason)
         except (Failed, LabError, UPnPFault, OSError, LookupError, ValueError) as error:
             evidence = f"{'' if isinstance(error, Failed) else type(error).__name__ + ': '}{error}"
             if verbose:
                 evidence += "\n" + traceback.format_exc(limit=-6).rstrip()
         if crashed := lab.crashed():
             ok, evidence = False, f"{evidence}\n{crashed}"
-        outcomes.append(Outcome(one.name, one.sentence, ok, evidence, time.monotonic() - started))
+        outcomes.append(Outcome(one.name, one.sentence, ok, evidence, time.monotonic() - started, skipped))
         print(line(number, outcomes[-1]), flush=True)
     return outcomes
 
 
 def line(number: int, outcome: Outcome) -> str:
-    mark = "OK  " if outcome.ok else "FAIL"
+    mark = "FAIL" if not outcome.ok else "SKIP" if outcome.skipped else "OK  "
     text = f"{number:3} {mark} {outcome.seconds:5.1f} s  {outcome.name}: {outcome.sentence}"
     for part in outcome.evidence.splitlines():
         text += f"\n              {part}"
@@ -106,4 +113,6 @@ def write_report(folder: Path, outcomes: list[Outcome], facts: dict) -> None:
 def summary(outcomes: list[Outcome]) -> str:
     failed = sum(not outcome.ok for outcome in outcomes)
     total = sum(outcome.seconds for outcome in outcomes)
-    return f"lab: {len(outcomes) - failed} steps shown, {failed} not, in {total:.0f} s"
+    skipped = sum(outcome.ok and outcome.skipped for outcome in outcomes)
+    left_out = f", {skipped} left out" if skipped else ""
+    return f"lab: {len(outcomes) - failed - skipped} steps shown, {failed} not{left_out}, in {total:.0f} s"

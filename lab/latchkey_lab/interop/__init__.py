@@ -1,0 +1,1 @@
+"""Interoperation: our control point with devices that others wrote, and our devices with others' control points."""
