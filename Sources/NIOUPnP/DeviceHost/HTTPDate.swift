@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The `DATE` field (RFC 9110 §5.6.7).
 enum HTTPDate {
@@ -9,6 +10,17 @@ enum HTTPDate {
 
     /// Seconds since 1970, by the host's clock.
     static var now: Int { time(nil) }
+
+    private static let latest = Mutex((second: -1, text: ""))
+
+    /// The text of this moment; made once a second.
+    static var current: String {
+        let now = now
+        return latest.withLock { latest in
+            if latest.second != now { latest = (now, text(now)) }
+            return latest.text
+        }
+    }
 
     /// A BOOTID that is larger at each start: quarters of a second since 2025, so that also a start within the
     /// second of the one before is told apart, and 31 bits last until 2042 (UDA 2.0 §1.2.2).

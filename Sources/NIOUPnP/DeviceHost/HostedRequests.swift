@@ -14,8 +14,8 @@ struct HostedRequests: Sendable {
 
     func handle(_ exchange: HTTPServerExchange) async throws {
         if let refusal = refusal(exchange) { return try await answer(exchange, refusal) }
-        let path = exchange.request.path.map { $0.prefix { $0 != "?" } } ?? ""
-        guard let route = routes.routes[String(path)] else { return try await answer(exchange, .notFound) }
+        let path = exchange.request.path.map { $0.utf8.prefix { $0 != UInt8(ascii: "?") } } ?? "".utf8[...]
+        guard let route = routes.routes[String(Substring(path))] else { return try await answer(exchange, .notFound) }
         let method = exchange.request.method.rawValue
         guard route.methods.contains(method) else {
             // UDA 2.0 §3.2.1 ended M-POST, the one of an older extension framework.
@@ -103,7 +103,7 @@ struct HostedRequests: Sendable {
     }
 
     private static func isXML(_ contentType: String) -> Bool {
-        let type = contentType.prefix { $0 != ";" && !$0.isWhitespace }.lowercased()
+        let type = Substring(contentType.utf8.prefix { $0 != UInt8(ascii: ";") && $0 > 0x20 }).lowercased()
         return type == "text/xml" || type == "application/xml"
     }
 
@@ -148,9 +148,9 @@ struct HostedRequests: Sendable {
         body: ByteBuffer = ByteBuffer()
     ) async throws {
         var headers = headers
-        headers[.server] = configuration.serverName
-        headers[.date] = HTTPDate.text(HTTPDate.now)
-        if let ext = Self.ext, exchange.request.method == .post { headers[ext] = "" }
+        headers.append(HTTPField(name: .server, value: configuration.serverName))
+        headers.append(HTTPField(name: .date, value: HTTPDate.current))
+        if let ext = Self.ext, exchange.request.method == .post { headers.append(HTTPField(name: ext, value: "")) }
         try await exchange.respond(status, headers: headers, body: body)
     }
 

@@ -21,25 +21,44 @@ package enum HTTPHeadCodec {
         guard let method = HTTPRequest.Method(head.method.rawValue) else {
             throw Refusal(status: .badRequest, reason: "the method is not a token")
         }
-        let hosts = head.headers[canonicalForm: "host"]
-        guard hosts.count <= 1, hosts.count == 1 || head.version.minor == 0 else {
+        var fields = HTTPFields()
+        fields.reserveCapacity(head.headers.count)
+        var host: String?
+        var hosts = 0
+        var codings: [String] = []
+        var lengths = 0
+        var namesFields = false
+        for (name, value) in head.headers {
+            guard let name = HTTPField.Name(name) else { continue }
+            switch name.canonicalName {
+            case "host":
+                if value.isEmpty { continue }
+                hosts += value.utf8.contains(UInt8(ascii: ",")) ? 2 : 1
+                host = value
+                continue
+            case "transfer-encoding": codings.append(value)
+            case "content-length": lengths += 1
+            case "connection": namesFields = namesFields || !isPlainConnection(value)
+            default: break
+            }
+            if namesFields || !isConnectionField(name) { fields.append(HTTPField(name: name, value: value)) }
+        }
+        guard hosts <= 1, hosts == 1 || head.version.minor == 0 else {
             throw Refusal(status: .badRequest, reason: "exactly one Host is needed (RFC 9112 §3.2)")
         }
-        let codings = head.headers["transfer-encoding"]
         if !codings.isEmpty {
-            guard head.version.minor >= 1, codings.count == 1, codings[0].lowercased() == "chunked",
-                !head.headers.contains(name: "content-length")
+            guard head.version.minor >= 1, codings.count == 1, codings[0].lowercased() == "chunked", lengths == 0
             else { throw Refusal(status: .badRequest, reason: "the body's framing is ambiguous (RFC 9112 §6.1)") }
         }
-        guard head.headers["content-length"].count <= 1 else {
+        guard lengths <= 1 else {
             throw Refusal(status: .badRequest, reason: "more than one Content-Length (RFC 9112 §6.3)")
         }
         return HTTPRequest(
             method: method,
             scheme: "http",
-            authority: hosts.first.map { String($0) },
+            authority: host,
             path: head.uri,
-            headerFields: fields(head.headers, without: ["host"])
+            headerFields: namesFields ? fields.withoutConnectionFields() : fields
         )
     }
 
@@ -47,16 +66,33 @@ package enum HTTPHeadCodec {
     package static func response(_ head: HTTPResponseHead) -> HTTPResponse {
         HTTPResponse(
             status: .init(code: Int(head.status.code) % 1000, reasonPhrase: head.status.reasonPhrase),
-            headerFields: fields(head.headers, without: [])
+            headerFields: fields(head.headers)
         )
     }
 
+    /// Whether a `Connection` field names no further fields.
+    private static func isPlainConnection(_ value: String) -> Bool {
+        switch value.utf8.count {
+        case 5: value.lowercased() == "close"
+        case 10: value.lowercased() == "keep-alive"
+        default: false
+        }
+    }
+
+    private static func isConnectionField(_ name: HTTPField.Name) -> Bool {
+        // Lengths first: this is asked of every field of every message.
+        switch name.canonicalName.utf8.count {
+        case 2, 7, 10, 16, 17: connectionFields.contains(name)
+        default: false
+        }
+    }
+
     /// End-to-end fields only, so that what is passed on never carries one connection's framing to another.
-    private static func fields(_ headers: HTTPHeaders, without names: Set<String>) -> HTTPFields {
+    private static func fields(_ headers: HTTPHeaders) -> HTTPFields {
         var fields = HTTPFields()
         fields.reserveCapacity(headers.count)
         for (name, value) in headers {
-            guard let name = HTTPField.Name(name), !names.contains(name.canonicalName) else { continue }
+            guard let name = HTTPField.Name(name) else { continue }
             fields.append(HTTPField(name: name, value: value))
         }
         return fields.withoutConnectionFields()
@@ -93,7 +129,7 @@ package enum HTTPHeadCodec {
     }
 
     private static func isManaged(_ name: HTTPField.Name) -> Bool {
-        name == .contentLength || name.canonicalName == "host" || connectionFields.contains(name)
+        name == .contentLength || name.canonicalName == "host" || isConnectionField(name)
     }
 
     /// Writes the head of an answer.
@@ -109,7 +145,7 @@ package enum HTTPHeadCodec {
         buffer.writeString(
             phrase.isEmpty ? HTTPResponseStatus(statusCode: response.status.code).reasonPhrase : phrase)
         buffer.writeStaticString("\r\n")
-        for field in response.headerFields where !connectionFields.contains(field.name) {
+        for field in response.headerFields where !isConnectionField(field.name) {
             buffer.writeString(field.name.rawName)
             buffer.writeStaticString(": ")
             buffer.writeString(field.value)

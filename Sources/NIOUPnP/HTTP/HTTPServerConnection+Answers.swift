@@ -36,6 +36,14 @@ extension HTTPServerConnection {
         if kind == .prefix { scheduleFlush() } else { context.flush() }
     }
 
+    /// Writes a whole answer, made by `whole` for whether the connection closes after it.
+    func answer(_ id: UInt64, charge: Int, outflow: Outflow, _ whole: (_ closes: Bool) -> ByteBuffer) {
+        guard case .exchange(var exchange) = phase, exchange.id == id else { return outflow.fail(Self.peerLeft) }
+        exchange.responseStarted = true
+        phase = .exchange(exchange)
+        write(id, whole(closesAfterAnswer), charge: charge, outflow: outflow, kind: .last)
+    }
+
     /// What a write is for.
     enum WriteKind: Hashable {
         /// More follows at once.
@@ -88,6 +96,8 @@ extension HTTPServerConnection {
             if case .closed = phase { return }
             receive(part)
         }
+        // Not at once: this is within the handler before.
+        startHandler(atOnce: false)
     }
 
     // MARK: Ends

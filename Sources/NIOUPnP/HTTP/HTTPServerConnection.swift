@@ -26,6 +26,8 @@ final class HTTPServerConnection: ChannelInboundHandler {
         let id: UInt64
         let inflow: BodyInflow
         let outflow: Outflow
+        /// What the handler is to answer, until it is called.
+        var unhandled: HTTPServerExchange?
         var task: Task<Void, Never>?
         var requestEnded = false
         var responseStarted = false
@@ -96,7 +98,11 @@ final class HTTPServerConnection: ChannelInboundHandler {
         case .head, .lingering:
             context.read()
         case .exchange(let exchange):
-            if !exchange.requestEnded, exchange.inflow.readCompleted() { context.read() }
+            if exchange.unhandled != nil {
+                startHandler(atOnce: true)
+            } else if !exchange.requestEnded, exchange.inflow.readCompleted() {
+                context.read()
+            }
         case .closed:
             break
         }
@@ -184,7 +190,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
     }
 
     private func begin(_ head: HTTPRequestHead) {
-        guard let context, let executor else { return }
+        guard let context else { return }
         timer?.clear()
         let request: HTTPRequest
         do {
@@ -222,23 +228,36 @@ final class HTTPServerConnection: ChannelInboundHandler {
             request: request, peer: peer, local: local, body: HTTPBody { try await inflow.next() }, link: link
         )
         phase = .exchange(
-            Exchange(id: id, inflow: inflow, outflow: outflow, expectsContinue: expectation != nil)
+            Exchange(
+                id: id, inflow: inflow, outflow: outflow, unhandled: exchange, expectsContinue: expectation != nil)
         )
+        timer?.set(in: min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
+    }
+
+    /// Calls the handler, when the read that brought the head is over: a small request is then there as a
+    /// whole. At once, it is answered within the same turn of the loop, unless its handler waits for something.
+    func startHandler(atOnce: Bool) {
+        guard case .exchange(var current) = phase, let exchange = current.unhandled, let executor else { return }
+        current.unhandled = nil
+        phase = .exchange(current)
         let handler = shared.handler
         let logger = shared.logger
         let tally = shared.tally
         tally.handlerStarted()
         // Unstructured because it is the connection that must cancel it, from the event loop. The server's
         // `run` does not return before the tally has seen every handler return.
-        let task = Task(executorPreference: executor) {
+        let work: @Sendable () async -> Void = {
             await exchange.run(handler, logger: logger)
             tally.handlerReturned()
         }
-        if case .exchange(var current) = phase, current.id == id {
-            current.task = task
-            phase = .exchange(current)
+        let task =
+            atOnce
+            ? Task.immediate(executorPreference: executor, operation: work)
+            : Task(executorPreference: executor, operation: work)
+        if case .exchange(var started) = phase, started.id == current.id {
+            started.task = task
+            phase = .exchange(started)
         }
-        timer?.set(in: min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
     }
 
     private func bodyWanted(_ id: UInt64) {

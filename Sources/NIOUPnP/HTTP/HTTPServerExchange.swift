@@ -24,6 +24,11 @@ public final class HTTPServerExchange: Sendable {
         let outflow: Outflow
         let acceptsChunked: Bool
         let keepsAliveExplicitly: Bool
+
+        /// The value of `Connection`, if one is to be sent.
+        func connectionField(_ closes: Bool) -> String? {
+            closes ? "close" : keepsAliveExplicitly ? "keep-alive" : nil
+        }
     }
 
     private enum Progress {
@@ -77,8 +82,7 @@ public final class HTTPServerExchange: Sendable {
             link.connection.value.writeHead(link.id, closes: closes) { closes in
                 var buffer = ByteBuffer()
                 HTTPHeadCodec.write(
-                    response, chunked: chunked,
-                    connection: closes ? "close" : link.keepsAliveExplicitly ? "keep-alive" : nil, to: &buffer
+                    response, chunked: chunked, connection: link.connectionField(closes), to: &buffer
                 )
                 return buffer
             }
@@ -157,10 +161,35 @@ public final class HTTPServerExchange: Sendable {
         if status.code != 204, status.code != 304 {
             response.headerFields[.contentLength] = String(body.readableBytes)
         }
-        try await respond(response)
-        try await send(body)
-        try await finish()
+        guard body.readableBytes <= Self.joinedBytes else {
+            try await respond(response)
+            try await send(body)
+            return try await finish()
+        }
+        let answer = response
+        let framing = try framing(of: answer)
+        try progress.withLock { progress throws(HTTPTransportError) in
+            guard case .awaitingHead = progress else {
+                throw HTTPTransportError(.misuse, "an exchange has one head")
+            }
+            progress = .finished
+        }
+        let charge = 1 + body.readableBytes
+        try link.outflow.submitted(charge)
+        let link = link
+        link.eventLoop.hop {
+            link.connection.value.answer(link.id, charge: charge, outflow: link.outflow) { closes in
+                var buffer = ByteBufferAllocator().buffer(capacity: 512 + body.readableBytes)
+                HTTPHeadCodec.write(answer, chunked: false, connection: link.connectionField(closes), to: &buffer)
+                if case .length = framing { buffer.writeImmutableBuffer(body) }
+                return buffer
+            }
+        }
+        try await link.outflow.drained()
     }
+
+    /// A body of up to so many bytes is copied behind its head and leaves with it.
+    private static let joinedBytes = 64 * 1024
 
     private func submit(_ buffer: ByteBuffer, _ kind: HTTPServerConnection.WriteKind) throws(HTTPTransportError) {
         // Also an empty last write is waited for.

@@ -55,7 +55,7 @@ public struct ActionRequest: Hashable, Sendable {
 
     /// The SOAP message.
     public func serialized() -> String {
-        SOAPEnvelope.serialized(SOAPEnvelope.action(action, serviceType: serviceType, arguments: arguments))
+        SOAPEnvelope.serializedAction(action, serviceType: serviceType, arguments: arguments)
     }
 
     /// The value of the `SOAPACTION` header, quotes included.
@@ -73,9 +73,10 @@ public struct ActionRequest: Hashable, Sendable {
             guard text.utf8.count >= 2, text.hasSuffix("\"") else { return nil }
             text = text.dropFirst().dropLast()
         }
-        guard !text.contains("\""), let hash = text.lastIndex(of: "#") else { return nil }
+        let bytes = text.utf8
+        guard !bytes.contains(UInt8(ascii: "\"")), let hash = bytes.lastIndex(of: UInt8(ascii: "#")) else { return nil }
         let serviceType = text[..<hash]
-        let action = text[text.index(after: hash)...]
+        let action = text[bytes.index(after: hash)...]
         guard !serviceType.isEmpty, !action.isEmpty else { return nil }
         return (String(serviceType), String(action))
     }
@@ -121,8 +122,7 @@ public struct ActionResponse: Hashable, Sendable {
 
     /// The SOAP message.
     public func serialized() -> String {
-        SOAPEnvelope.serialized(
-            SOAPEnvelope.action("\(action)Response", serviceType: serviceType, arguments: arguments))
+        SOAPEnvelope.serializedAction("\(action)Response", serviceType: serviceType, arguments: arguments)
     }
 
     /// The value of the first argument of that name.

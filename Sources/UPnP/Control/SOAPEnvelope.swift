@@ -47,6 +47,51 @@ enum SOAPEnvelope {
             children: arguments.map { .element(XMLElement($0.name, text: $0.value)) })
     }
 
+    /// The message with an action or its response: what ``serialized(_:)`` makes of ``action(_:serviceType:arguments:)``,
+    /// without the tree, because this is the message that there is most of.
+    static func serializedAction(_ name: String, serviceType: String, arguments: [ActionArgument]) -> String {
+        let tag = XMLText.name(name)
+        var output: [UInt8] = []
+        output.reserveCapacity(512)
+        output +=
+            """
+            <?xml version="1.0" encoding="utf-8"?>
+            <s:Envelope xmlns:s="\(namespace)" s:encodingStyle="\(encoding)"><s:Body><u:
+            """.utf8
+        output += tag.utf8
+        if !serviceType.isEmpty {
+            output += " xmlns:u=\"".utf8
+            XMLText.escape(serviceType, attribute: true, into: &output)
+            output.append(UInt8(ascii: "\""))
+        }
+        if arguments.isEmpty {
+            output += "/>".utf8
+        } else {
+            output.append(UInt8(ascii: ">"))
+            for argument in arguments { append(argument, to: &output) }
+            output += "</u:".utf8
+            output += tag.utf8
+            output.append(UInt8(ascii: ">"))
+        }
+        output += "</s:Body></s:Envelope>".utf8
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    private static func append(_ argument: ActionArgument, to output: inout [UInt8]) {
+        let tag = XMLText.name(argument.name)
+        output.append(UInt8(ascii: "<"))
+        output += tag.utf8
+        if argument.value.isEmpty {
+            output += "/>".utf8
+        } else {
+            output.append(UInt8(ascii: ">"))
+            XMLText.escape(argument.value, attribute: false, into: &output)
+            output += "</".utf8
+            output += tag.utf8
+            output.append(UInt8(ascii: ">"))
+        }
+    }
+
     static func serialized(_ content: XMLElement) -> String {
         XMLElement(
             "Envelope", prefix: "s", namespaceURI: namespace,

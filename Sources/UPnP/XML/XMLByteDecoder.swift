@@ -70,10 +70,25 @@ struct XMLByteDecoder {
     /// Whether the XML declaration names Latin-1, or the Windows code page that is mistaken for it.
     private static func declaresLatin1(_ bytes: [UInt8]) -> Bool {
         let start = bytes.prefix(200).drop(while: XMLText.isWhiteSpace)
-        let declaration = String(decoding: start.prefix { $0 != UInt8(ascii: ">") }, as: UTF8.self).lowercased()
-        guard declaration.hasPrefix("<?xml") else { return false }
-        return ["\"iso-8859-1\"", "'iso-8859-1'", "\"windows-1252\"", "'windows-1252'", "\"latin1\"", "'latin1'"]
-            .contains { declaration.contains($0) }
+        let declaration = start.prefix { $0 != UInt8(ascii: ">") }
+        guard isText(declaration.prefix(5), "<?xml") else { return false }
+        // Every document passes here, so the bytes are looked at where they are.
+        var value = declaration.startIndex
+        for index in declaration.indices
+        where declaration[index] == UInt8(ascii: "\"") || declaration[index] == UInt8(ascii: "'") {
+            let text = declaration[value..<index]
+            if isText(text, "iso-8859-1") || isText(text, "windows-1252") || isText(text, "latin1") { return true }
+            value = index + 1
+        }
+        return false
+    }
+
+    /// Whether the bytes are that text, which is in lower case, in whatever case.
+    private static func isText(_ bytes: ArraySlice<UInt8>, _ text: StaticString) -> Bool {
+        guard bytes.count == text.utf8CodeUnitCount else { return false }
+        return zip(bytes, UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)).allSatisfy {
+            ((0x41...0x5A).contains($0) ? $0 | 0x20 : $0) == $1
+        }
     }
 
     private mutating func decodeLatin1(into output: inout [UInt8], used: inout Int) -> Bool {
