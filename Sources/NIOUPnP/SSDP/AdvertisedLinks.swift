@@ -22,7 +22,8 @@ struct AdvertisedLinks: Sendable {
     private let configuration: SSDPConfiguration
     private var links: [Link] = []
     private var waiting: [Waiting] = []
-    private var random = SystemRandomNumberGenerator()
+    /// Spreads answers and announcements; the system's own generator would cost a system call for each.
+    private var random = SeededGenerator(seed: .random(in: .min ... .max))
 
     init(configuration: SSDPConfiguration, scope: AnnouncementScope) {
         self.configuration = configuration

@@ -196,12 +196,13 @@ public final class SSDPAdvertiser: Sendable {
             eventLoop.execute { [streams] in
                 for transmission in due {
                     switch transmission {
-                    case .multicast(let datagram): socket.multicast(datagram, scope: scope)
-                    case .unicast(let datagram, let destination): socket.unicast(datagram, to: destination)
+                    case .multicast(let datagram): socket.writeMulticast(datagram, scope: scope)
+                    case .unicast(let datagram, let destination): socket.writeUnicast(datagram, to: destination)
                     case .stream(let bytes, let destination):
                         streams.send(bytes, to: destination, from: socket.interface)
                     }
                 }
+                socket.flush()
             }
         }
     }

@@ -128,6 +128,8 @@ struct SSDPChannelOpener: Sendable {
             .channelOption(
                 .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: SSDPLimits.datagramBytes + 1)
             )
+            // One more than is there would be asked for otherwise, and for most datagrams there is only one.
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 512 << 10, high: 1 << 20))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler()) }

@@ -77,14 +77,32 @@ public final class SSDPSocket: Sendable {
     ///
     /// Dropped when the socket's buffer is full, as a datagram may be anywhere on its way.
     public func multicast(_ datagram: [UInt8], scope: AnnouncementScope = .link) {
-        send(datagram, to: group, through: scope == .link ? channels.link : channels.host)
+        let channel = scope == .link ? channels.link : channels.host
+        write(datagram, to: group, through: channel)
+        channel.flush()
+    }
+
+    /// As ``multicast(_:scope:)``, but it may wait for ``flush()``.
+    func writeMulticast(_ datagram: [UInt8], scope: AnnouncementScope) {
+        write(datagram, to: group, through: scope == .link ? channels.link : channels.host)
     }
 
     /// Sends to one host, from the group's port where this program has it: firewalls of control points
     /// expect answers from there.
     public func unicast(_ datagram: [UInt8], to endpoint: SocketEndpoint) {
+        writeUnicast(datagram, to: endpoint)
+        (channels.unicast ?? channels.link).flush()
+    }
+
+    /// As ``unicast(_:to:)``, but it may wait for ``flush()``.
+    func writeUnicast(_ datagram: [UInt8], to endpoint: SocketEndpoint) {
         guard let address = try? endpoint.socketAddress() else { return }
-        send(datagram, to: address, through: channels.unicast ?? channels.link)
+        write(datagram, to: address, through: channels.unicast ?? channels.link)
+    }
+
+    /// Sends what was written, with one system call for several datagrams.
+    func flush() {
+        for channel in channels.all { channel.flush() }
     }
 
     /// Leaves the group and joins it again, after the interface has changed beneath the sockets: the network's
@@ -97,9 +115,9 @@ public final class SSDPSocket: Sendable {
         for channel in channels.all { channel.close(promise: nil) }
     }
 
-    private func send(_ datagram: [UInt8], to address: SocketAddress, through channel: any Channel) {
+    private func write(_ datagram: [UInt8], to address: SocketAddress, through channel: any Channel) {
         guard channel.isWritable else { return }
         let envelope = AddressedEnvelope(remoteAddress: address, data: ByteBuffer(bytes: datagram))
-        channel.writeAndFlush(envelope, promise: nil)
+        channel.write(envelope, promise: nil)
     }
 }

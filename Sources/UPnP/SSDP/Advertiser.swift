@@ -39,7 +39,12 @@ public struct Advertiser: Sendable {
         var targets: [AdvertisedTarget]
         var nextSet: ContinuousClock.Instant
         var remaining: Int
+        /// Answers as they were last written: most are asked for again and again.
+        var written: [(target: AdvertisedTarget, datagram: [UInt8])] = []
     }
+
+    /// How many written answers of a device are kept.
+    private static let writtenAnswers = 16
 
     private struct Farewell: Sendable {
         var udn: String
@@ -51,10 +56,10 @@ public struct Advertiser: Sendable {
     /// Timing and limits.
     public let configuration: AdvertiserConfiguration
     /// Written as SEARCHPORT where an advertisement names none.
-    public var searchPort: UInt16?
+    public var searchPort: UInt16? { didSet { if searchPort != oldValue { forgetWritten() } } }
     /// The time in the form of RFC 9110 §5.6.7, written as DATE of answers; the driver sets it, because the
     /// engine knows no calendar. nil: answers have no DATE, which UDA 2.0 §1.3.3 only recommends.
-    public var date: String?
+    public var date: String? { didSet { if date != oldValue { forgetWritten() } } }
     /// How many messages of announcement sets were handed out.
     public private(set) var announcementsSent = 0
     /// How many answers were handed out.
@@ -241,10 +246,9 @@ public struct Advertiser: Sendable {
             farewells[index].remaining -= 1
         }
         farewells.removeAll { $0.remaining <= 0 }
-        while let answer = answers.popDue(now: now) {
+        while let answer = answers.popDue(now: now + configuration.answerCoalescing) {
             guard let index = index(answer.root) else { continue }
-            let announcement = announcement(of: answer.target, in: entries[index].advertisement)
-            due.append(.unicast(SSDPMessage.response(announcement).serialized(date: date), to: answer.destination))
+            due.append(.unicast(datagram(of: answer.target, at: index), to: answer.destination))
             answersSent += 1
         }
         for index in entries.indices where entries[index].nextSet <= now {
@@ -263,6 +267,19 @@ public struct Advertiser: Sendable {
             }
         }
         return due
+    }
+
+    private mutating func datagram(of target: AdvertisedTarget, at index: Int) -> [UInt8] {
+        if let known = entries[index].written.first(where: { $0.target == target }) { return known.datagram }
+        let announcement = announcement(of: target, in: entries[index].advertisement)
+        let datagram = SSDPMessage.response(announcement).serialized(date: date)
+        if entries[index].written.count == Self.writtenAnswers { entries[index].written.removeFirst() }
+        entries[index].written.append((target, datagram))
+        return datagram
+    }
+
+    private mutating func forgetWritten() {
+        for index in entries.indices { entries[index].written = [] }
     }
 
     private func index(_ udn: String) -> Int? {

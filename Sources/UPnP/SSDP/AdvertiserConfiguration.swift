@@ -17,6 +17,9 @@ public struct AdvertiserConfiguration: Sendable, Hashable {
     public var longestWait = 5
     /// A unicast search is answered within a random time up to this; UDA 2.0 §1.3.3 allows 1 s.
     public var unicastDelay: Duration = .milliseconds(100)
+    /// Answers that are due within so much of each other leave together, none later than its time: one wake-up
+    /// and one system call for many.
+    public var answerCoalescing: Duration = .milliseconds(10)
     /// Answers to one address: how many at once.
     public var sourceBurst = 400
     /// Answers to one address: how many a second from then on.

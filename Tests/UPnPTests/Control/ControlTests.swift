@@ -25,6 +25,36 @@ struct ActionTests {
         #expect(request.serialized().contains("<u:SetLevel xmlns:u=\"\(type)\"><Channel>Master</Channel>"))
     }
 
+    @Test func `An action is written as the tree of its elements would be`() {
+        var generator = SeededGenerator(seed: 5)
+        let alphabet = Array("<>&\"' \t\n\rab:😀ü]\u{1}")
+        func text(_ longest: Int) -> String {
+            let length = Int.random(in: 0...longest, using: &generator)
+            return String((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
+        }
+        for _ in 0..<300 {
+            let request = ActionRequest(
+                serviceType: text(6), action: text(4),
+                arguments: (0..<Int.random(in: 0...3, using: &generator)).map { _ in ActionArgument(text(3), text(8)) })
+            let content = XMLElement(
+                request.action, prefix: "u", namespaceURI: request.serviceType,
+                namespaceDeclarations: [XMLNamespaceDeclaration(prefix: "u", uri: request.serviceType)],
+                children: request.arguments.map { .element(XMLElement($0.name, text: $0.value)) })
+            let namespace = "http://schemas.xmlsoap.org/soap/envelope/"
+            let encoding = "http://schemas.xmlsoap.org/soap/encoding/"
+            let envelope = XMLElement(
+                "Envelope", prefix: "s", namespaceURI: namespace,
+                attributes: [
+                    XMLAttribute("encodingStyle", prefix: "s", namespaceURI: namespace, value: encoding)
+                ],
+                children: [
+                    .element(
+                        XMLElement("Body", prefix: "s", namespaceURI: namespace, children: [.element(content)]))
+                ])
+            #expect(request.serialized() == envelope.serialized(), "seed 5, \(request)")
+        }
+    }
+
     @Test func `Values keep their white space and markup through writing and reading`() throws {
         var generator = SeededGenerator(seed: 3)
         let alphabet = Array("<>&\"' \t\n\rab😀ü]")

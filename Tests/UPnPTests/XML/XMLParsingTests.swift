@@ -242,8 +242,13 @@ struct XMLEncodingTests {
         #expect(try XMLElement(parsing: document).text == "Küche")
     }
 
-    @Test func `A declared Latin-1 is believed`() throws {
-        let document = Array("<?xml version='1.0' encoding='ISO-8859-1'?><r>".utf8) + [0xC3, 0xBC] + Array("</r>".utf8)
+    @Test(arguments: [
+        "<?xml version='1.0' encoding='ISO-8859-1'?>",
+        "<?xml version=\"1.0\" encoding=\"iso-8859-1\" standalone='no'?>",
+        "<?xml version='1.0' encoding='Windows-1252'?>", "<?xml version='1.0' encoding=\"latin1\"?>",
+    ])
+    func `A declared Latin-1 is believed`(declaration: String) throws {
+        let document = Array((declaration + "<r>").utf8) + [0xC3, 0xBC] + Array("</r>".utf8)
         #expect(try XMLElement(parsing: document).text == "Ã¼")
     }
 
