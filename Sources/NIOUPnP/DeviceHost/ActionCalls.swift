@@ -57,8 +57,9 @@ final class ActionCalls: Sendable {
             return state.nextID
         }
         guard let id else { return .refused }
-        // Unstructured so that the timer can cancel it; awaited here, whatever becomes of it.
-        let task = Task<Outcome, Never> {
+        // Unstructured so that the timer can cancel it; awaited here, whatever becomes of it. It starts at once:
+        // most actions have their answer before anything else could run.
+        let task = Task<Outcome, Never>.immediate(executorPreference: exchange.executor) {
             do throws(UPnPFault) { return .answered(try await action()) } catch { return .fault(error) }
         }
         let deadline = NIODeadline.now() + TimeAmount(configuration.actionTime)

@@ -190,7 +190,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
     }
 
     private func begin(_ head: HTTPRequestHead) {
-        guard let context else { return }
+        guard let context, let executor else { return }
         timer?.clear()
         let request: HTTPRequest
         do {
@@ -220,7 +220,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
         }
         let outflow = Outflow(capacity: shared.limits.unsentBytes)
         let link = HTTPServerExchange.Link(
-            connection: bound, eventLoop: eventLoop, id: id, outflow: outflow,
+            connection: bound, eventLoop: eventLoop, executor: executor, id: id, outflow: outflow,
             acceptsChunked: head.version.minor >= 1,
             keepsAliveExplicitly: head.version.minor == 0 && head.isKeepAlive
         )

@@ -20,6 +20,7 @@ public final class HTTPServerExchange: Sendable {
     struct Link: Sendable {
         let connection: NIOLoopBound<HTTPServerConnection>
         let eventLoop: any EventLoop
+        let executor: EventLoopTaskExecutor
         let id: UInt64
         let outflow: Outflow
         let acceptsChunked: Bool
@@ -55,6 +56,9 @@ public final class HTTPServerExchange: Sendable {
         self.body = body
         self.link = link
     }
+
+    /// Runs tasks where the exchange's handler runs.
+    var executor: any TaskExecutor { link.executor }
 
     /// Sends the head of the answer, once.
     ///
