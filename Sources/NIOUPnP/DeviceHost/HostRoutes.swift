@@ -24,11 +24,24 @@ struct HostRoutes: Sendable {
         let resources: [String: String]
     }
 
-    private(set) var routes: [String: Route] = [:]
+    private var routes: [String: Route] = [:]
     private(set) var roots: [Root] = []
     private(set) var services: [HostedService] = []
 
     /// - Parameter token: A part of a path that nobody can guess, for what it leads to; the same for the same.
+    /// What a path, without its query, leads to.
+    func route(_ path: Substring) -> Route? {
+        if let route = routes[String(path)] { return route }
+        // `/token/name/…`: what is below a resource whose name ends with a slash is its own affair.
+        var slashes = 0
+        guard
+            let end = path.firstIndex(where: {
+                if $0 == "/" { slashes += 1 }; return slashes == 3
+            })
+        else { return nil }
+        return routes[String(path[...end])]
+    }
+
     init(_ devices: [HostedDevice], token: (String) -> String) {
         for device in devices {
             var builder = Builder(root: roots.count)

@@ -146,7 +146,8 @@ public struct HostedIcon: Sendable {
 
 /// Something to fetch from a hosted device, at a URL that nobody can guess.
 public struct HostedResource: Sendable {
-    /// The last part of its path, such as `snapshot.jpg`; unique within its root device.
+    /// The last part of its path, such as `snapshot.jpg`; unique within its root device. With a slash at its end,
+    /// such as `photos/`, everything below it belongs to the resource.
     public var name: String
     /// Answers GET and HEAD.
     public var handler: @Sendable (HTTPServerExchange) async throws -> Void

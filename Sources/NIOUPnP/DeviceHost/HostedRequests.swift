@@ -15,7 +15,7 @@ struct HostedRequests: Sendable {
     func handle(_ exchange: HTTPServerExchange) async throws {
         if let refusal = refusal(exchange) { return try await answer(exchange, refusal) }
         let path = exchange.request.path.map { $0.utf8.prefix { $0 != UInt8(ascii: "?") } } ?? "".utf8[...]
-        guard let route = routes.routes[String(Substring(path))] else { return try await answer(exchange, .notFound) }
+        guard let route = routes.route(Substring(path)) else { return try await answer(exchange, .notFound) }
         let method = exchange.request.method.rawValue
         guard route.methods.contains(method) else {
             // UDA 2.0 §3.2.1 ended M-POST, the one of an older extension framework.

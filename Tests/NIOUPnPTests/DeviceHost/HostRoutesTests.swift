@@ -39,4 +39,19 @@ struct HostRoutesTests {
         #expect(first > 0 && first < 1 << 31)
         #expect(HTTPDate.bootID >= first)
     }
+
+    @Test("A resource whose name ends with a slash has everything below it, and no other has")
+    func subtrees() throws {
+        var generator = SeededGenerator(seed: 1)
+        var device = HostedTestDevice.device(HostedTestDevice.power())
+        device.resources = [HostedResource(name: "photos/") { _ in }, HostedResource(name: "one.jpg") { _ in }]
+        let routes = HostRoutes([device], using: &generator)
+        let root = try #require(routes.roots.first)
+        let tree = try #require(root.resources["photos/"])
+        let file = try #require(root.resources["one.jpg"])
+        for path in [tree, tree + "7.jpg", tree + "a/b", file] { #expect(routes.route(path[...]) != nil, "\(path)") }
+        for path in [tree.dropLast(), file + "/7.jpg", file + "7", "", "/", "//", "///", root.path + "/x"] {
+            #expect(routes.route(path[...]) == nil, "\(path)")
+        }
+    }
 }
