@@ -6,9 +6,10 @@ RELEASE := .build-release
 RELEASE_FLAGS := -c release --scratch-path $(RELEASE) --static-swift-stdlib
 LATCHKEY_STATE ?= $(HOME)/.local/state/latchkey
 ARGS ?=
+SWIFT_SOURCES := Package.swift Sources Tests Examples Benchmarks Fuzzing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fuzz lab lab-shell bench release format
+.PHONY: help run test check lint examples fuzz lab lab-shell bench release format
 
 help: ## list these commands
 	@echo 'make WORD, where WORD is one of:'
@@ -28,13 +29,17 @@ check: lint test ## what a change must pass: format, arrows, build, all tests (a
 
 lint: ## format and arrows alone (10 s)
 	@scripts/setup build
-	@swift format lint --strict --parallel --recursive Package.swift Sources Tests Fuzzing
+	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	@scripts/check-arrows --self-test
 	@scripts/check-arrows
 
 fuzz: ## look for inputs that break the parsers, ten minutes each (first build 5 min; options: ARGS='--target ssdp --seconds 60')
 	@scripts/setup build
 	@Fuzzing/run $(ARGS)
+
+examples: ## build the programs in Examples and run their tests (first time 5 min, then 20 s)
+	@scripts/setup build
+	@scripts/in-namespace swift test --package-path Examples --scratch-path .build-examples $(ARGS)
 
 lab: ## two homes and an internet in network namespaces, every promise shown end to end (root; about 6 min; options: ARGS='--only media --keep')
 	@scripts/setup lab
@@ -58,4 +63,4 @@ release: ## optimised program that needs no Swift to run, in .build-release/latc
 	@ls -lh $(RELEASE)/latchkey
 
 format: ## rewrite the Swift sources in the house style (10 s)
-	@swift format format --in-place --parallel --recursive Package.swift Sources Tests Fuzzing
+	@swift format format --in-place --parallel --recursive $(SWIFT_SOURCES)
