@@ -54,13 +54,13 @@ var targets: [Target] = [
     ),
 ]
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies + ["TestKit"], swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestKit"], exclude: exclude, swiftSettings: strict)
 }
 
 targets += [
     tests("NetworkTypesTests", ["NetworkTypes"]),
-    tests("UPnPTests", ["UPnP", "NetworkTypes"]),
+    tests("UPnPTests", ["UPnP", "NetworkTypes"], exclude: ["Corpus"]),
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),

@@ -59,9 +59,9 @@ enum BinaryText {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// Reads pairs of hexadecimal digits.
+    /// Reads pairs of hexadecimal digits, with white space anywhere.
     static func hex(_ text: String) -> [UInt8]? {
-        let digits = Array(text.utf8)
+        let digits = text.utf8.filter { !XMLText.isWhiteSpace($0) }
         guard digits.count % 2 == 0, digits.allSatisfy(URLText.isHexDigit) else { return nil }
         return stride(from: 0, to: digits.count, by: 2).compactMap {
             UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)

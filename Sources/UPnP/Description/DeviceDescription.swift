@@ -33,13 +33,17 @@ public struct DeviceDescription: Hashable, Sendable {
     public var devices: [DeviceDescription]
     /// The device's page for people.
     public var presentationURL: String?
+    /// What the description says beyond the standard, as written: elements of DLNA, of makers, of other
+    /// standards. Written after all others.
+    public var extensions: [XMLElement]
 
     /// Makes a description.
     public init(
         deviceType: String, friendlyName: String, manufacturer: String, manufacturerURL: String? = nil,
         modelDescription: String? = nil, modelName: String, modelNumber: String? = nil, modelURL: String? = nil,
         serialNumber: String? = nil, udn: String, upc: String? = nil, icons: [IconDescription] = [],
-        services: [ServiceDescription] = [], devices: [DeviceDescription] = [], presentationURL: String? = nil
+        services: [ServiceDescription] = [], devices: [DeviceDescription] = [], presentationURL: String? = nil,
+        extensions: [XMLElement] = []
     ) {
         self.deviceType = deviceType
         self.friendlyName = friendlyName
@@ -56,6 +60,17 @@ public struct DeviceDescription: Hashable, Sendable {
         self.services = services
         self.devices = devices
         self.presentationURL = presentationURL
+        self.extensions = extensions
+    }
+
+    /// The texts of extensions of that local name, in whatever namespace, without white space around them.
+    public func extensionTexts(_ localName: String) -> [String] {
+        extensions.filter { $0.name == localName }.map(\.trimmedText)
+    }
+
+    /// The classes of DLNA that the device claims, such as `DMS-1.50`: its `X_DLNADOC` elements.
+    public var dlnaClasses: [String] {
+        extensionTexts("X_DLNADOC").flatMap { $0.split(separator: ",").map(XMLText.trimmed) }.filter { !$0.isEmpty }
     }
 
     /// This device and all that are embedded in it, itself first, depth first.

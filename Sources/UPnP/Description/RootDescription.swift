@@ -1,3 +1,5 @@
+import NetworkTypes
+
 /// The version of the UPnP device architecture that a description claims.
 public struct SpecVersion: Hashable, Sendable {
     /// 1 or 2.
@@ -14,8 +16,9 @@ public struct SpecVersion: Hashable, Sendable {
 
 /// A device description document (UDA 2.0 §2.3).
 ///
-/// Read leniently: namespaces are not compared, optional and even required texts may be missing, unknown
-/// elements are ignored. Written strictly.
+/// Read leniently: namespaces are not compared, optional and even required texts may be missing, elements
+/// beyond the standard are kept but not needed, markup that is only slightly wrong is repaired. Written
+/// strictly; ``issues`` tells what is still against the standard.
 public struct RootDescription: Hashable, Sendable {
     /// The namespace of device descriptions.
     public static let namespace = "urn:schemas-upnp-org:device-1-0"
@@ -51,7 +54,7 @@ public struct RootDescription: Hashable, Sendable {
         parsing bytes: some Sequence<UInt8>, limits: DescriptionLimits = DescriptionLimits()
     ) throws(DescriptionError) {
         let element: XMLElement
-        do { element = try XMLElement(parsing: bytes, limits: limits.xml) } catch { throw .xml(error) }
+        do { element = try XMLElement(repairing: bytes, limits: limits.xml) } catch { throw .xml(error) }
         try self.init(element, limits: limits)
     }
 
@@ -64,7 +67,7 @@ public struct RootDescription: Hashable, Sendable {
         specVersion = SpecVersion(
             major: version?.first("major").flatMap { Int($0.trimmedText) } ?? 1,
             minor: version?.first("minor").flatMap { Int($0.trimmedText) } ?? 0)
-        configID = element.attribute("configId").flatMap { Int(XMLText.trimmed($0)) }
+        configID = element.attribute("configId").flatMap { Int(XMLText.trimmed($0)) }.flatMap { $0 < 0 ? nil : $0 }
         urlBase = DescriptionReader.optional("URLBase", in: element)
         self.device = try reader.device(device)
         self.element = element
@@ -72,158 +75,26 @@ public struct RootDescription: Hashable, Sendable {
 
     /// What the description's URLs are relative to: `URLBase`, or else where the document came from.
     ///
-    /// The result is as hostile as the document is: check its host before connecting.
+    /// A `URLBase` whose host cannot be the device is ignored: a name, or an address of no other host such as
+    /// `localhost` and `0.0.0.0`, both seen in gateways. The result is as hostile as the document is: check its
+    /// host before connecting.
     public func base(from location: HTTPURL) -> HTTPURL {
-        urlBase.flatMap { location.resolving($0) } ?? location
+        guard let urlBase, let base = location.resolving(URLRepair.repaired(urlBase)), let address = base.ipAddress,
+            address.isUnicastHost || address == location.ipAddress
+        else { return location }
+        return base
     }
 
-    /// The document, written strictly from the properties; elements that we do not know are not in it.
+    /// Resolves a URL of the description; nil when it is empty or none of ours.
+    ///
+    /// Lenient: white space around it is dropped, and characters that a URL cannot hold are percent-encoded.
+    public func url(_ reference: String, from location: HTTPURL) -> HTTPURL? {
+        let reference = URLRepair.repaired(reference)
+        return reference.isEmpty ? nil : base(from: location).resolving(reference)
+    }
+
+    /// The document, written strictly from the properties.
     public func serialized() -> String {
         DescriptionWriter.root(specVersion, configID: configID, urlBase: urlBase, device: device).serialized()
-    }
-}
-
-/// Reads devices out of elements and counts what it has read.
-private struct DescriptionReader {
-    let limits: DescriptionLimits
-    private var devices = 0
-    private var services = 0
-    private var icons = 0
-
-    init(limits: DescriptionLimits) { self.limits = limits }
-
-    static func optional(_ name: String, in element: XMLElement) -> String? {
-        guard let text = element.first(name)?.trimmedText, !text.isEmpty else { return nil }
-        return text
-    }
-
-    private static func required(_ name: String, in element: XMLElement) -> String {
-        optional(name, in: element) ?? ""
-    }
-
-    mutating func device(_ element: XMLElement) throws(DescriptionError) -> DeviceDescription {
-        devices += 1
-        guard devices <= limits.devices else { throw .tooMany("devices", limit: limits.devices) }
-        guard let udn = Self.optional("UDN", in: element) else { throw .missing("UDN") }
-        guard let deviceType = Self.optional("deviceType", in: element) else { throw .missing("deviceType") }
-        var device = DeviceDescription(
-            deviceType: deviceType,
-            friendlyName: Self.required("friendlyName", in: element),
-            manufacturer: Self.required("manufacturer", in: element),
-            manufacturerURL: Self.optional("manufacturerURL", in: element),
-            modelDescription: Self.optional("modelDescription", in: element),
-            modelName: Self.required("modelName", in: element),
-            modelNumber: Self.optional("modelNumber", in: element),
-            modelURL: Self.optional("modelURL", in: element),
-            serialNumber: Self.optional("serialNumber", in: element),
-            udn: udn,
-            upc: Self.optional("UPC", in: element),
-            presentationURL: Self.optional("presentationURL", in: element))
-        for icon in element.first("iconList")?.all("icon") ?? [] {
-            icons += 1
-            guard icons <= limits.icons else { throw .tooMany("icons", limit: limits.icons) }
-            device.icons.append(Self.icon(icon))
-        }
-        for service in element.first("serviceList")?.all("service") ?? [] {
-            services += 1
-            guard services <= limits.services else { throw .tooMany("services", limit: limits.services) }
-            // A service without a type cannot be addressed; the others can.
-            if let service = Self.service(service) { device.services.append(service) }
-        }
-        for embedded in element.first("deviceList")?.all("device") ?? [] {
-            device.devices.append(try self.device(embedded))
-        }
-        return device
-    }
-
-    private static func icon(_ element: XMLElement) -> IconDescription {
-        IconDescription(
-            mimeType: required("mimetype", in: element),
-            width: max(0, Int(required("width", in: element)) ?? 0),
-            height: max(0, Int(required("height", in: element)) ?? 0),
-            depth: max(0, Int(required("depth", in: element)) ?? 0),
-            url: required("url", in: element))
-    }
-
-    private static func service(_ element: XMLElement) -> ServiceDescription? {
-        optional("serviceType", in: element).map { type in
-            ServiceDescription(
-                serviceType: type,
-                serviceID: required("serviceId", in: element),
-                scpdURL: required("SCPDURL", in: element),
-                controlURL: required("controlURL", in: element),
-                eventSubURL: required("eventSubURL", in: element))
-        }
-    }
-}
-
-/// Writes elements in the order of UDA 2.0 §2.3.
-private enum DescriptionWriter {
-    static func root(
-        _ version: SpecVersion, configID: Int?, urlBase: String?, device: DeviceDescription
-    ) -> XMLElement {
-        var root = XMLElement(
-            "root", namespaceURI: RootDescription.namespace,
-            namespaceDeclarations: [XMLNamespaceDeclaration(uri: RootDescription.namespace)])
-        if let configID { root.attributes = [XMLAttribute("configId", value: String(configID))] }
-        root.children = [
-            .element(
-                parent(
-                    "specVersion",
-                    [leaf("major", String(version.major)), leaf("minor", String(version.minor))].compactMap { $0 }))
-        ]
-        if let base = leaf("URLBase", urlBase) { root.children.append(.element(base)) }
-        root.children.append(.element(element(device)))
-        return root
-    }
-
-    private static func leaf(_ name: String, _ text: String?) -> XMLElement? {
-        text.map { XMLElement(name, namespaceURI: RootDescription.namespace, text: $0) }
-    }
-
-    private static func parent(_ name: String, _ children: [XMLElement]) -> XMLElement {
-        XMLElement(name, namespaceURI: RootDescription.namespace, children: children.map(XMLNode.element))
-    }
-
-    private static func list(_ name: String, _ children: [XMLElement]) -> XMLElement? {
-        children.isEmpty ? nil : parent(name, children)
-    }
-
-    private static func element(_ device: DeviceDescription) -> XMLElement {
-        let children: [XMLElement?] = [
-            leaf("deviceType", device.deviceType),
-            leaf("friendlyName", device.friendlyName),
-            leaf("manufacturer", device.manufacturer),
-            leaf("manufacturerURL", device.manufacturerURL),
-            leaf("modelDescription", device.modelDescription),
-            leaf("modelName", device.modelName),
-            leaf("modelNumber", device.modelNumber),
-            leaf("modelURL", device.modelURL),
-            leaf("serialNumber", device.serialNumber),
-            leaf("UDN", device.udn),
-            leaf("UPC", device.upc),
-            list("iconList", device.icons.map(element)),
-            list("serviceList", device.services.map(element)),
-            list("deviceList", device.devices.map(element)),
-            leaf("presentationURL", device.presentationURL),
-        ]
-        return parent("device", children.compactMap { $0 })
-    }
-
-    private static func element(_ icon: IconDescription) -> XMLElement {
-        let children = [
-            leaf("mimetype", icon.mimeType), leaf("width", String(icon.width)), leaf("height", String(icon.height)),
-            leaf("depth", String(icon.depth)), leaf("url", icon.url),
-        ]
-        return parent("icon", children.compactMap { $0 })
-    }
-
-    private static func element(_ service: ServiceDescription) -> XMLElement {
-        let children = [
-            leaf("serviceType", service.serviceType), leaf("serviceId", service.serviceID),
-            leaf("SCPDURL", service.scpdURL), leaf("controlURL", service.controlURL),
-            leaf("eventSubURL", service.eventSubURL),
-        ]
-        return parent("service", children.compactMap { $0 })
     }
 }

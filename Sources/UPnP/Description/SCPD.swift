@@ -101,11 +101,29 @@ public struct StateVariable: Hashable, Sendable {
     public var allowedValues: [String]
     /// The range that a number must be in.
     public var allowedRange: AllowedValueRange?
+    /// For a `string` that holds something with a type of its own: that type, such as `xsd:byte` (UDA 2.0 §2.5,
+    /// the `type` attribute of `dataType`).
+    public var extendedType: String?
+    /// The type as the description writes it, where it is not one of the standard's names; never written, and of
+    /// no matter when variables are compared.
+    public var misspelledType: String? {
+        get { asRead.type }
+        set { asRead.type = newValue }
+    }
+    private var asRead = AsRead()
+
+    /// What is known of a variable only because it was read.
+    private struct AsRead: Hashable, Sendable {
+        var type: String?
+        static func == (left: AsRead, right: AsRead) -> Bool { true }
+        func hash(into hasher: inout Hasher) {}
+    }
 
     /// Makes a variable.
     public init(
         name: String, dataType: UPnPDataType, sendEvents: Bool = false, multicast: Bool = false,
-        defaultValue: String? = nil, allowedValues: [String] = [], allowedRange: AllowedValueRange? = nil
+        defaultValue: String? = nil, allowedValues: [String] = [], allowedRange: AllowedValueRange? = nil,
+        extendedType: String? = nil, misspelledType: String? = nil
     ) {
         self.name = name
         self.dataType = dataType
@@ -114,6 +132,8 @@ public struct StateVariable: Hashable, Sendable {
         self.defaultValue = defaultValue
         self.allowedValues = allowedValues
         self.allowedRange = allowedRange
+        self.extendedType = extendedType
+        self.misspelledType = misspelledType
     }
 }
 

@@ -4,7 +4,7 @@ extension SCPD {
         parsing bytes: some Sequence<UInt8>, limits: DescriptionLimits = DescriptionLimits()
     ) throws(DescriptionError) {
         let element: XMLElement
-        do { element = try XMLElement(parsing: bytes, limits: limits.xml) } catch { throw .xml(error) }
+        do { element = try XMLElement(repairing: bytes, limits: limits.xml) } catch { throw .xml(error) }
         try self.init(element, limits: limits)
     }
 
@@ -22,7 +22,7 @@ extension SCPD {
             specVersion: SpecVersion(
                 major: version?.first("major").flatMap { Int($0.trimmedText) } ?? 1,
                 minor: version?.first("minor").flatMap { Int($0.trimmedText) } ?? 0),
-            configID: element.attribute("configId").flatMap { Int(XMLText.trimmed($0)) },
+            configID: element.attribute("configId").flatMap { Int(XMLText.trimmed($0)) }.flatMap { $0 < 0 ? nil : $0 },
             stateVariables: variables.compactMap(StateVariable.init(reading:)))
         for action in actions {
             if let action = try ActionDescription(reading: action, limits: limits) { self.actions.append(action) }
@@ -58,7 +58,10 @@ extension XMLNode {
 extension ActionDescription {
     fileprivate init?(reading element: XMLElement, limits: DescriptionLimits) throws(DescriptionError) {
         guard let name = element.first("name")?.trimmedText, !name.isEmpty else { return nil }
-        let arguments = element.first("argumentList")?.all("argument") ?? []
+        let list = element.first("argumentList")
+        var arguments = list?.all("argument") ?? []
+        // Some emulators of switches write an action's only argument right into the list.
+        if arguments.isEmpty, let list, list.first("name") != nil { arguments = [list] }
         guard arguments.count <= limits.arguments else { throw .tooMany("arguments", limit: limits.arguments) }
         self.init(name: name, arguments: arguments.compactMap(ArgumentDescription.init(reading:)))
     }
@@ -93,11 +96,15 @@ extension ArgumentDescription {
 extension StateVariable {
     fileprivate init?(reading element: XMLElement) {
         guard let name = element.first("name")?.trimmedText, !name.isEmpty else { return nil }
-        // UDA 2.0 §2.5: `sendEvents` is yes and `multicast` is no when they are left out.
+        let type = element.first("dataType")
+        let written = type?.trimmedText ?? ""
+        let dataType = UPnPDataType(reading: written)
+        // UDA 2.0 §2.5: `sendEvents` is yes and `multicast` is no when they are left out. The first templates of
+        // service types had an element where UDA has the attribute.
+        let sendEvents = element.attribute("sendEvents") ?? element.first("sendEventsAttribute")?.trimmedText
         self.init(
-            name: name,
-            dataType: UPnPDataType(rawValue: element.first("dataType")?.trimmedText ?? "") ?? .string,
-            sendEvents: Self.flag(element.attribute("sendEvents")) ?? true,
+            name: name, dataType: dataType ?? .string,
+            sendEvents: Self.flag(sendEvents) ?? true,
             multicast: Self.flag(element.attribute("multicast")) ?? false,
             defaultValue: element.first("defaultValue")?.trimmedText,
             allowedValues: element.first("allowedValueList")?.all("allowedValue").map(\.trimmedText) ?? [],
@@ -106,7 +113,9 @@ extension StateVariable {
                     minimum: range.first("minimum")?.trimmedText ?? "",
                     maximum: range.first("maximum")?.trimmedText ?? "",
                     step: range.first("step")?.trimmedText)
-            })
+            },
+            extendedType: type?.attribute("type").map(XMLText.trimmed),
+            misspelledType: dataType?.rawValue == written ? nil : written)
     }
 
     private static func flag(_ text: String?) -> Bool? {
@@ -120,7 +129,11 @@ extension StateVariable {
             XMLAttribute("sendEvents", value: sendEvents ? "yes" : "no"),
             XMLAttribute("multicast", value: multicast ? "yes" : "no"),
         ]
-        var children = [XMLNode.leaf("name", name), .leaf("dataType", dataType.rawValue)]
+        let type = XMLElement(
+            "dataType", namespaceURI: SCPD.namespace,
+            attributes: extendedType.map { [XMLAttribute("type", value: $0)] } ?? [],
+            children: [.text(dataType.rawValue)])
+        var children = [XMLNode.leaf("name", name), .element(type)]
         if let defaultValue { children.append(.leaf("defaultValue", defaultValue)) }
         if !allowedValues.isEmpty {
             children.append(.parent("allowedValueList", allowedValues.map { .leaf("allowedValue", $0) }))

@@ -55,6 +55,25 @@ public enum UPnPDataType: String, Hashable, Sendable, CaseIterable {
 }
 
 extension UPnPDataType {
+    /// Reads a type's name as devices write it: in any case of letters, and with some names of other
+    /// languages; nil when it is none.
+    init?(reading name: String) {
+        if let type = UPnPDataType(rawValue: name) {
+            self = type
+            return
+        }
+        let lower = name.lowercased()
+        let known = Self.allCases.first { $0.rawValue.lowercased() == lower } ?? Self.aliases[lower]
+        guard let known else { return nil }
+        self = known
+    }
+
+    private static let aliases: [String: UPnPDataType] = [
+        "bool": .boolean, "integer": .int, "uint": .ui4, "uint8": .ui1, "uint16": .ui2, "uint32": .ui4, "uint64": .ui8,
+        "int8": .i1, "int16": .i2, "int32": .i4, "int64": .i8, "long": .i8, "double": .r8, "real": .r8, "text": .string,
+        "base64": .binBase64, "hex": .binHex,
+    ]
+
     /// Whether values of the type are whole numbers.
     public var isInteger: Bool {
         switch self {

@@ -43,21 +43,25 @@ public struct UPnPTime: Hashable, Sendable {
     public let minute: Int
     /// 0 to 60; 60 is a leap second.
     public let second: Int
+    /// The fraction of the second, 0 to 999999999.
+    public let nanosecond: Int
     /// Minutes east of UTC, -840 to 840; nil without a zone.
     public let zone: Int?
 
     /// Makes a time; nil when a part is out of range.
-    public init?(hour: Int, minute: Int, second: Int, zone: Int? = nil) {
+    public init?(hour: Int, minute: Int, second: Int, nanosecond: Int = 0, zone: Int? = nil) {
         guard (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second),
-            (-840...840).contains(zone ?? 0)
+            (0..<1_000_000_000).contains(nanosecond), (-840...840).contains(zone ?? 0)
         else { return nil }
         self.hour = hour
         self.minute = minute
         self.second = second
+        self.nanosecond = nanosecond
         self.zone = zone
     }
 
-    /// Reads `hh:mm:ss`, with an optional fraction that is dropped and an optional `Z` or `±hh:mm`.
+    /// Reads `hh:mm:ss`, with an optional fraction of at most nine digits and an optional zone: `Z`, `±hh:mm`,
+    /// `±hhmm` or `±hh`.
     public init?(_ text: some StringProtocol) {
         var clock = String(text)[...]
         var zone: Int?
@@ -65,30 +69,36 @@ public struct UPnPTime: Hashable, Sendable {
             clock = clock.dropLast()
             zone = 0
         } else if let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }) {
-            let offset = clock[clock.index(after: sign)...].split(separator: ":", omittingEmptySubsequences: false)
-            guard offset.count == 2, let hours = ClockText.number(offset[0], digits: 2),
-                let minutes = ClockText.number(offset[1], digits: 2), minutes < 60
-            else { return nil }
-            zone = (clock[sign] == "-" ? -1 : 1) * (hours * 60 + minutes)
+            guard let offset = ClockText.offset(clock[clock.index(after: sign)...]) else { return nil }
+            zone = clock[sign] == "-" ? -offset : offset
             clock = clock[..<sign]
         }
+        var nanosecond = 0
         if let point = clock.firstIndex(of: ".") {
             let fraction = clock[clock.index(after: point)...]
-            guard (1...9).contains(fraction.utf8.count), fraction.utf8.allSatisfy(URLText.isDigit) else { return nil }
+            guard (1...9).contains(fraction.utf8.count),
+                let digits = ClockText.number(
+                    fraction + String(repeating: "0", count: 9 - fraction.utf8.count), digits: 9)
+            else { return nil }
+            nanosecond = digits
             clock = clock[..<point]
         }
         let parts = clock.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 3, let hour = ClockText.number(parts[0], digits: 2),
             let minute = ClockText.number(parts[1], digits: 2), let second = ClockText.number(parts[2], digits: 2)
         else { return nil }
-        self.init(hour: hour, minute: minute, second: second, zone: zone)
+        self.init(hour: hour, minute: minute, second: second, nanosecond: nanosecond, zone: zone)
     }
 }
 
 extension UPnPTime: CustomStringConvertible {
-    /// `hh:mm:ss`, and `Z` or `±hh:mm` when there is a zone.
+    /// `hh:mm:ss`, the fraction where there is one, and `Z` or `±hh:mm` when there is a zone.
     public var description: String {
-        let clock = [hour, minute, second].map { ClockText.padded($0, to: 2) }.joined(separator: ":")
+        var clock = [hour, minute, second].map { ClockText.padded($0, to: 2) }.joined(separator: ":")
+        if nanosecond > 0 {
+            clock += "." + ClockText.padded(nanosecond, to: 9)
+            while clock.hasSuffix("0") { clock.removeLast() }
+        }
         guard let zone else { return clock }
         guard zone != 0 else { return clock + "Z" }
         let size = zone.magnitude
@@ -131,6 +141,16 @@ extension UPnPDateTime: CustomStringConvertible {
 }
 
 private enum ClockText {
+    /// Minutes in `hh:mm`, `hhmm` or `hh`.
+    static func offset(_ text: Substring) -> Int? {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let digits = parts.count == 1 ? [text.prefix(2), text.dropFirst(2)] : parts
+        guard digits.count == 2, let hours = number(digits[0], digits: 2) else { return nil }
+        if parts.count == 1, digits[1].isEmpty { return hours * 60 }
+        guard let minutes = number(digits[1], digits: 2), minutes < 60 else { return nil }
+        return hours * 60 + minutes
+    }
+
     static func number(_ text: some StringProtocol, digits: Int) -> Int? {
         text.utf8.count == digits && text.utf8.allSatisfy(URLText.isDigit) ? Int(text) : nil
     }
