@@ -65,7 +65,8 @@ struct EventSubscriber: Sendable {
         guard !plain.isEmpty else { return }
         waiting.append(plain)
         waitingBytes += Self.size(plain)
-        if waiting.count > limits.waitingEvents || waitingBytes > limits.waitingBytes { coalesce() }
+        let isFull = waiting.count > limits.waitingEvents || waitingBytes > limits.waitingBytes
+        if isFull || notBefore != nil { coalesce() }
     }
 
     private mutating func hold(_ change: EventProperty, _ rule: EventModeration) {

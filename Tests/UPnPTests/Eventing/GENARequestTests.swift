@@ -165,7 +165,24 @@ struct CallbackRuleTests {
     @Test func `IPv6 neighbours are told by their prefix`() throws {
         let link = try rule("fe80::1", "fe80::/64")
         #expect(try permits(link, "http://[fe80::9]/") && !permits(link, "http://[2001:db8::1]/"))
+        let site = try rule("fd00:0:0:7::1", "fd00::/48")
+        #expect(try permits(site, "http://[fd00:0:0:7::9]/") && permits(site, "http://[fe80::9]/"))
+        #expect(try !permits(site, "http://[fd00:0:0:8::9]/") && !permits(site, "http://[fd00:0:0:7::]/"))
+        #expect(try !permits(rule("192.168.1.1", "192.168.1.0/24"), "http://[fd00:0:0:7::9]/"))
+        for url in [
+            "http://[::]/", "http://[::ffff:10.0.0.1]/", "http://[::1]/", "http://[ff05::c]/", "http://10.0.0.1/",
+        ] {
+            #expect(try !permits(site, url))
+        }
         #expect(try !permits(link, "http://[ff02::c]/") && !permits(link, "http://[::1]/"))
+    }
+
+    @Test func `Link-local callbacks are connected to through the link that the subscription came in on`() throws {
+        let link = try rule("fe80::1", "fe80::/64")
+        let local = try #require(HTTPURL("http://[fe80::9]:5000/"))
+        #expect(link.endpoint(for: local) == SocketEndpoint(try #require(IPAddress("fe80::9")), port: 5000, zone: 1))
+        let global = try #require(HTTPURL("http://[fd00::9]/"))
+        #expect(link.endpoint(for: global)?.zone == 0)
     }
 
     @Test func `The sender's address can be required`() throws {
