@@ -55,7 +55,10 @@ public final class HostedService: Sendable {
         serviceType: String, serviceID: String, stores: [VariableStore], actionDescriptions: [ActionDescription],
         actions: [String: Action]
     ) {
-        let scpd = SCPD(actions: actionDescriptions, stateVariables: stores.map(\.declaration))
+        let scpd = SCPD(
+            specVersion: SpecVersion(major: 2, minor: 0), actions: actionDescriptions,
+            stateVariables: stores.map(\.declaration)
+        )
         self.init(
             serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions,
             resultsAreTyped: true
