@@ -107,8 +107,11 @@ public final class DeviceHost: Sendable {
         } catch is CancellationError {
             result = .success(())
         } catch { result = .failure(error) }
-        for service in routes.services { _ = service.attach(nil) }
-        for publisher in requests.publishing.values { await publisher.endAll() }
+        for (service, _) in routes.services { service.events.detach() }
+        for outlets in requests.outlets.values {
+            await outlets.subscribers.endAll()
+            await outlets.everybody?.end()
+        }
         try result.get()
     }
 
@@ -146,18 +149,28 @@ public final class DeviceHost: Sendable {
     }
 
     private func requests(_ routes: HostRoutes, _ links: HostedLinks, client: HTTPClient) -> HostedRequests {
-        var publishing: [ObjectIdentifier: EventPublishing] = [:]
-        for service in routes.services {
-            publishing[ObjectIdentifier(service)] = service.attach { [configuration, logger] variables in
-                EventPublishing(
-                    variables: variables, moderation: service.moderation, limits: configuration.eventing,
+        var outlets: [ObjectIdentifier: ServiceEvents.Outlets] = [:]
+        for (service, udn) in routes.services {
+            outlets[ObjectIdentifier(service)] = service.events.attach { [configuration, logger] in
+                let subscribers = EventPublishing(
+                    variables: service.eventedState, moderation: service.moderation, limits: configuration.eventing,
                     client: client, serverName: configuration.serverName,
                     callbackRule: { links.callbackRule($0) }, logger: logger
+                )
+                guard configuration.advertises, service.multicasts else {
+                    return ServiceEvents.Outlets(subscribers: subscribers)
+                }
+                let publisher = MulticastEventPublisher(
+                    udn: udn, serviceType: service.serviceType, serviceID: service.serviceID, bootID: 0,
+                    configuration: configuration.multicastEventing
+                )
+                return ServiceEvents.Outlets(
+                    subscribers: subscribers, everybody: MulticastEventPublishing(publisher)
                 )
             }
         }
         return HostedRequests(
-            configuration: configuration, routes: routes, publishing: publishing,
+            configuration: configuration, routes: routes, outlets: outlets,
             calls: ActionCalls(configuration: configuration, eventLoop: eventLoopGroup.next(), logger: logger),
             logger: logger
         )

@@ -40,6 +40,8 @@ public struct DeviceHostConfiguration: Sendable {
     public var controlBytes = 256 * 1024
     /// What subscribers are allowed, for each service.
     public var eventing = EventPublisherLimits()
+    /// How often events are multicast, for each service with variables that are.
+    public var multicastEventing = MulticastEventConfiguration()
     /// Whether events go only to the address that subscribed (upnp.md §4.2 rule 2).
     public var callbackMustBeSender = true
 

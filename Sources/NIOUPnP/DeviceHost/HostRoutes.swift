@@ -26,7 +26,8 @@ struct HostRoutes: Sendable {
 
     private var routes: [String: Route] = [:]
     private(set) var roots: [Root] = []
-    private(set) var services: [HostedService] = []
+    /// The services, with the UDNs of their devices.
+    private(set) var services: [(service: HostedService, udn: String)] = []
 
     /// - Parameter token: A part of a path that nobody can guess, for what it leads to; the same for the same.
     /// What a path, without its query, leads to.
@@ -69,7 +70,7 @@ struct HostRoutes: Sendable {
                     configID: configID, resources: builder.resources
                 )
             )
-            services += builder.services.map(\.service)
+            services += builder.services.map { ($0.service, $0.udn) }
         }
     }
 
@@ -92,7 +93,7 @@ struct HostRoutes: Sendable {
         let root: Int
         var routes: [String: Route] = [:]
         var resources: [String: String] = [:]
-        var services: [(service: HostedService, scpdPath: String)] = []
+        var services: [(service: HostedService, udn: String, scpdPath: String)] = []
 
         init(root: Int) { self.root = root }
 
@@ -107,7 +108,7 @@ struct HostRoutes: Sendable {
                 routes["\(token)/control"] = .control(service, root: root)
                 if evented { routes["\(token)/event"] = .events(service) }
                 if !services.contains(where: { $0.service === service }) {
-                    services.append((service, "\(token)/scpd.xml"))
+                    services.append((service, device.udn, "\(token)/scpd.xml"))
                 }
                 description.services.append(
                     ServiceDescription(

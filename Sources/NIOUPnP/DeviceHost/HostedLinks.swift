@@ -18,6 +18,8 @@ final class HostedLinks: Sendable {
     private struct Listener {
         let endpoint: SocketEndpoint
         let task: Task<Void, Never>
+        /// For multicast events, where there are any.
+        let events: MulticastEventSocket?
     }
 
     private enum Turn: Sendable {
@@ -83,6 +85,10 @@ final class HostedLinks: Sendable {
             for await turn in turns {
                 let gained = try await take(turn, &progress, requests, continuation)
                 try announce(gained, &progress)
+                for case let multicasting? in requests.outlets.values.map(\.everybody) {
+                    await multicasting.use(progress.listeners.values.compactMap(\.events))
+                    await multicasting.setBootID(progress.bootID)
+                }
                 for endpoint in gained { onServing(endpoint) }
             }
             result = .success(())
@@ -90,7 +96,10 @@ final class HostedLinks: Sendable {
         source.cancel()
         progress.retries?.cancel()
         served.withLock { $0 = [] }
-        for listener in progress.listeners.values { listener.task.cancel() }
+        for listener in progress.listeners.values {
+            listener.events?.close()
+            listener.task.cancel()
+        }
         for listener in progress.listeners.values { await listener.task.value }
         try result.get()
     }
@@ -129,7 +138,7 @@ final class HostedLinks: Sendable {
                 progress.listeners[link].map { Served(link: link, endpoint: $0.endpoint) }
             }
         }
-        if !lost.isEmpty { for publishing in requests.publishing.values { await publishing.linksChanged() } }
+        if !lost.isEmpty { for outlets in requests.outlets.values { await outlets.subscribers.linksChanged() } }
         if let failure, !Task.isCancelled {
             guard progress.hasServed || !progress.listeners.isEmpty else { throw failure }
             progress.retries = progress.retries ?? retry(turns)
@@ -153,6 +162,7 @@ final class HostedLinks: Sendable {
 
     private func leave(_ link: InterfaceAddress, _ listener: Listener) async {
         for root in routes.roots { advertiser?.remove(udn: root.description.udn, on: link, announceByebye: false) }
+        listener.events?.close()
         listener.task.cancel()
         await listener.task.value
     }
@@ -190,10 +200,27 @@ final class HostedLinks: Sendable {
                 turns.yield(.ended(link, endpoint, error))
             }
         }
-        for await first in starts { return Listener(endpoint: try first.get(), task: task) }
+        for await first in starts {
+            return Listener(endpoint: try first.get(), task: task, events: await eventSocket(on: link, requests))
+        }
         task.cancel()
         await task.value
         throw CancellationError()
+    }
+
+    /// A link that events cannot be multicast on is served all the same.
+    private func eventSocket(on link: InterfaceAddress, _ requests: HostedRequests) async -> MulticastEventSocket? {
+        guard requests.outlets.values.contains(where: { $0.everybody != nil }) else { return nil }
+        let hops: Int? =
+            configuration.scope == .ownHost ? 0 : link.address.isIPv4 ? configuration.ssdp.multicastTTL : nil
+        do {
+            return try await MulticastEventSocket(
+                interface: link, eventLoopGroup: eventLoopGroup, logger: logger, hops: hops
+            )
+        } catch {
+            logger.debug("events cannot be multicast on a link", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     private func advertise(at endpoint: SocketEndpoint, _ bootID: UInt32) {

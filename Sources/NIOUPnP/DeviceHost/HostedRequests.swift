@@ -8,7 +8,7 @@ import UPnP
 struct HostedRequests: Sendable {
     let configuration: DeviceHostConfiguration
     let routes: HostRoutes
-    let publishing: [ObjectIdentifier: EventPublishing]
+    let outlets: [ObjectIdentifier: ServiceEvents.Outlets]
     let calls: ActionCalls
     let logger: Logger
 
@@ -36,7 +36,7 @@ struct HostedRequests: Sendable {
         case .control(let service, let root):
             try await control(exchange, service, root: root)
         case .events(let service):
-            guard let publishing = publishing[ObjectIdentifier(service)] else {
+            guard let publishing = outlets[ObjectIdentifier(service)]?.subscribers else {
                 return try await answer(exchange, .serviceUnavailable)
             }
             try await publishing.handle(exchange)

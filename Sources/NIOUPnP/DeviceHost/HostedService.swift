@@ -1,5 +1,4 @@
 public import NetworkTypes
-import Synchronization
 public import UPnP
 
 /// A service of a hosted device: its description, what its actions do, and its evented state.
@@ -11,18 +10,13 @@ public final class HostedService: Sendable {
     /// The description. Requests are checked against it before an action runs.
     public let scpd: SCPD
 
-    fileprivate struct State {
-        var publishing: EventPublishing?
-        /// What subscribers have yet to be told, in order.
-        var pending: [[EventProperty]] = []
-        var isPublishing = false
-    }
+    /// What is told of the variables' changes.
+    let events = ServiceEvents()
 
     private let actions: [String: Action]
     private let resultsAreTyped: Bool
     /// The variables that keep a value, in the description's order.
     private let stores: [VariableStore]
-    private let state = Mutex(State())
 
     /// What an action does: returns its out arguments, or throws a `UPnPFault` to be answered.
     ///
@@ -42,7 +36,7 @@ public final class HostedService: Sendable {
             let text = state[variable.name] ?? variable.defaultValue ?? ""
             return VariableStore(
                 variable, UPnPValue(text, as: variable.dataType) ?? .string(text),
-                moderation: moderation[variable.name]
+                moderation: moderation[variable.name], multicast: variable.multicast ? .general : nil
             )
         }
         self.init(
@@ -63,7 +57,7 @@ public final class HostedService: Sendable {
             serviceType: serviceType, serviceID: serviceID, scpd: scpd, stores: stores, actions: actions,
             resultsAreTyped: true
         )
-        for store in stores { store.bind(self) }
+        for store in stores { store.bind(events) }
     }
 
     private init(
@@ -94,7 +88,7 @@ public final class HostedService: Sendable {
     ///
     /// Values are taken as they are; variables that the service does not have are left out.
     public func publish(_ changes: [EventProperty]) async {
-        await publish(
+        await events.publish(
             changes.compactMap { change in
                 store(change.name).map { store in
                     (store, UPnPValue(change.value, as: store.declaration.dataType) ?? .string(change.value))
@@ -103,46 +97,13 @@ public final class HostedService: Sendable {
         )
     }
 
-    func publish(_ changes: [(store: VariableStore, value: UPnPValue)]) async {
-        // The values are taken under the lock, so that subscribers hear of them in the order in which they are.
-        state.withLock { state in
-            var changed: [EventProperty] = []
-            for (store, value) in changes where store.replace(value) && store.declaration.sendEvents {
-                changed.append(EventProperty(store.declaration.name, value.text))
-            }
-            guard !changed.isEmpty, state.publishing != nil else { return }
-            if state.pending.count < Self.maximumPending {
-                state.pending.append(changed)
-            } else {
-                state.pending[state.pending.count - 1].merge(changed)
-            }
-        }
-        await tellSubscribers()
+    /// The evented variables with their values.
+    var eventedState: [EventProperty] {
+        stores.filter(\.declaration.sendEvents).map { EventProperty($0.declaration.name, $0.value.text) }
     }
 
-    /// How many changes may wait for their turn before they become one.
-    private static let maximumPending = 64
-
-    /// One task at a time tells them, also of what others have changed meanwhile.
-    private func tellSubscribers() async {
-        var turn = state.withLock { $0.next(begin: true) }
-        while let (publishing, changes) = turn {
-            await publishing.publish(changes)
-            turn = state.withLock { $0.next(begin: false) }
-        }
-    }
-
-    /// Connects the service with its subscribers; `nil` disconnects it.
-    func attach(_ make: (([EventProperty]) -> EventPublishing)?) -> EventPublishing? {
-        state.withLock { state in
-            let variables = stores.filter(\.declaration.sendEvents).map {
-                EventProperty($0.declaration.name, $0.value.text)
-            }
-            state.publishing = make?(variables)
-            state.pending = []
-            return state.publishing
-        }
-    }
+    /// Whether some variable is multicast.
+    var multicasts: Bool { stores.contains { $0.multicast != nil } }
 
     /// The answer to an old control point's question for a variable (UDA 1.0 §3.3); 404 when there is none.
     func answer(to query: StateVariableQuery) throws(UPnPFault) -> StateVariableAnswer {
@@ -209,25 +170,4 @@ public struct ActionInvocation: Sendable {
 
     /// The value of an argument.
     public subscript(name: String) -> UPnPValue? { request[name] }
-}
-
-extension HostedService.State {
-    fileprivate mutating func next(begin: Bool) -> (EventPublishing, [EventProperty])? {
-        if begin, isPublishing { return nil }
-        guard let publishing, !pending.isEmpty else {
-            isPublishing = false
-            return nil
-        }
-        isPublishing = true
-        return (publishing, pending.removeFirst())
-    }
-}
-
-extension [EventProperty] {
-    fileprivate mutating func merge(_ changes: [EventProperty]) {
-        for change in changes {
-            removeAll { $0.name == change.name }
-            append(change)
-        }
-    }
 }

@@ -23,37 +23,46 @@ public struct HostedVariable<Value: UPnPConvertible>: Sendable {
     ///   - maximumLength: Of a text, in Unicode scalars; a longer argument is answered with 605.
     ///   - evented: Whether subscribers hear of changes.
     ///   - moderation: How seldom they hear of them.
+    ///   - multicast: The urgency with which everybody on the links is told of changes, subscribed or not
+    ///     (UDA 2.0 §4.3); nil where nobody is.
     public init(
         _ name: String, _ value: Value, dataType: UPnPDataType = Value.upnpDataType,
         allowedValues: [String] = Value.upnpAllowedValues, maximumLength: Int? = nil, evented: Bool = false,
-        moderation: EventModeration? = nil
+        moderation: EventModeration? = nil, multicast: MulticastEventLevel? = nil
     ) {
         self.init(
-            StateVariable(name: name, dataType: dataType, sendEvents: evented, allowedValues: allowedValues),
-            value, maximumLength: maximumLength, moderation: moderation
+            StateVariable(
+                name: name, dataType: dataType, sendEvents: evented, multicast: multicast != nil,
+                allowedValues: allowedValues
+            ), value, maximumLength: maximumLength, moderation: moderation, multicast: multicast
         )
     }
 
     /// Makes a number within a range, both bounds included. An argument outside of it is answered with 601.
     public init(
         _ name: String, _ value: Value, in range: ClosedRange<Value>, step: Value? = nil,
-        dataType: UPnPDataType = Value.upnpDataType, evented: Bool = false, moderation: EventModeration? = nil
+        dataType: UPnPDataType = Value.upnpDataType, evented: Bool = false, moderation: EventModeration? = nil,
+        multicast: MulticastEventLevel? = nil
     ) where Value: Numeric {
         self.init(
             StateVariable(
-                name: name, dataType: dataType, sendEvents: evented,
+                name: name, dataType: dataType, sendEvents: evented, multicast: multicast != nil,
                 allowedRange: AllowedValueRange(range, step: step)
-            ), value, maximumLength: nil, moderation: moderation
+            ), value, maximumLength: nil, moderation: moderation, multicast: multicast
         )
     }
 
-    private init(_ declaration: StateVariable, _ value: Value, maximumLength: Int?, moderation: EventModeration?) {
+    private init(
+        _ declaration: StateVariable, _ value: Value, maximumLength: Int?, moderation: EventModeration?,
+        multicast: MulticastEventLevel?
+    ) {
         var declaration = declaration
         let first = value.upnpValue(as: declaration.dataType)
         declaration.defaultValue = first?.text
         self.initial = value
         self.store = VariableStore(
-            declaration, first ?? value.upnpValue, maximumLength: maximumLength, moderation: moderation
+            declaration, first ?? value.upnpValue, maximumLength: maximumLength, moderation: moderation,
+            multicast: multicast
         )
         precondition(
             first.map(store.allows) ?? false,

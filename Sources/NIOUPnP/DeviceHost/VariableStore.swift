@@ -7,10 +7,12 @@ final class VariableStore: Sendable {
     /// Of a text, in Unicode scalars.
     let maximumLength: Int?
     let moderation: EventModeration?
+    /// The urgency with which changes are multicast; nil where they are not.
+    let multicast: MulticastEventLevel?
 
     private struct State {
         var value: UPnPValue
-        weak var service: HostedService?
+        weak var events: ServiceEvents?
     }
 
     private let state: Mutex<State>
@@ -18,9 +20,10 @@ final class VariableStore: Sendable {
     /// Without a value it is one that only types arguments.
     init(
         _ declaration: StateVariable, _ value: UPnPValue?, maximumLength: Int? = nil,
-        moderation: EventModeration? = nil
+        moderation: EventModeration? = nil, multicast: MulticastEventLevel? = nil
     ) {
         self.moderation = moderation
+        self.multicast = multicast
         self.declaration = declaration
         self.maximumLength = maximumLength
         self.state = Mutex(State(value: value ?? .string("")))
@@ -52,15 +55,15 @@ final class VariableStore: Sendable {
         }
     }
 
-    /// From here on the service tells its subscribers of changes.
-    func bind(_ service: HostedService) { state.withLock { $0.service = service } }
+    /// From here on it is these events that tell of changes.
+    func bind(_ events: ServiceEvents) { state.withLock { $0.events = events } }
 
-    /// Takes a value and tells the service's subscribers.
+    /// Takes a value and tells of it.
     func set(_ value: UPnPValue) async {
-        guard let service = state.withLock({ $0.service }) else {
+        guard let events = state.withLock({ $0.events }) else {
             _ = replace(value)
             return
         }
-        await service.publish([(self, value)])
+        await events.publish([(self, value)])
     }
 }
