@@ -94,6 +94,7 @@ struct HostedLinkTests {
     /// Hosts a lamp on the interfaces while `body` runs, and listens to what is announced.
     private func withHost(
         on names: [String], families: AddressFamilies = .both,
+        _ service: HostedService = HostedTestDevice.power(),
         configure: (inout DeviceHostConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (World) async throws -> Void
     ) async throws {
@@ -102,7 +103,6 @@ struct HostedLinkTests {
         ssdp.advertiser.byebyeFirst = true
         var configuration = DeviceHostConfiguration(interfaces: .named(names), families: families, ssdp: ssdp)
         configure(&configuration)
-        let service = HostedTestDevice.power()
         let host = DeviceHost(
             configuration: configuration, devices: [HostedTestDevice.device(service)],
             eventLoopGroup: HTTPTestSupport.group, logger: HTTPTestSupport.logger
@@ -209,6 +209,49 @@ struct HostedLinkTests {
                     answers[isOwn ? 200 : 412] = answer
                 }
                 #expect(answers.count == 2)
+            }
+        }
+    }
+
+    @Test("multicasts the changes of variables that ask for it, on every link, under the BOOTID of announcements")
+    func multicastEvents() async throws {
+        let pair = try Pair()
+        defer { pair.delete() }
+        try pair.add(pair.address(1))
+        try pair.add("fe80::1", 64)
+        let alarm = HostedVariable("Alarm", false, multicast: .emergency)
+        let level = HostedVariable<UInt8>("Level", 0, evented: true)
+        let service = HostedService(HostedTestDevice.switchType) {
+            alarm
+            level
+        }
+        #expect(service.scpd.stateVariable(named: "Alarm")?.multicast == true)
+        try await withHost(on: [pair.name], service) { world in
+            let bootID = try await world.heard.alive(try await world.location(at: pair.address(1))).bootID
+            let links = try NetworkInterface.named(pair.name).addresses
+            #expect(links.count == 2)
+            let (events, continuation) = AsyncStream.makeStream(of: (MulticastEvent, SocketEndpoint).self)
+            var sockets: [MulticastEventSocket] = []
+            for link in links {
+                sockets.append(
+                    try await MulticastEventSocket(
+                        interface: link, eventLoopGroup: HTTPTestSupport.group, logger: HTTPTestSupport.logger
+                    ) { received, source in continuation.yield((received.event, source)) })
+            }
+            defer { for socket in sockets { socket.close() } }
+            await level.set(1)
+            await alarm.set(true)
+            var heard: [IPAddress: MulticastEvent] = [:]
+            for await (event, source) in events {
+                heard[source.address] = event
+                if heard.count == 2 { break }
+            }
+            #expect(Set(heard.keys) == Set(links.map(\.address)))
+            for event in heard.values {
+                #expect(event.udn == HostedTestDevice.udn && event.serviceID == service.serviceID)
+                #expect(event.serviceType == service.serviceType && event.level == .emergency)
+                #expect(event.sequence == 0 && event.bootID == bootID)
+                #expect(event.properties == PropertySet([EventProperty("Alarm", "1")]))
             }
         }
     }
