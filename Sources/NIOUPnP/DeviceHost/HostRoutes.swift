@@ -29,7 +29,6 @@ struct HostRoutes: Sendable {
     /// The services, with the UDNs of their devices.
     private(set) var services: [(service: HostedService, udn: String)] = []
 
-    /// - Parameter token: A part of a path that nobody can guess, for what it leads to; the same for the same.
     /// What a path, without its query, leads to.
     func route(_ path: Substring) -> Route? {
         if let route = routes[String(path)] { return route }
@@ -43,6 +42,7 @@ struct HostRoutes: Sendable {
         return routes[String(path[...end])]
     }
 
+    /// - Parameter token: A part of a path that nobody can guess, for what it leads to; the same for the same.
     init(_ devices: [HostedDevice], token: (String) -> String) {
         for device in devices {
             var builder = Builder(root: roots.count)
