@@ -182,6 +182,14 @@ if !coreOnly {
 }
 
 // LATCHKEY_BENCH=1 adds the programs of Benchmarks/, which `make bench` runs.
+if Context.environment["LATCHKEY_BENCH"] != nil {
+    targets.append(
+        .executableTarget(
+            name: "ssdp-parse-bench", dependencies: ["NetworkTypes", "UPnP"], path: "Benchmarks/SSDPParseBench",
+            swiftSettings: strict
+        )
+    )
+}
 if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
     targets += [
         .executableTarget(

@@ -4,7 +4,7 @@ public struct AdvertiserConfiguration: Sendable, Hashable {
     public var host = "239.255.255.250:1900"
     /// The first set waits a random time up to this (UDA 2.0 §1.2.2: 100 ms).
     public var initialDelay: Duration = .milliseconds(100)
-    /// How often a set is sent when a device is added: at most 3 (UDA 2.0 §1.2.2).
+    /// How often a set is sent when a device is added: 1 to 3 (UDA 2.0 §1.2.2); anything else counts as those.
     public var repetitions = 3
     /// Between two repetitions.
     public var repetitionInterval: Duration = .milliseconds(300)
@@ -28,6 +28,15 @@ public struct AdvertiserConfiguration: Sendable, Hashable {
     public var globalBurst = 2000
     /// Answers to all: how many a second from then on.
     public var globalRate = 500
+    /// How many bytes the answers to one search may have together. The default is room for one answer of each of
+    /// ``maximumDevices``.
+    public var answerBytesPerSearch = 128 * 1024
+    /// Whether a search with TCPPORT is answered by ``Advertiser/Transmission/stream(_:to:)``.
+    public var answersOverTCP = true
+    /// Searches answered over TCP: how many at once; the others are answered by datagrams.
+    public var streamBurst = 16
+    /// Searches answered over TCP: how many a second from then on.
+    public var streamRate = 4
     /// How many addresses the source limit tells apart.
     public var maximumSources = 256
     /// How many answers may wait for their time.
@@ -39,4 +48,6 @@ public struct AdvertiserConfiguration: Sendable, Hashable {
 
     /// UDA's timing, and limits for a busy home.
     public init() {}
+
+    var repetitionsAllowed: Int { min(max(repetitions, 1), 3) }
 }

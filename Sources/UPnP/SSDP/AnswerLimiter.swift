@@ -12,13 +12,17 @@ struct AnswerLimiter: Sendable {
     }
 
     mutating func allowsAnswer(to source: IPAddress, now: ContinuousClock.Instant) -> Bool {
-        if sources[source] == nil {
+        var own: TokenBucket
+        if let known = sources[source] {
+            own = known
+        } else {
             if sources.count >= configuration.maximumSources { forgetIdle(now: now) }
             guard sources.count < configuration.maximumSources else { return false }
-            sources[source] = TokenBucket(
-                capacity: configuration.sourceBurst, rate: configuration.sourceRate, now: now)
+            own = TokenBucket(capacity: configuration.sourceBurst, rate: configuration.sourceRate, now: now)
         }
-        guard sources[source]?.take(now: now) == true else { return false }
+        let isAllowed = own.take(now: now)
+        sources[source] = own
+        guard isAllowed else { return false }
         var all =
             global ?? TokenBucket(capacity: configuration.globalBurst, rate: configuration.globalRate, now: now)
         defer { global = all }

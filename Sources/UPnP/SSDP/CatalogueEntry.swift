@@ -26,9 +26,13 @@ struct CatalogueEntry: Sendable {
     private(set) var bootID: UInt32?
     private var configID: UInt32?
     private var said: [InterfaceAddress: Said] = [:]
-    /// A larger BOOTID of a link that did not know the device before: a reboot, unless another link hears by
-    /// then that the same run goes on under it.
-    var doubt: (bootID: UInt32, until: ContinuousClock.Instant)?
+    /// The run before this one, which a link that fell behind may still speak of.
+    private var previous: UInt32?
+    /// When it is decided which run the device is in, because the links do not agree. A link that heard a larger
+    /// BOOTID first may yet see another hear that the same run goes on under it; a link that is left alone with
+    /// another BOOTID may yet hear of the run that others told.
+    private(set) var doubtUntil: ContinuousClock.Instant?
+    private var isDoubtOfLater = false
 
     /// Begins with the path that is heard first.
     init(_ path: DiscoveredDevice) {
@@ -46,7 +50,8 @@ struct CatalogueEntry: Sendable {
     /// Something changed on `link`; `paths` are all that there are after it, the preferred ones first, and not
     /// none. `isSameRun`: a BOOTID that changed was announced by `ssdp:update`.
     mutating func hear(
-        on link: InterfaceAddress, paths: [DiscoveredDevice], isSameRun: Bool, doubtUntil: ContinuousClock.Instant
+        on link: InterfaceAddress, paths: [DiscoveredDevice], isSameRun: Bool, now: ContinuousClock.Instant,
+        limits: DeviceDirectoryLimits
     ) -> News {
         let before = said[link]
         let here = paths.first { $0.interface == link }
@@ -58,18 +63,51 @@ struct CatalogueEntry: Sendable {
             } else if let before, before.bootID != next, before.bootID == bootID || isAhead {
                 // A link that fell behind says what others have said before it; that is no news.
                 guard isSameRun else { return restart(as: next, paths: paths) }
+                previous = bootID
                 bootID = next
-            } else if before == nil, isAhead, doubt == nil {
-                doubt = (next, doubtUntil)
             }
         }
-        if doubt?.bootID == bootID { doubt = nil }
-        return settle(before: before, here: here, paths: paths)
+        let news = settle(before: before, here: here, paths: paths)
+        reconsider(paths, now: now, limits: limits)
+        return news
     }
 
-    /// Nobody said that the same run goes on under this BOOTID.
-    mutating func restart(as next: UInt32, paths: [DiscoveredDevice]) -> News {
+    /// Decides what is in doubt, when its time has come.
+    mutating func decide(paths: [DiscoveredDevice], now: ContinuousClock.Instant) -> News {
+        guard let doubtUntil, doubtUntil <= now else { return .nothing }
+        self.doubtUntil = nil
+        if let later = later(paths) { return restart(as: later, paths: paths) }
+        guard !isSaid(paths), let left = paths.first(where: { $0.interface == link })?.bootID else { return .nothing }
+        return restart(as: left, paths: paths)
+    }
+
+    private mutating func reconsider(
+        _ paths: [DiscoveredDevice], now: ContinuousClock.Instant, limits: DeviceDirectoryLimits
+    ) {
+        let isOfLater = later(paths) != nil
+        guard isOfLater || !isSaid(paths) else {
+            doubtUntil = nil
+            return
+        }
+        // Long enough for an update to come, or for whoever was asked to answer.
+        if doubtUntil == nil || isDoubtOfLater != isOfLater {
+            doubtUntil = now + limits.reorderWindow + (isOfLater ? .zero : limits.verificationTime)
+        }
+        isDoubtOfLater = isOfLater
+    }
+
+    /// The largest BOOTID beyond the device's own.
+    private func later(_ paths: [DiscoveredDevice]) -> UInt32? {
+        paths.compactMap(\.bootID).filter { $0 > bootID ?? .max && $0 != previous }.max()
+    }
+
+    /// Whether any path is of the run that the device is in.
+    private func isSaid(_ paths: [DiscoveredDevice]) -> Bool { paths.contains { !differ($0.bootID, bootID) } }
+
+    private mutating func restart(as next: UInt32, paths: [DiscoveredDevice]) -> News {
+        previous = bootID
         bootID = next
+        doubtUntil = nil
         let current = paths.filter { !differ($0.bootID, next) }
         if let path = current.first(where: { $0.interface == link }) ?? current.first ?? paths.first { use(path) }
         return .rebooted
@@ -78,9 +116,8 @@ struct CatalogueEntry: Sendable {
     private mutating func settle(before: Said?, here: DiscoveredDevice?, paths: [DiscoveredDevice]) -> News {
         guard let used = paths.first(where: { $0.interface == link }) else {
             guard let other = paths.first(where: { !differ($0.bootID, bootID) }) ?? paths.first else { return .nothing }
-            let isOtherRun = differ(other.bootID, bootID)
             use(other)
-            return isOtherRun ? .rebooted : .relocated
+            return .relocated
         }
         if used.location != location || used.source != source {
             use(used)
@@ -100,9 +137,8 @@ struct CatalogueEntry: Sendable {
         link = path.interface
         location = path.location
         source = path.source
-        bootID = path.bootID ?? bootID
+        bootID = bootID ?? path.bootID
         configID = path.configID ?? configID
-        if doubt?.bootID == bootID { doubt = nil }
     }
 
     /// The device as it is told of; nil when the path in use is not among `paths`.

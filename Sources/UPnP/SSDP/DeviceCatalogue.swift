@@ -32,6 +32,8 @@ public struct DeviceCatalogue: Sendable {
     /// In the order in which their paths are preferred.
     private var directories: [Link] = []
     private var entries: [String: CatalogueEntry] = [:]
+    /// The devices about whose run something is in doubt.
+    private var doubted: Set<String> = []
 
     /// Makes an empty catalogue that knows no link.
     public init(limits: DeviceDirectoryLimits = .init()) {
@@ -54,8 +56,8 @@ public struct DeviceCatalogue: Sendable {
 
     /// When ``expire(now:)`` or ``dueSearches(now:)`` has something to do; nil when never.
     public var nextWake: ContinuousClock.Instant? {
-        let wakes = directories.compactMap(\.directory.nextWake) + entries.values.compactMap { $0.doubt?.until }
-        return wakes.min()
+        let doubts = doubted.compactMap { entries[$0]?.doubtUntil }
+        return (directories.compactMap(\.directory.nextWake) + doubts).min()
     }
 
     /// A link came up: what is heard on it counts from here on. False when there are too many.
@@ -98,13 +100,10 @@ public struct DeviceCatalogue: Sendable {
             let link = directories[index].address
             for change in directories[index].directory.expire(now: now) { changes += merge(change, on: link, now: now) }
         }
-        for (udn, entry) in entries {
-            guard let doubt = entry.doubt, doubt.until <= now else { continue }
-            entries[udn]?.doubt = nil
+        for udn in doubted.sorted() {
             let paths = paths(of: udn)
-            guard paths.contains(where: { $0.bootID == doubt.bootID }),
-                let news = entries[udn]?.restart(as: doubt.bootID, paths: paths)
-            else { continue }
+            guard let news = entries[udn]?.decide(paths: paths, now: now) else { continue }
+            if news == .rebooted { askThoseBehind(udn, now: now) }
             changes += tell(news, of: udn, now: now)
         }
         return changes
@@ -133,6 +132,7 @@ extension DeviceCatalogue {
         guard entries[udn] != nil else { return appear(paths) }
         guard !paths.isEmpty else {
             entries[udn] = nil
+            doubted.remove(udn)
             if case .disappeared = change { return [change] }
             return [.disappeared(udn: udn, reason: .expired)]
         }
@@ -161,26 +161,36 @@ extension DeviceCatalogue {
         _ udn: String, on link: InterfaceAddress, paths: [DiscoveredDevice], isSameRun: Bool,
         now: ContinuousClock.Instant
     ) -> [Change] {
-        guard
-            let news = entries[udn]?.hear(
-                on: link, paths: paths, isSameRun: isSameRun, doubtUntil: now + limits.reorderWindow)
+        let run = entries[udn]?.bootID
+        guard let news = entries[udn]?.hear(on: link, paths: paths, isSameRun: isSameRun, now: now, limits: limits)
         else { return [] }
+        if entries[udn]?.bootID != run { askThoseBehind(udn, now: now) }
+        if let index = directories.firstIndex(where: { $0.address == link }), let run = entries[udn]?.bootID,
+            let said = directories[index].directory[udn]?.bootID
+        {
+            // A late answer of the run before must not keep up a path that the device has left.
+            if said < run { directories[index].directory.doubt(udn, now: now) }
+            if said == run { directories[index].directory.confirm(udn) }
+        }
         return tell(news, of: udn, now: now)
     }
 
+    /// A link that has not heard of the device's run asks the device, and its path goes unless it is confirmed.
+    private mutating func askThoseBehind(_ udn: String, now: ContinuousClock.Instant) {
+        guard let run = entries[udn]?.bootID else { return }
+        for index in directories.indices where differ(directories[index].directory[udn]?.bootID, run) {
+            directories[index].directory.doubt(udn, now: now)
+        }
+    }
+
     private mutating func tell(_ news: CatalogueEntry.News, of udn: String, now: ContinuousClock.Instant) -> [Change] {
-        guard let device = self[udn] else { return [] }
+        if entries[udn]?.doubtUntil == nil { doubted.remove(udn) } else { doubted.insert(udn) }
+        guard news != .nothing, let device = self[udn] else { return [] }
         switch news {
         case .nothing: return []
         case .relocated: return [.relocated(device)]
         case .reconfigured: return [.reconfigured(device)]
-        case .rebooted:
-            // A link that has not heard of it is asked, and its path goes unless it is confirmed.
-            for index in directories.indices {
-                guard differ(directories[index].directory[udn]?.bootID, device.bootID) else { continue }
-                directories[index].directory.doubt(udn, now: now)
-            }
-            return [.rebooted(device)]
+        case .rebooted: return [.rebooted(device)]
         }
     }
 }

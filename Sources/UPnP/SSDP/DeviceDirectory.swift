@@ -23,13 +23,8 @@ public struct DeviceDirectory: Sendable {
     public private(set) var refused = 0
 
     private var records: [String: DirectoryRecord] = [:]
-    /// A byebye that is remembered while datagrams sent before it may arrive.
-    private struct Farewell: Sendable {
-        var until: ContinuousClock.Instant
-        /// Whether the device was listed, so that it stays unlisted until it has been asked.
-        var isHeldBack: Bool
-    }
-
+    /// Nothing about any record is due before; nil: nothing at all. So most messages look at one record only.
+    private var quietUntil: ContinuousClock.Instant?
     private var departed: [String: Farewell] = [:]
     /// Root devices that left and were asked for, and until when an answer to that counts. Such an answer
     /// names the UDN that was asked for, and not `upnp:rootdevice`.
@@ -50,7 +45,9 @@ public struct DeviceDirectory: Sendable {
 
     /// When ``expire(now:)`` or ``dueSearches(now:)`` has something to do; nil when never.
     public var nextWake: ContinuousClock.Instant? {
-        [records.values.map(\.nextWake).min(), departed.values.map(\.until).min()].compactMap { $0 }.min()
+        var wake = quietUntil
+        for farewell in departed.values { wake = min(wake ?? farewell.until, farewell.until) }
+        return wake
     }
 
     /// A message was heard on `interface`. Messages from beyond the link are ignored (upnp.md §4.2 rule 7).
@@ -75,7 +72,9 @@ public struct DeviceDirectory: Sendable {
 
     /// Forgets what has run out by `now`, and decides what nobody answered for.
     public mutating func expire(now: ContinuousClock.Instant) -> [Change] {
+        guard let quietUntil, quietUntil <= now else { return [] }
         var changes: [Change] = []
+        defer { findNextWake() }
         for (udn, var record) in records where record.isDue(now: now) {
             var claim: DirectoryRecord.Contest.Claim?
             if record.device.expires <= now {
@@ -105,7 +104,7 @@ public struct DeviceDirectory: Sendable {
         return changes.sorted { $0.udn < $1.udn }
     }
 
-    /// UDNs to search for at `now`; each is named once per occasion.
+    /// UDNs to search for at `now`, each once per occasion.
     public mutating func dueSearches(now: ContinuousClock.Instant) -> [String] {
         returning = returning.filter { $0.value > now }
         var due: [String] = []
@@ -115,6 +114,8 @@ public struct DeviceDirectory: Sendable {
             returning[udn] = now + limits.verificationTime
             due.append(udn)
         }
+        guard let quietUntil, quietUntil <= now else { return due.sorted() }
+        defer { findNextWake() }
         for (udn, var record) in records {
             var asks = false
             if let at = record.searchAt, at <= now {
@@ -132,15 +133,26 @@ public struct DeviceDirectory: Sendable {
         return due.sorted()
     }
 
-    /// Has a device asked whether it is still there, because something else says that it may not be.
+    /// Has a device asked whether it is still there.
     mutating func doubt(_ udn: String, now: ContinuousClock.Instant) {
-        records[udn]?.challenge(.byebye, now: now, limits: limits)
+        guard var record = records[udn] else { return }
+        record.noContestUntil = nil
+        guard record.contest == nil else { return }
+        record.challenge(.byebye, now: now, limits: limits)
+        record.contest?.isDoubt = true
+        keep(record)
+    }
+
+    /// The device has said what ended the doubt.
+    mutating func confirm(_ udn: String) {
+        if records[udn]?.contest?.isDoubt ?? false { records[udn]?.contest = nil }
     }
 
     /// Forgets everything, for the moment when the interface loses its address.
     public mutating func removeAll() -> [Change] {
         let udns = records.keys.sorted()
         records.removeAll()
+        quietUntil = nil
         departed.removeAll()
         returning.removeAll()
         return udns.map { .disappeared(udn: $0, reason: .interfaceLost) }
@@ -162,12 +174,26 @@ public struct DeviceDirectory: Sendable {
         }
         // UDA 2.0 §1.2.2: what a root device contains is announced with the root's LOCATION.
         let owner = records.first { $0.value.device.location == heard.location && $0.value.device.source == source }
-        guard let udn = owner?.key, var record = owner?.value else { return [] }
+        guard var record = owner?.value else { return [] }
         if record.device.embedded.count < limits.embeddedPerDevice { record.device.embedded.insert(heard.udn) }
         record.renew(maxAge: heard.maxAge, now: now)
         record.incumbentSpoke(now: now, limits: limits)
-        records[udn] = record
+        keep(record)
         return []
+    }
+
+    private mutating func keep(_ record: DirectoryRecord) {
+        records[record.device.udn] = record
+        let wake = record.nextWake
+        quietUntil = min(quietUntil ?? wake, wake)
+    }
+
+    private mutating func findNextWake() {
+        quietUntil = nil
+        for record in records.values {
+            let wake = record.nextWake
+            quietUntil = min(quietUntil ?? wake, wake)
+        }
     }
 
     private mutating func appear(_ device: DiscoveredDevice, now: ContinuousClock.Instant) -> [Change] {
@@ -184,7 +210,7 @@ public struct DeviceDirectory: Sendable {
         var record = DirectoryRecord(device: device, settledAt: now + limits.reorderWindow)
         // Byebyes come before a first set at start-up and after a last one: which it was, only asking tells.
         if farewell != nil { record.challenge(.byebye, now: now, limits: limits) }
-        records[device.udn] = record
+        keep(record)
         return [.appeared(device)]
     }
 
@@ -192,7 +218,7 @@ public struct DeviceDirectory: Sendable {
         _ heard: DiscoveredDevice, _ announcement: SSDPAnnouncement, now: ContinuousClock.Instant
     ) -> [Change] {
         guard var record = records[heard.udn] else { return [] }
-        defer { records[heard.udn] = record }
+        defer { keep(record) }
         guard record.isIncumbent(announcement, source: heard.source) else {
             record.challenge(.presence(heard), now: now, limits: limits)
             return []
@@ -224,16 +250,16 @@ public struct DeviceDirectory: Sendable {
         if var record = records[udn] {
             guard record.device.source == source else {
                 record.heardForeignByebye(from: source, now: now, limits: limits)
-                records[udn] = record
+                keep(record)
                 return []
             }
             // The byebye of an earlier run that was overtaken.
             if let theirs = byebye.bootID, let known = record.device.bootID, theirs < known { return [] }
             return [depart(udn, now: now)]
         }
-        for (root, var record) in records where record.device.source == source {
+        for var record in records.values where record.device.source == source {
             guard record.device.embedded.remove(udn) != nil else { continue }
-            records[root] = record
+            keep(record)
             return [.embeddedDisappeared(root: record.device, udn: udn)]
         }
         remember(udn, isHeldBack: departed[udn]?.isHeldBack ?? false, now: now)
@@ -249,7 +275,7 @@ public struct DeviceDirectory: Sendable {
         // UDA 2.0 §1.2.4: the same run goes on under the next BOOTID.
         record.device.bootID = next
         record.settledAt = now + limits.reorderWindow
-        defer { records[update.usn.udn] = record }
+        defer { keep(record) }
         guard update.location != record.device.location else { return [] }
         record.device.location = update.location
         record.device.secureLocation = update.secureLocation
@@ -270,21 +296,5 @@ public struct DeviceDirectory: Sendable {
             if let unimportant { departed[unimportant.key] = nil }
         }
         departed[udn] = Farewell(until: now + limits.reorderWindow, isHeldBack: isHeldBack)
-    }
-}
-
-extension DiscoveredDevice {
-    fileprivate init(
-        _ announcement: SSDPAnnouncement, source: IPAddress, interface: InterfaceAddress,
-        now: ContinuousClock.Instant
-    ) {
-        let maxAge = max(1, announcement.maxAge)
-        self.init(
-            udn: announcement.usn.udn, location: announcement.location, secureLocation: announcement.secureLocation,
-            source: source, interface: interface,
-            maxAge: maxAge, server: announcement.server, bootID: announcement.bootID,
-            configID: announcement.configID, searchPort: announcement.searchPort, embedded: [],
-            expires: now + .seconds(maxAge)
-        )
     }
 }

@@ -18,6 +18,8 @@ struct DirectoryRecord: Sendable {
         var answersFrom: ContinuousClock.Instant
         var deadline: ContinuousClock.Instant
         var asked = false
+        /// Whether it is the catalogue that wants to know.
+        var isDoubt = false
 
         /// A claim while the contest is on.
         mutating func hear(_ claimant: DiscoveredDevice, now: ContinuousClock.Instant) {
@@ -153,4 +155,30 @@ struct DirectoryRecord: Sendable {
 func differ(_ left: UInt32?, _ right: UInt32?) -> Bool {
     guard let left, let right else { return false }
     return left != right
+}
+
+extension DiscoveredDevice {
+    /// The device that a message of the link speaks of.
+    init(
+        _ announcement: SSDPAnnouncement, source: IPAddress, interface: InterfaceAddress,
+        now: ContinuousClock.Instant
+    ) {
+        let maxAge = max(1, announcement.maxAge)
+        self.init(
+            udn: announcement.usn.udn, location: announcement.location, secureLocation: announcement.secureLocation,
+            source: source, interface: interface,
+            maxAge: maxAge, server: announcement.server, bootID: announcement.bootID,
+            configID: announcement.configID, searchPort: announcement.searchPort, embedded: [],
+            expires: now + .seconds(maxAge)
+        )
+    }
+}
+
+extension DeviceDirectory {
+    /// A byebye that is remembered while datagrams sent before it may arrive.
+    struct Farewell: Sendable {
+        var until: ContinuousClock.Instant
+        /// Whether the device was listed, so that it stays unlisted until it has been asked.
+        var isHeldBack: Bool
+    }
 }

@@ -3,64 +3,67 @@ internal import NetworkTypes
 /// Answers that wait for their time, in a binary heap. Bounded; the same answer to the same asker waits once.
 struct PendingAnswers: Sendable {
     struct Answer: Hashable, Sendable {
-        var root: String
-        var target: AdvertisedTarget
+        /// The device's ``AnsweredDevice/id``.
+        var device: UInt64
+        var answer: AnsweredDevice.Answer
         var destination: SocketEndpoint
+    }
 
-        /// The root and the rest of the USN follow from these, for most answers.
-        func hash(into hasher: inout Hasher) {
-            hasher.combine(destination)
-            hasher.combine(target.notificationType)
-            hasher.combine(target.usn.udn)
-        }
+    private struct Waiting: Sendable {
+        var due: ContinuousClock.Instant
+        var answer: Answer
     }
 
     private let limit: Int
-    /// Each entry is due no later than the two at twice its position, plus one and two.
-    private var waiting: [(due: ContinuousClock.Instant, answer: Answer)] = []
+    private var heap: [Waiting] = []
     private var known: Set<Answer> = []
 
     init(limit: Int) { self.limit = limit }
 
-    var nextDue: ContinuousClock.Instant? { waiting.first?.due }
+    var nextDue: ContinuousClock.Instant? { heap.first?.due }
+
+    var isFull: Bool { heap.count >= limit }
 
     func contains(_ answer: Answer) -> Bool { known.contains(answer) }
 
-    /// False when there is no room.
-    mutating func insert(_ answer: Answer, due: ContinuousClock.Instant) -> Bool {
-        guard waiting.count < limit else { return false }
-        guard known.insert(answer).inserted else { return true }
-        waiting.append((due, answer))
-        var child = waiting.count - 1
-        while child > 0, waiting[child].due < waiting[(child - 1) / 2].due {
-            waiting.swapAt(child, (child - 1) / 2)
+    /// Does nothing when there is no room.
+    mutating func insert(_ answer: Answer, due: ContinuousClock.Instant) {
+        guard !isFull, known.insert(answer).inserted else { return }
+        heap.append(Waiting(due: due, answer: answer))
+        var child = heap.count - 1
+        while child > 0, heap[child].due < heap[(child - 1) / 2].due {
+            heap.swapAt(child, (child - 1) / 2)
             child = (child - 1) / 2
         }
-        return true
     }
 
     mutating func popDue(now: ContinuousClock.Instant) -> Answer? {
-        guard let first = waiting.first, first.due <= now else { return nil }
+        guard let first = heap.first, first.due <= now else { return nil }
+        heap.swapAt(0, heap.count - 1)
+        heap.removeLast()
+        sink()
         known.remove(first.answer)
-        waiting.swapAt(0, waiting.count - 1)
-        waiting.removeLast()
-        var parent = 0
-        while 2 * parent + 1 < waiting.count {
-            var child = 2 * parent + 1
-            if child + 1 < waiting.count, isSooner(child + 1, child) { child += 1 }
-            guard isSooner(child, parent) else { break }
-            waiting.swapAt(parent, child)
-            parent = child
-        }
         return first.answer
     }
 
-    mutating func removeAll(root: String) {
-        let kept = waiting.filter { $0.answer.root != root }
-        waiting = []
+    /// Forgets what waits for a device.
+    mutating func removeAll(device: UInt64) {
+        let kept = heap.filter { $0.answer.device != device }
+        guard kept.count < heap.count else { return }
+        heap = []
         known = []
-        for entry in kept { _ = insert(entry.answer, due: entry.due) }
+        for waiting in kept { insert(waiting.answer, due: waiting.due) }
     }
 
-    private func isSooner(_ one: Int, _ other: Int) -> Bool { waiting[one].due < waiting[other].due }
+    private mutating func sink() {
+        var parent = 0
+        while true {
+            var least = parent
+            for child in (2 * parent + 1)...(2 * parent + 2)
+            where child < heap.count && heap[child].due < heap[least].due { least = child }
+            if least == parent { return }
+            heap.swapAt(parent, least)
+            parent = least
+        }
+    }
 }

@@ -1,4 +1,7 @@
 extension SSDPMessage {
+    /// Where the value of DATE begins in a response that has one.
+    static let datePosition = "HTTP/1.1 200 OK\r\nDATE: ".utf8.count
+
     /// The datagram's bytes. `host` is the group's `address:port`, or the target's for a unicast search. `date`
     /// is the time of a response in the form of RFC 9110 §5.6.7, which UDA 2.0 §1.3.3 recommends.
     ///
@@ -18,8 +21,9 @@ extension SSDPMessage {
             writer.tail(of: announcement)
         case .response(let announcement):
             writer.line("HTTP/1.1 200 OK")
+            // First, so that whoever keeps the datagram knows where to renew it.
+            writer.header("DATE", date)
             writer.header("CACHE-CONTROL", "max-age=\(announcement.maxAge)")
-            if let date { writer.header("DATE", date) }
             writer.header("EXT", "")
             writer.header("LOCATION", announcement.location)
             writer.header("SERVER", announcement.server)

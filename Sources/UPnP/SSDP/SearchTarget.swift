@@ -20,7 +20,7 @@ public enum SearchTarget: Hashable, Sendable, CustomStringConvertible {
             if text.hasPrefix("uuid:") {
                 self = .device(udn: text)
             } else if let (name, version) = Self.splitType(text) {
-                self = .type(name: name, version: version)
+                self = .type(name: String(name), version: version)
             } else {
                 self = .other(text)
             }
@@ -28,13 +28,17 @@ public enum SearchTarget: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Splits `urn:…:v`; nil unless the text starts with `urn:` and ends in a version of 1 to 9 digits.
-    static func splitType(_ text: String) -> (name: String, version: Int)? {
-        guard text.hasPrefix("urn:"), let colon = text.lastIndex(of: ":") else { return nil }
-        let digits = text[text.index(after: colon)...].utf8
-        guard (1...9).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }),
-            let version = Int(String(digits) ?? ""), version > 0
-        else { return nil }
-        return (String(text[..<colon]), version)
+    static func splitType(_ text: String) -> (name: Substring, version: Int)? {
+        let bytes = text.utf8
+        guard text.hasPrefix("urn:"), let colon = bytes.lastIndex(of: 0x3A) else { return nil }
+        let digits = bytes[bytes.index(after: colon)...]
+        guard (1...9).contains(digits.count) else { return nil }
+        var version = 0
+        for digit in digits {
+            guard digit.isASCIIDigit else { return nil }
+            version = version * 10 + Int(digit - 0x30)
+        }
+        return version > 0 ? (text[..<colon], version) : nil
     }
 
     /// The text of an ST header.

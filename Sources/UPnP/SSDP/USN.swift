@@ -13,10 +13,23 @@ public struct USN: Hashable, Sendable, CustomStringConvertible {
 
     /// Splits the header's text at the first `::`. Refuses what does not start with `uuid:` and a character.
     public init?(_ text: String) {
-        let parts = text.split(separator: "::", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let udn = parts.first, udn.utf8.count > 5, udn.prefix(5).lowercased() == "uuid:" else { return nil }
+        let bytes = text.utf8
+        let separator = Self.separator(in: bytes)
+        let udn = text[..<(separator ?? bytes.endIndex)]
+        guard udn.utf8.count > 5, udn.utf8.prefix(5).elementsEqual("uuid:".utf8, by: { $0.asciiLowercased == $1 })
+        else { return nil }
         self.udn = String(udn)
-        self.target = parts.count == 2 && !parts[1].isEmpty ? String(parts[1]) : nil
+        let target = separator.map { text[bytes.index($0, offsetBy: 2)...] }
+        self.target = target.flatMap { $0.isEmpty ? nil : String($0) }
+    }
+
+    private static func separator(in bytes: String.UTF8View) -> String.Index? {
+        var rest = bytes[...]
+        while let colon = rest.firstIndex(of: 0x3A) {
+            rest = rest[bytes.index(after: colon)...]
+            if rest.first == 0x3A { return colon }
+        }
+        return nil
     }
 
     /// The header's text.

@@ -8,6 +8,7 @@ struct AdvertiserHarness {
         var at: Duration
         var message: SSDPMessage
         var destination: SocketEndpoint?
+        var isStream = false
     }
 
     var advertiser: Advertiser
@@ -48,10 +49,11 @@ struct AdvertiserHarness {
     @discardableResult
     mutating func search(
         _ target: String, maximumWait: Int? = 1, from asker: SocketEndpoint = AdvertiserHarness.asker,
-        wasMulticast: Bool = true, accepts: Bool = true
+        wasMulticast: Bool = true, accepts: Bool = true, tcpPort: UInt16? = nil
     ) -> Advertiser.SearchOutcome {
         advertiser.handle(
-            SSDPSearch(target: target, maximumWait: maximumWait), from: asker, wasMulticast: wasMulticast,
+            SSDPSearch(target: target, maximumWait: maximumWait, tcpPort: tcpPort), from: asker,
+            wasMulticast: wasMulticast,
             accepts: { _ in accepts }, now: clock.now, using: &rng
         )
     }
@@ -69,8 +71,11 @@ struct AdvertiserHarness {
                     sent.append(
                         Sent(at: clock.elapsed, message: try SSDPMessage(parsing: bytes), destination: destination))
                 case .stream(let bytes, let destination):
-                    sent.append(
-                        Sent(at: clock.elapsed, message: try SSDPMessage(parsing: bytes), destination: destination))
+                    for part in String(decoding: bytes, as: UTF8.self).split(separator: "\r\n\r\n") {
+                        let message = try SSDPMessage(parsing: part.utf8)
+                        sent.append(
+                            Sent(at: clock.elapsed, message: message, destination: destination, isStream: true))
+                    }
                 }
             }
         }
