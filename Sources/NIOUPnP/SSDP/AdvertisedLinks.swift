@@ -88,6 +88,7 @@ struct AdvertisedLinks: Sendable {
     /// What is due on each link.
     mutating func tick(now: ContinuousClock.Instant) -> [(SSDPSocket, [Advertiser.Transmission])] {
         links.indices.compactMap { index in
+            links[index].engine.date = HTTPDate.current
             let due = links[index].engine.tick(now: now, using: &random)
             return due.isEmpty ? nil : (links[index].socket, due)
         }

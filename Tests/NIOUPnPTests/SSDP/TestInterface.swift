@@ -30,6 +30,8 @@ enum TestInterface {
         configuration.addressPollInterval = .milliseconds(50)
         configuration.advertiser.initialDelay = .milliseconds(10)
         configuration.advertiser.repetitionInterval = .milliseconds(30)
+        // A test that waits for a byebye means one that is said on leaving.
+        configuration.advertiser.byebyeFirst = false
         return configuration
     }
 
