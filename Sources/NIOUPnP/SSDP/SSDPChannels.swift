@@ -13,13 +13,16 @@ struct SSDPChannels: Sendable {
     var unicast: (any Channel)?
     var searchPort: UInt16?
     var device: NIONetworkDevice
-    /// Those that have joined the group.
-    var members: [any Channel] = []
+    /// Those that have joined a group, and which.
+    var members: [(channel: any Channel, group: SocketAddress)] = []
+    /// Those that hear a group which is not spoken to.
+    var further: [any Channel] = []
 
-    var all: [any Channel] { [link, host] + [group, unicast].compactMap { $0 } }
+    var all: [any Channel] { [link, host] + further + [group, unicast].compactMap { $0 } }
 
-    func rejoin(group address: SocketAddress, logger: Logger) {
-        for channel in members.compactMap({ $0 as? any MulticastChannel }) {
+    func rejoin(logger: Logger) {
+        for (channel, address) in members {
+            guard let channel = channel as? any MulticastChannel else { continue }
             // Leaving fails where the membership went with the interface's address, and where there was none.
             let device = device
             channel.leaveGroup(address, device: device).whenComplete { _ in
@@ -54,13 +57,20 @@ struct SSDPChannelOpener: Sendable {
             // IPv6 keeps a hop limit of 0 on this host only where the group has a member on the interface.
             if !interface.address.isIPv4 {
                 try await joinGroup(groupEndpoint, host, device: device)
-                channels.members.append(host)
+                channels.members.append((host, try groupEndpoint.socketAddress()))
             }
             if let group = try await shared(groupEndpoint) {
                 opened.append(group)
                 try await joinGroup(groupEndpoint, group, device: device)
-                channels.members.append(group)
+                channels.members.append((group, try groupEndpoint.socketAddress()))
                 channels.group = group
+            }
+            for endpoint in configuration.furtherGroups(of: interface) {
+                guard let further = try await shared(endpoint) else { continue }
+                opened.append(further)
+                try await joinGroup(endpoint, further, device: device)
+                channels.members.append((further, try endpoint.socketAddress()))
+                channels.further.append(further)
             }
             guard role == .advertising else { return channels }
             channels.unicast = try await shared(interface.endpoint(port: configuration.group.port))

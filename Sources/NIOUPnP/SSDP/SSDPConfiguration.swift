@@ -11,6 +11,9 @@ public struct SSDPConfiguration: Sendable {
     public var linkLocalGroup = IPv6Address(high: 0xFF02 << 48, low: 0xC)
     /// The IPv6 group of a site, for all other IPv6 addresses (UDA 2.0 annex A).
     public var siteLocalGroup = IPv6Address(high: 0xFF05 << 48, low: 0xC)
+    /// An IPv6 group that is heard beside the site's, and never spoken to: GUPnP searches in the site's and
+    /// announces in this one, which is for addresses that reach further (UDA 2.0 annex A).
+    public var globalGroup = IPv6Address(high: 0xFF0E << 48, low: 0xC)
     /// IP time to live of multicasts that stay on the link, 0 to 255 hops; UDA's default is 2. With 0 nothing
     /// leaves this host.
     public var multicastTTL: Int
@@ -64,6 +67,12 @@ public struct SSDPConfiguration: Sendable {
             SocketEndpoint(
                 .v6(address.isLinkLocal ? linkLocalGroup : siteLocalGroup), port: group.port, zone: link.index)
         }
+    }
+
+    /// The groups that are heard on a link beside the one that is spoken to.
+    func furtherGroups(of link: InterfaceAddress) -> [SocketEndpoint] {
+        guard case .v6(let address) = link.address, !address.isLinkLocal else { return [] }
+        return [SocketEndpoint(.v6(globalGroup), port: group.port, zone: link.index)]
     }
 
     /// How far multicasts from a link's address go, 0 to 255 hops.

@@ -105,9 +105,9 @@ public final class SSDPSocket: Sendable {
         for channel in channels.all { channel.flush() }
     }
 
-    /// Leaves the group and joins it again, after the interface has changed beneath the sockets: the network's
+    /// Leaves the groups and joins them again, after the interface has changed beneath the sockets: the network's
     /// switches then learn of the membership anew.
-    func rejoin() { channels.rejoin(group: group, logger: logger) }
+    func rejoin() { channels.rejoin(logger: logger) }
 
     /// Closes the sockets after what was sent before.
     public func close() {
