@@ -129,6 +129,24 @@ def search(
         return answers
 
 
+def search6(host: Namespace, interface: str, target: str = "ssdp:all", group: str = "ff02::c", seconds: float = 2.0) -> list[Message]:
+    """The same over IPv6, from the kernel's choice of own address on one interface."""
+    with host.inside():
+        asker = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        index = socket.if_nametoindex(interface)
+    with asker:
+        asker.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        question = f'M-SEARCH * HTTP/1.1\r\nHOST: [{group}]:{PORT}\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: {target}\r\n\r\n'
+        asker.sendto(question.encode(), (group, PORT, 0, index))
+        answers, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            asker.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                raw, source = asker.recvfrom(65535)
+                answers.append(parse(raw, source[0]))
+        return answers
+
+
 def locations(answers: list[Message]) -> dict[str, str]:
     """UDN to LOCATION, of the devices that answered."""
     return {answer.udn: answer.location for answer in answers if answer.kind == "answer"}

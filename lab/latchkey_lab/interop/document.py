@@ -46,26 +46,26 @@ IPV6 = Section(
     ),  # fmt: skip
 )
 
+ON_TWO_LANS = "our devices on two LANs: on each LAN, over both versions of IP, the URL that leads there"
+ONE_DEVICE = "our control point on two LANs: a device that is on both is one device"
+NAMED_ONLY = "our devices on one of two interfaces: nothing is heard of on the other, nothing listens there"
+COMES_BACK = "our devices' interface goes and comes back with another address: announced there, used there"
+
 INTERFACES = Section(
     "Several interfaces",
     "Hosts with two interfaces on two LANs, both with IPv4 and IPv6.",
     "What happens",
     ("shown",),
-    (
-        "our devices on two LANs: on each, the URL of that LAN",
-        "our control point on two LANs: a device on both is one device",
-        "only the interface that was named is used",
-        "an interface goes and comes back with another address: announced there",
-    ),
+    (ON_TWO_LANS, ONE_DEVICE, NAMED_ONLY, COMES_BACK),
 )
 
 SHARED_PORT = Section(
     "One host, one port 1900",
-    "minidlna, gmediarender, our devices, our control point and one more search on one host. Multicast reaches all of them;\n"
-    "a unicast datagram to port 1900 reaches only one of the sockets that share it, so a search sent to the host's own\n"
-    "address is answered by whichever program the kernel gives it to.",
+    "minidlna, gmediarender, our devices and our control point on one host. A multicast datagram reaches every socket on port\n"
+    "1900; a unicast one reaches the one that the kernel chooses, so a search that is sent to such a host's own address is\n"
+    "answered by some of its programs only (UDA 2.0 §1.3.2 has SEARCHPORT.UPNP.ORG for that).",
     "Program",
-    ("answers others", "seen by our control point", "sees others"),
+    ("answers another host", "seen by our control point beside it", "sees the others"),
     ("minidlna", "gmediarender", "our devices", "our control point"),
 )
 

@@ -1,4 +1,5 @@
 """The promises of the project, shown one by one. The order of these imports is the order of the lab."""
 
 from . import tools, discovery, media_paths, events, access, leaks, outages, sites, load, hostile, kills
-from . import interop_devices, interop_control_points, interop_players, interop_ipv6, interop_table  # noqa: F401, I001
+from . import interop_devices, interop_control_points, interop_players, interop_ipv6
+from . import interop_interfaces, interop_shared_port, interop_table  # noqa: F401, I001

@@ -1,6 +1,7 @@
 """IPv6 alone: the hosts have no IPv4 address."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from ..interop import audience
 from ..interop.control import ChangeLog
@@ -39,9 +40,14 @@ def _all(stage: Stage) -> str:
     demo = stage.demo("--interface", "eth0", name="interop-demo-ipv6")
     heard = audience.Heard("", light_of(stage.control.search("upnp:rootdevice", 3))["udn"])
 
-    _our_pair(rows["our control point, our devices"], stage, watch, heard.udn)
-    _rygel(rows["our control point, rygel"], stage, rygel)
-    _async(rows["async-upnp-client, our devices"], stage, heard)
+    with ThreadPoolExecutor(3) as pool:
+        uses = [
+            pool.submit(_our_pair, rows["our control point, our devices"], stage, watch, heard.udn),
+            pool.submit(_rygel, rows["our control point, rygel"], stage, rygel),
+            pool.submit(_async, rows["async-upnp-client, our devices"], stage, heard),
+        ]
+    for use in uses:
+        use.result()
     for process in gupnp.values():
         process.wait_for("called SetTarget", timeout=8)
 
