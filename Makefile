@@ -41,7 +41,7 @@ examples: ## build the programs in Examples and run their tests (first time 5 mi
 	@scripts/setup build
 	@scripts/in-namespace swift test --package-path Examples --scratch-path .build-examples $(ARGS)
 
-lab: ## two homes and an internet in network namespaces, every promise shown end to end (root; about 6 min; options: ARGS='--only media --keep')
+lab: ## two homes and an internet in network namespaces, every promise shown end to end, and with programs of others (root; about 8 min; options: ARGS='--only media --keep')
 	@scripts/setup lab
 	@$(SWIFT_BUILD)
 	@lab/run --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)

@@ -31,7 +31,10 @@ OUR_MEDIA = Section(
     "folder with a film, a song and a photograph.",
     "Player",
     ("found", "browsed", "played"),
-    ("mpv, camera", "vlc, camera", "async-upnp-client, media server", "vlc, media server", "gmediarender, media server"),
+    (
+        "mpv, camera", "vlc, camera", "async-upnp-client, media server", "mpv, media server", "vlc, media server",
+        "gmediarender, media server",
+    ),  # fmt: skip
 )
 
 IPV6 = Section(
