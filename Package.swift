@@ -154,7 +154,8 @@ if !coreOnly {
             swiftSettings: watched
         ),
         tests("FuzzTargetsTests", ["FuzzTargets", "NetworkTypes"]),
-        tests("NIOUPnPTests", ["NIOUPnP", "UPnP", "NetworkTypes", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
+        tests(
+            "NIOUPnPTests", ["NIOUPnP", "UPnP", "CZlib", "NetworkTypes", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
         tests(
             "NIOTunnelTests",
             ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging] + certificates

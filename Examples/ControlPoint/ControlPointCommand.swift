@@ -41,10 +41,8 @@ struct ControlPointCommand: AsyncParsableCommand {
             let values = Dictionary(pairs) { _, last in last }
             try await withControlPoint { controlPoint in
                 let found = try await find(device, with: controlPoint)
-                guard let service = found.service(service) else {
-                    throw ValidationError("\(found.friendlyName) has no service \(service)")
-                }
-                for (name, value) in try await service.invoke(action, values) { print("\(name) = \(value)") }
+                let result = try await found.service(service).invoke(action, values)
+                for result in result.values { print("\(result.name) = \(result.value.text)") }
             }
         }
     }
@@ -58,13 +56,18 @@ struct ControlPointCommand: AsyncParsableCommand {
         func run() async throws {
             try await withControlPoint { controlPoint in
                 let found = try await find(device, with: controlPoint)
-                guard let service = found.service(service) else {
-                    throw ValidationError("\(found.friendlyName) has no service \(service)")
-                }
-                for try await event in try await service.subscribe() {
+                for await event in try await found.service(service).subscribe() {
                     for property in event.properties.properties { print("\(property.name) = \(property.value)") }
                 }
             }
         }
     }
+}
+
+/// The device of that name or UDN, as soon as it answers.
+private func find(_ name: String, with controlPoint: ControlPoint) async throws -> DeviceProxy {
+    for try await device in controlPoint.search(.all) where device.friendlyName == name || device.udn == name {
+        return device
+    }
+    throw ValidationError("no device answers to “\(name)”")
 }

@@ -7,9 +7,14 @@ struct UPnPCommands: AsyncParsableCommand {
         commandName: "upnp",
         abstract: "Look at and use UPnP devices on this network, without any gateway.",
         discussion: """
+            Every private network of this host is looked at, over IPv4 and IPv6; name interfaces with --interface.
             A DEVICE is named by its UDN (uuid:…), by its friendly name, or by its description's URL.
+            A SERVICE is named by its type, by its identifier, or by the name within either, such as SwitchPower.
 
             Example: latchkey upnp search
+            Example: latchkey upnp search --interface eth0 --interface wlan0 --ipv6
+            Example: latchkey upnp describe 'Lamp'
+            Example: latchkey upnp invoke 'Lamp' SwitchPower SetTarget newTargetValue=1
             """,
         subcommands: [UPnPSearch.self, UPnPWatch.self, UPnPDescribe.self, UPnPInvoke.self, UPnPSubscribe.self]
     )
@@ -30,13 +35,16 @@ struct UPnPSearch: ProgramCommand {
         commandName: "search",
         abstract: "List the devices that answer a search.",
         discussion: """
+            A device that several links or both IP versions lead to is listed once, with the way that is used.
+
             Example: latchkey upnp search
             Example: latchkey upnp search urn:schemas-upnp-org:device:MediaServer:1 --timeout 5
+            Example: latchkey upnp search ssdp:all --ipv6
             """
     )
 
     @OptionGroup var common: CommonOptions
-    @OptionGroup var network: InterfaceOptions
+    @OptionGroup var network: UPnPNetworkOptions
     @OptionGroup var search: SearchOptions
 
     @Argument(
@@ -63,7 +71,7 @@ struct UPnPWatch: ProgramCommand {
     )
 
     @OptionGroup var common: CommonOptions
-    @OptionGroup var network: InterfaceOptions
+    @OptionGroup var network: UPnPNetworkOptions
 
     func note(_ values: inout CommandLineValues) { network.note(&values) }
 
@@ -74,11 +82,17 @@ struct UPnPDescribe: ProgramCommand {
     static let configuration = CommandConfiguration(
         commandName: "describe",
         abstract: "Show a device's tree: embedded devices, services, actions.",
-        discussion: "Example: latchkey upnp describe 'Living room'"
+        discussion: """
+            The signatures of the actions are what invoke takes. A URL with a link-local IPv6 address needs one
+            --interface, because such an address is on every link.
+
+            Example: latchkey upnp describe 'Living room'
+            Example: latchkey upnp describe 'http://[fe80::1]:49152/description.xml' --interface eth0
+            """
     )
 
     @OptionGroup var common: CommonOptions
-    @OptionGroup var network: InterfaceOptions
+    @OptionGroup var network: UPnPNetworkOptions
     @OptionGroup var search: SearchOptions
 
     @Argument(help: .init("The device: URL of its description, UDN or name.", valueName: "device"))
@@ -96,15 +110,16 @@ struct UPnPInvoke: ProgramCommand {
         commandName: "invoke",
         abstract: "Invoke an action and print what it answers.",
         discussion: """
-            Values are checked against what the service declares before anything is sent.
+            Values are checked against what the service declares before anything is sent; describe shows it.
 
+            Example: latchkey upnp invoke 'Lamp' SwitchPower SetTarget newTargetValue=1
             Example: latchkey upnp invoke 'Media' ContentDirectory Browse ObjectID=0 \
             BrowseFlag=BrowseDirectChildren Filter='*' StartingIndex=0 RequestedCount=10 SortCriteria=
             """
     )
 
     @OptionGroup var common: CommonOptions
-    @OptionGroup var network: InterfaceOptions
+    @OptionGroup var network: UPnPNetworkOptions
     @OptionGroup var search: SearchOptions
 
     @Argument(help: .init("The device: URL of its description, UDN or name.", valueName: "device"))
@@ -142,14 +157,15 @@ struct UPnPSubscribe: ProgramCommand {
         commandName: "subscribe",
         abstract: "Print a service's events as they come.",
         discussion: """
-            Runs until Ctrl-C, or until --count events were printed.
+            Runs until Ctrl-C, or until --count events were printed. The first event has the whole state; so has
+            the first one after the device restarted, moved, or was missed.
 
             Example: latchkey upnp subscribe 'Living room' RenderingControl --count 1
             """
     )
 
     @OptionGroup var common: CommonOptions
-    @OptionGroup var network: InterfaceOptions
+    @OptionGroup var network: UPnPNetworkOptions
     @OptionGroup var search: SearchOptions
 
     @Argument(help: .init("The device: URL of its description, UDN or name.", valueName: "device"))

@@ -51,21 +51,6 @@ import UPnP
         #expect(DeviceSelector("uuid:CC").device(in: device) == nil)
     }
 
-    @Test func `a service is found by its type, its identifier or the word in them`() throws {
-        for text in [transport.serviceType, transport.serviceID, "AVTransport", "avtransport", "AVTransport:1"] {
-            #expect(try ServiceSelector(text).service(of: device) == transport)
-        }
-        #expect(try ServiceSelector("Right").service(of: device) == secondSwitch)
-    }
-
-    @Test func `a service that is not there, or is there twice, is answered with those that are`() async {
-        let missing = await sentence { _ = try ServiceSelector("RenderingControl").service(of: device) }
-        #expect(
-            missing == "“Living Room” has no service “RenderingControl”; it has: AVTransport, SwitchPower, SwitchPower")
-        let ambiguous = await sentence { _ = try ServiceSelector("SwitchPower").service(of: device) }
-        #expect(ambiguous.contains("urn:upnp-org:serviceId:Left, urn:upnp-org:serviceId:Right"))
-    }
-
     @Test func `arguments are sent in the declared order and in the form of their types`() throws {
         let request = try TypedAction.request(
             "Seek", of: transport.serviceType,

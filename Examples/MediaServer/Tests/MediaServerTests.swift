@@ -32,9 +32,9 @@ struct MediaServerTests {
 
     private func use(_ udn: String, on interface: String) async throws {
         try await withControlPoint(ControlPointConfiguration(interfaces: .named([interface]))) { controlPoint in
-            var found: ControlPointDevice?
+            var found: DeviceProxy?
             for try await device in controlPoint.search(.device(udn: udn)) { found = device; break }
-            let directory = try #require(try #require(found).service("ContentDirectory"))
+            let directory = try #require(found).service("ContentDirectory")
 
             let root = try await browse(directory, "0")
             #expect(root.map(\.title) == ["music", "photo"])
@@ -56,7 +56,7 @@ struct MediaServerTests {
         }
     }
 
-    private func browse(_ directory: ControlPointService, _ id: String) async throws -> [DIDLObject] {
+    private func browse(_ directory: ServiceProxy, _ id: String) async throws -> [DIDLObject] {
         let answer = try await directory.invoke(
             "Browse",
             [

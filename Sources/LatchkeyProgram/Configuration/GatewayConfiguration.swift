@@ -1,4 +1,5 @@
 import Glibc
+package import NIOUPnP
 package import NetworkTypes
 package import TrustCore
 
@@ -101,12 +102,28 @@ package struct SSDPSettings: Hashable, Sendable {
 }
 
 extension Settings {
+    private static let interfaceName = "the name of a network interface, such as eth0"
+
+    private static func interfaceName(_ text: String) -> String? {
+        (1...15).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }
+            ? text : nil
+    }
+
     /// The interface that was asked for.
     package func interfaceName() throws -> String? {
-        try value(.interface, expecting: "the name of a network interface, such as eth0") { text in
-            (1...15).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }
-                ? text : nil
-        }
+        try value(.interface, expecting: Self.interfaceName, Self.interfaceName)
+    }
+
+    /// The interfaces that the `upnp` commands work on: those that were named, else every private network.
+    package func upnpInterfaces() throws -> InterfaceSelection {
+        let names = try list(.upnpInterfaces, expecting: Self.interfaceName, Self.interfaceName) ?? []
+        if !names.isEmpty { return .named(names) }
+        return try interfaceName().map { .named([$0]) } ?? .privateNetworks
+    }
+
+    /// The address families that the `upnp` commands use: both, unless one was asked for.
+    package func upnpFamilies() throws -> AddressFamilies {
+        try value(.upnpFamily, expecting: "ipv4 or ipv6") { ["ipv4": .ipv4, "ipv6": .ipv6][$0] } ?? .both
     }
 
     /// An address of this host and a port.

@@ -30,6 +30,10 @@ extension SettingKey {
     package static let state = SettingKey("state", option: "--state")
     /// The network interface to speak UPnP on.
     package static let interface = SettingKey("interface", option: "--interface")
+    /// The network interfaces that the `upnp` commands work on.
+    package static let upnpInterfaces = SettingKey("upnp", "interfaces", option: "--interface")
+    /// `ipv4` or `ipv6`, where the `upnp` commands are to use one alone.
+    package static let upnpFamily = SettingKey("upnp", "family", option: "--ipv4 or --ipv6")
     /// The least level that is logged.
     package static let logLevel = SettingKey("log", "level", option: "--log-level")
     /// `text` or `json`.
@@ -61,7 +65,7 @@ extension SettingKey {
 
     /// Every key; a configuration file that holds another one is refused.
     package static let all: [SettingKey] = [
-        .state, .interface, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
+        .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
     ]

@@ -54,8 +54,12 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     private static func home(
         on interface: NetworkInterface, ssdp: SSDPConfiguration, _ context: GatewayContext
     ) -> RemoteAccessServer.Home {
+        var configuration = ControlPointConfiguration(interface: interface.name, ssdp: ssdp)
+        // Homes are mirrored over IPv4, and what vendors add to descriptions is mirrored too.
+        configuration.families = .ipv4
+        configuration.keepsDocuments = true
         let controlPoint = ControlPoint(
-            configuration: ControlPointConfiguration(interface: interface.name, ssdp: ssdp),
+            configuration: configuration,
             eventLoopGroup: context.eventLoopGroup, logger: context.logger)
         let reach = HomeReachCache(interface: interface.name)
         return RemoteAccessServer.Home(controlPoint: controlPoint, reach: { reach.current() })

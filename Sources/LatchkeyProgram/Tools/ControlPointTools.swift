@@ -7,16 +7,17 @@ struct ControlPointTools: Sendable {
     let controlPoint: ControlPoint
     private let console: Console
 
-    /// Runs a control point on the configured interface while `body` works, and ends its subscriptions after.
+    /// Runs a control point on the configured interfaces while `body` works, and ends its subscriptions after.
     static func run<Value: Sendable>(
         _ invocation: Invocation, discovers: Bool,
         _ body: @escaping @Sendable (ControlPointTools) async throws -> Value
     ) async throws -> Value {
         let settings = invocation.settings
-        let interface = try DefaultInterface.resolve(settings.interfaceName(), from: InterfaceFacts.all())
-        var configuration = ControlPointConfiguration(
-            interface: interface.name, ssdp: SSDPConfiguration(group: try SSDPSettings(settings).group)
-        )
+        var ssdp = SSDPConfiguration(
+            group: try SSDPSettings(settings).group, families: try settings.upnpFamilies())
+        ssdp.userAgent = ControlPointConfiguration().userAgent
+        var configuration = ControlPointConfiguration(interfaces: try settings.upnpInterfaces(), ssdp: ssdp)
+        if discovers { try check(configuration) }
         configuration.discovers = discovers
         let controlPoint = ControlPoint(
             configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
@@ -40,6 +41,21 @@ struct ControlPointTools: Sendable {
         }
     }
 
+    /// Refuses to search where nothing can answer, with what to do.
+    private static func check(_ configuration: ControlPointConfiguration) throws {
+        let interfaces = try NetworkInterface.all()
+        guard configuration.interfaces.links(of: interfaces, families: configuration.families).isEmpty else { return }
+        switch configuration.interfaces {
+        case .privateNetworks:
+            let names = interfaces.filter { !$0.isLoopback }.map(\.name).joined(separator: ", ")
+            throw ProgramError.failure(
+                "no interface of this host is in a private network; name one with --interface: \(names)")
+        case .named(let names):
+            if names.count == 1 { _ = try DefaultInterface.resolve(names[0], from: InterfaceFacts.all()) }
+        // Several may come up while the command runs.
+        }
+    }
+
     /// The root device that is meant, and the device in it.
     ///
     /// A URL is read directly; a UDN or a name is searched for until `timeout`.
@@ -50,9 +66,10 @@ struct ControlPointTools: Sendable {
         }
         console.progress("searching for \(selector) …")
         defer { console.progress(nil) }
-        let target: SearchTarget = if case .udn(let udn) = selector { .device(udn: udn) } else { .rootDevice }
+        // An embedded device is found with its root, and a root makes itself known as such alone.
+        let target = SearchTarget.rootDevice
         let found = try await withTimeLimit(timeout) { () -> Found? in
-            controlPoint.search(target, maximumWait: 1)
+            controlPoint.sendSearch(target, maximumWait: 1)
             for await change in controlPoint.changes {
                 guard case .appeared(let root) = change, let device = selector.device(in: root.description.device)
                 else { continue }
@@ -62,7 +79,7 @@ struct ControlPointTools: Sendable {
         }
         guard let found = found.flatMap({ $0 }) else {
             throw ProgramError.failure(
-                "no device on \(controlPoint.configuration.interface) answers to “\(selector)” within \(timeout); "
+                "no device answers to “\(selector)” within \(timeout); "
                     + "list them with: latchkey upnp search"
             )
         }
@@ -74,15 +91,13 @@ struct ControlPointTools: Sendable {
         var root: RootDevice
         var device: DeviceDescription
 
-        /// The service that is meant, with URLs that lead to the device itself.
-        func service(_ selector: ServiceSelector) throws -> DeviceService {
-            let chosen = try selector.service(of: device)
-            let udns = Set(device.allDevices.map(\.udn))
-            let service = root.services.first {
-                udns.contains($0.udn) && $0.serviceID == chosen.serviceID && $0.serviceType == chosen.serviceType
+        /// The service that is meant.
+        func service(_ name: String, _ tools: ControlPointTools) throws -> ServiceProxy {
+            do {
+                return try DeviceProxy(root, description: device, controlPoint: tools.controlPoint).service(name)
+            } catch {
+                throw ProgramError.failure(error.message)
             }
-            guard let service else { throw ProgramError.failure("the service has no usable description") }
-            return service
         }
     }
 

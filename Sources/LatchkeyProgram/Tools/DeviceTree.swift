@@ -1,3 +1,4 @@
+import NIOUPnP
 package import UPnP
 
 /// A device with its services, actions and embedded devices, ready to be printed.
@@ -57,8 +58,8 @@ package struct DeviceTree: Encodable, Hashable, Sendable {
                 shown.actions = scpd.actions.map { action in
                     Action(
                         name: action.name,
-                        arguments: action.inArguments.map { TypedAction.signature($0, scpd) },
-                        results: action.outArguments.map { TypedAction.signature($0, scpd) }
+                        arguments: action.inArguments.map { ActionCall.signature($0, scpd) },
+                        results: action.outArguments.map { ActionCall.signature($0, scpd) }
                     )
                 }
                 shown.evented = scpd.eventedVariables.map(\.name)

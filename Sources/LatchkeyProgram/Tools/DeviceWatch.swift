@@ -53,7 +53,7 @@ extension UPnPProgram {
                     for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { break }
                 }
                 group.addTask {
-                    tools.controlPoint.search(.rootDevice, maximumWait: 1)
+                    tools.controlPoint.sendSearch(.rootDevice, maximumWait: 1)
                     for await change in tools.controlPoint.changes {
                         let line = DeviceChangeLine(change)
                         if invocation.json {

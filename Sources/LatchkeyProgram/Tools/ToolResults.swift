@@ -13,22 +13,7 @@ struct FoundDevice: Encodable, Hashable, Sendable {
 
     /// The devices of `root` that `target` means: with `ssdp:all` the embedded ones too.
     static func matching(_ target: SearchTarget, in root: RootDevice) -> [FoundDevice] {
-        let device = root.description.device
-        let meant: [DeviceDescription] =
-            switch target {
-            case .all: device.allDevices
-            case .rootDevice, .other: [device]
-            case .device(let udn): device.allDevices.filter { $0.udn.lowercased() == udn.lowercased() }
-            case .type(let name, let version):
-                device.allDevices.filter { device in
-                    ([device.deviceType] + device.services.map(\.serviceType)).contains { type in
-                        guard case .type(let own, let ownVersion) = SearchTarget(type) else { return false }
-                        // A device answers for the versions below its own (UDA 2.0 §1.3.2).
-                        return own == name && ownVersion >= version
-                    }
-                }
-            }
-        return meant.map {
+        return root.devices(matching: target).map {
             FoundDevice(
                 udn: $0.udn, type: $0.deviceType, name: $0.friendlyName, location: root.location.description,
                 root: $0.udn == root.udn ? nil : root.udn

@@ -27,7 +27,7 @@ package enum UPnPProgram {
         let found = try await ControlPointTools.run(invocation, discovers: true) { tools in
             let list = FoundDevices()
             _ = try await withTimeLimit(timeout) {
-                tools.controlPoint.search(target, maximumWait: Int(max(1, min(5, timeout.components.seconds - 1))))
+                tools.controlPoint.sendSearch(target, maximumWait: Int(max(1, min(5, timeout.components.seconds - 1))))
                 console.progress("searching …")
                 for await change in tools.controlPoint.changes {
                     guard case .appeared(let root) = change else { continue }
@@ -69,17 +69,14 @@ package enum UPnPProgram {
         let selector = DeviceSelector(device)
         let answer = try await ControlPointTools.run(invocation, discovers: selector.isSearched) { tools in
             let found = try await tools.find(selector, timeout: timeout)
-            let service = try found.service(ServiceSelector(service))
+            let service = try found.service(service, tools)
             let scpd = try await ControlPointTools.explaining("the service's description cannot be read") {
-                try await tools.controlPoint.scpd(of: service, in: found.root)
+                try await service.scpd()
             }
             let request = try TypedAction.request(action, of: service.serviceType, arguments, scpd: scpd)
-            guard let url = service.controlURL else {
-                throw ProgramError.failure("the service \(service.serviceID) has no usable control URL")
-            }
             invocation.console.progress("invoking \(action) …")
             let response = try await ControlPointTools.explaining("“\(found.device.friendlyName)” refused \(action)") {
-                try await tools.controlPoint.invoke(request, at: url)
+                try await service.invoke(request)
             }
             return ActionAnswer(action: action, response: response, scpd: scpd)
         }
@@ -95,12 +92,9 @@ package enum UPnPProgram {
         let selector = DeviceSelector(device)
         try await ControlPointTools.run(invocation, discovers: true) { tools in
             let found = try await tools.find(selector, timeout: timeout)
-            let service = try found.service(ServiceSelector(service))
-            guard let url = service.eventSubURL else {
-                throw ProgramError.failure("the service \(service.serviceID) has no events")
-            }
+            let service = try found.service(service, tools)
             let subscription = try await ControlPointTools.explaining("the subscription failed") {
-                try await tools.controlPoint.subscribe(to: url, udn: found.root.udn)
+                try await service.subscribe()
             }
             await withDiscardingTaskGroup { group in
                 group.addTask {

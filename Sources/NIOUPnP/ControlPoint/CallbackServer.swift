@@ -10,10 +10,10 @@ import UPnP
 final class CallbackServer: Sendable {
     private struct State {
         var receivers: [String: EventReceiver] = [:]
-        var servers: [IPAddress: Server] = [:]
+        var servers: [InterfaceAddress: Server] = [:]
         var hasEnded = false
         /// Asks the running task for a server; nil before it runs.
-        var requests: AsyncStream<IPAddress>.Continuation?
+        var requests: AsyncStream<InterfaceAddress>.Continuation?
     }
 
     private enum Server {
@@ -21,28 +21,26 @@ final class CallbackServer: Sendable {
         case bound(SocketEndpoint)
     }
 
-    private let interface: String
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(interface: String, eventLoopGroup: any EventLoopGroup, logger: Logger) {
-        self.interface = interface
+    init(eventLoopGroup: any EventLoopGroup, logger: Logger) {
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
     }
 
     /// Runs the servers that are asked for, until cancelled.
     func run() async {
-        let requests = AsyncStream<IPAddress>.makeStream()
+        let requests = AsyncStream<InterfaceAddress>.makeStream()
         state.withLock { state in
             state.requests = requests.continuation
             // Those who have asked already.
-            for address in state.servers.keys { requests.continuation.yield(address) }
+            for link in state.servers.keys { requests.continuation.yield(link) }
         }
         await withDiscardingTaskGroup { group in
-            for await address in requests.stream {
-                group.addTask { await self.serve(address) }
+            for await link in requests.stream {
+                group.addTask { await self.serve(link) }
             }
             group.cancelAll()
         }
@@ -50,18 +48,14 @@ final class CallbackServer: Sendable {
             state.hasEnded = true
             return state.servers.keys
         }
-        for address in late { settle(address, .failure(Self.ended)) }
+        for link in late { settle(link, .failure(Self.ended)) }
     }
 
     private static let ended = ControlPointError(.notRunning, "The control point is not running any more.")
 
-    /// Makes a URL that leads events of the device at `device` to `receiver`; waits for ``run()`` to begin.
-    func open(_ receiver: EventReceiver, device: SocketEndpoint) async throws -> HTTPURL {
-        let own = try NetworkInterface.named(interface).addresses.first { $0.isOnLink(device.address) }
-        guard let own else {
-            throw ControlPointError(.notAddressable, "\(device.address) is not on the link of \(interface).")
-        }
-        let endpoint = try await bound(own.address)
+    /// Makes a URL on our own address of that link, which leads to `receiver`; waits for ``run()`` to begin.
+    func open(_ receiver: EventReceiver, on link: InterfaceAddress) async throws -> HTTPURL {
+        let endpoint = try await bound(link)
         var generator = SystemRandomNumberGenerator()
         let token = generator.uuid()
         guard let url = HTTPURL(endpoint: endpoint, pathAndQuery: "/\(token)") else {
@@ -76,18 +70,18 @@ final class CallbackServer: Sendable {
         state.withLock { $0.receivers[url.path] = nil }
     }
 
-    private func bound(_ address: IPAddress) async throws -> SocketEndpoint {
+    private func bound(_ link: InterfaceAddress) async throws -> SocketEndpoint {
         try await withCheckedThrowingContinuation { continuation in
             let result: Result<SocketEndpoint, any Error>? = state.withLock { state in
                 if state.hasEnded { return .failure(Self.ended) }
-                switch state.servers[address] {
+                switch state.servers[link] {
                 case .bound(let endpoint): return .success(endpoint)
                 case .starting(let waiters):
-                    state.servers[address] = .starting(waiters + [continuation])
+                    state.servers[link] = .starting(waiters + [continuation])
                     return nil
                 case nil:
-                    state.servers[address] = .starting([continuation])
-                    state.requests?.yield(address)
+                    state.servers[link] = .starting([continuation])
+                    state.requests?.yield(link)
                     return nil
                 }
             }
@@ -95,7 +89,7 @@ final class CallbackServer: Sendable {
         }
     }
 
-    private func serve(_ address: IPAddress) async {
+    private func serve(_ link: InterfaceAddress) async {
         var limits = HTTPServerLimits()
         // Devices shut down their side after a NOTIFY, and must still have been heard.
         limits.toleratesHalfClose = true
@@ -104,23 +98,23 @@ final class CallbackServer: Sendable {
         let server = HTTPServer(limits: limits, eventLoopGroup: eventLoopGroup, logger: logger)
         var failure: any Error = CancellationError()
         do {
-            try await server.run(on: SocketEndpoint(address, port: 0)) { endpoint in
-                self.settle(address, .success(endpoint))
-            } accepts: { [interface] peer in
-                (try? NetworkInterface.named(interface))?.addresses.contains { $0.isOnLink(peer.address) } ?? false
+            try await server.run(on: link.endpoint(port: 0)) { endpoint in
+                self.settle(link, .success(endpoint))
+            } accepts: { peer in
+                link.isOnLink(peer.address)
             } handler: { exchange in
                 try await self.handle(exchange)
             }
         } catch {
             failure = error
         }
-        settle(address, .failure(failure))
+        settle(link, .failure(failure))
     }
 
-    private func settle(_ address: IPAddress, _ result: Result<SocketEndpoint, any Error>) {
+    private func settle(_ link: InterfaceAddress, _ result: Result<SocketEndpoint, any Error>) {
         let waiters: [CheckedContinuation<SocketEndpoint, any Error>] = state.withLock { state in
-            let server = state.servers[address]
-            state.servers[address] = (try? result.get()).map { .bound($0) }
+            let server = state.servers[link]
+            state.servers[link] = (try? result.get()).map { .bound($0) }
             if case .starting(let waiters) = server { return waiters }
             return []
         }

@@ -14,6 +14,12 @@ public struct ControlPointError: Error, Hashable, Sendable, CustomStringConverti
         case notRunning
         /// There are as many subscriptions as the configuration allows.
         case tooManySubscriptions
+        /// The device has no such service, or several that the name may mean.
+        case noSuchService
+        /// The service describes no such action or variable.
+        case noSuchAction
+        /// The arguments are not those that the service describes. Nothing was sent.
+        case invalidArguments
     }
 
     /// The kind of failure.

@@ -1,76 +1,78 @@
-import Synchronization
+public import UPnP
 
-/// A subscription to a service's events.
-public final class DeviceSubscription: Sendable {
-    /// The events, in order. After a gap the next one is number 0 again and brings the whole state.
-    public let events: AsyncStream<DeviceEvent>
+/// A subscription to a service's events: a sequence of them, for one reader.
+///
+/// It ends with ``cancel()``, or when nobody holds it, its ``events`` or an iterator any more.
+///
+/// Events that its reader has not taken yet wait. When too many do (``ControlPointConfiguration/waitingEvents``),
+/// they are dropped, and the subscription is made anew as soon as the reader comes back, so that the next event
+/// is the whole state again and is marked so: ``DeviceEvent/isInitialState``.
+public final class DeviceSubscription: AsyncSequence, Sendable {
+    private let queue: EventQueue
     private let end: @Sendable () async -> Void
 
-    init(events: AsyncStream<DeviceEvent>, end: @escaping @Sendable () async -> Void) {
-        self.events = events
+    init(queue: EventQueue, end: @escaping @Sendable () async -> Void) {
+        self.queue = queue
         self.end = end
     }
 
-    /// Tells the device and ends the stream.
+    deinit {
+        let end = end
+        // Unstructured because an end has no one to wait for it; it is bounded by the time of an UNSUBSCRIBE.
+        Task { await end() }
+    }
+
+    /// The events, in order, as a stream.
+    public var events: AsyncStream<DeviceEvent> { AsyncStream { await self.next() } }
+
+    private func next() async -> DeviceEvent? { await queue.next() }
+
+    /// Tells the device and ends the sequence.
     public func cancel() async {
         let end = end
         // In a task of its own, because a caller that is being cancelled still has to unsubscribe.
         await Task { await end() }.value
     }
+
+    /// Reads the events.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate let subscription: DeviceSubscription
+
+        /// The next event; nil when the subscription has ended, and in a cancelled task.
+        public mutating func next() async -> DeviceEvent? { await subscription.next() }
+    }
+
+    /// Begins to read, or goes on where another iterator stopped.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(subscription: self) }
 }
 
-/// The subscriptions of one control point.
-final class SubscriptionRegistry: Sendable {
-    private let limit: Int
-    private let receivers = Mutex<[ObjectIdentifier: EventReceiver]>([:])
+/// An event message of a subscription.
+public struct DeviceEvent: Hashable, Sendable {
+    /// The message's number.
+    public var sequence: UInt32
+    /// The variables as they came.
+    public var properties: PropertySet
+    /// Whether it brings the whole state of the service: the first event of a subscription, and of each time
+    /// that it was made anew after a gap, an overrun, a restart or a move of the device.
+    public var isInitialState: Bool
+    /// The types of the service's variables, where they are known.
+    var types: [String: UPnPDataType]
 
-    init(limit: Int) {
-        self.limit = limit
+    /// Makes an event; number 0 always brings the whole state.
+    public init(sequence: UInt32, properties: PropertySet, isInitialState: Bool = false) {
+        self.init(sequence: sequence, properties: properties, isInitialState: isInitialState, types: [:])
     }
 
-    func insert(_ receiver: EventReceiver) -> Bool {
-        receivers.withLock { receivers in
-            guard receivers.count < limit else { return false }
-            receivers[ObjectIdentifier(receiver)] = receiver
-            return true
-        }
+    init(sequence: UInt32, properties: PropertySet, isInitialState: Bool, types: [String: UPnPDataType]) {
+        self.sequence = sequence
+        self.properties = properties
+        self.isInitialState = isInitialState || sequence == 0
+        self.types = types
     }
 
-    func remove(_ receiver: EventReceiver) { receivers.withLock { $0[ObjectIdentifier(receiver)] = nil } }
-
-    /// Ends the subscriptions that a change of their device has made void, and renews those that it has lost.
-    func handle(_ update: DeviceTracker.Update) async {
-        switch update {
-        case .gone(let udn):
-            for receiver in of(udn) { await abandon(receiver) }
-        case .described(let device, let hasRestarted):
-            let urls = Set(device.services.compactMap(\.eventSubURL))
-            for receiver in of(device.udn) {
-                if !urls.contains(receiver.eventSubURL) {
-                    await abandon(receiver)
-                } else if hasRestarted {
-                    await receiver.deviceRestarted()
-                }
-            }
-        }
-    }
-
-    private func of(_ udn: String) -> [EventReceiver] {
-        receivers.withLock { $0.values.filter { $0.udn == udn } }
-    }
-
-    private func abandon(_ receiver: EventReceiver) async {
-        remove(receiver)
-        await receiver.abandon()
-    }
-
-    func endAll() async {
-        let all = receivers.withLock { receivers in
-            defer { receivers = [:] }
-            return Array(receivers.values)
-        }
-        await withDiscardingTaskGroup { group in
-            for receiver in all { group.addTask { await receiver.cancel() } }
-        }
+    /// The value of that variable, of the type that the service declares; text where the type is not known or
+    /// the device sent something else. Nil when the variable is not in the message.
+    public subscript(name: String) -> UPnPValue? {
+        properties[name].map { UPnPValue($0, as: types[name] ?? .string) ?? .string($0) }
     }
 }

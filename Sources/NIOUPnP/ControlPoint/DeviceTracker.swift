@@ -13,6 +13,8 @@ actor DeviceTracker {
 
     private let configuration: ControlPointConfiguration
     private let fetcher: DeviceFetcher
+    private let links: OwnLinks
+    private let attempts = FirstAttempts()
     private let logger: Logger
     private let broadcaster: StreamBroadcaster<DeviceChange>
     /// The devices that are known and described; changes are told while it is locked, so that none is missed.
@@ -32,11 +34,12 @@ actor DeviceTracker {
 
     /// - Parameter updated: Told before the change is published.
     init(
-        configuration: ControlPointConfiguration, fetcher: DeviceFetcher, logger: Logger,
+        configuration: ControlPointConfiguration, fetcher: DeviceFetcher, links: OwnLinks, logger: Logger,
         updated: @escaping @Sendable (Update) async -> Void
     ) {
         self.configuration = configuration
         self.fetcher = fetcher
+        self.links = links
         self.logger = logger
         self.broadcaster = StreamBroadcaster(buffer: configuration.ssdp.streamBuffer)
         self.updated = updated
@@ -44,6 +47,12 @@ actor DeviceTracker {
 
     /// The devices whose descriptions have been read, in the order of their UDNs.
     nonisolated var devices: [RootDevice] { published.withLock { Self.sorted($0) } }
+
+    /// The root device of that UDN.
+    nonisolated func device(udn: String) -> RootDevice? { published.withLock { $0[udn] } }
+
+    /// Returns when the descriptions that are being asked for the first time have been read, or not.
+    nonisolated func settle() async { await attempts.settle() }
 
     /// A new stream: first `.appeared` for each known device, then each change.
     nonisolated var changes: AsyncStream<DeviceChange> {
@@ -66,6 +75,7 @@ actor DeviceTracker {
             break
         case .disappeared(let udn, let reason):
             entries.removeValue(forKey: udn)?.fetch?.cancel()
+            attempts.end(udn)
             await updated(.gone(udn: udn))
             published.withLock { devices in
                 guard devices.removeValue(forKey: udn) != nil else { return }
@@ -77,6 +87,7 @@ actor DeviceTracker {
     /// Forgets everything; nothing is told afterwards.
     func stop() {
         for entry in entries.values { entry.fetch?.cancel() }
+        attempts.endAll()
         entries = [:]
         published.withLock { $0 = [:] }
         broadcaster.finish()
@@ -87,6 +98,7 @@ actor DeviceTracker {
         entry.fetch?.cancel()
         entry.generation += 1
         let generation = entry.generation
+        attempts.begin(device.udn)
         // Unstructured because a later announcement replaces it; `stop` and the device's end cancel it.
         entry.fetch = Task { await self.fetch(device, generation: generation, hasRestarted: hasRestarted) }
         entries[device.udn] = entry
@@ -107,6 +119,7 @@ actor DeviceTracker {
                     level: Task.isCancelled ? .debug : level, "a device's description could not be read",
                     metadata: ["ssdp.udn": "\(device.udn)", "error": "\(error)"])
                 level = .debug
+                if entries[device.udn]?.generation == generation { attempts.end(device.udn) }
             }
             do { try await Task.sleep(for: delay) } catch { return }
             delay = min(delay * 2, configuration.lastRetry)
@@ -114,24 +127,17 @@ actor DeviceTracker {
     }
 
     private func read(_ device: DiscoveredDevice) async throws -> RootDevice {
-        guard let location = HTTPURL(device.location), location.scheme == "http", let address = location.ipAddress,
-            address == device.source.unmapped, device.interface.isOnLink(address),
-            address.isUnicastHost || device.interface.address.isLoopback
-        else {
+        let way = try links.way(to: device)
+        let identity = device.configID.map { DeviceConfiguration(udn: device.udn, configID: $0) }
+        let fetched = try await fetcher.description(at: way.location, peer: way.peer, of: identity)
+        guard fetched.description.device.udn.lowercased() == device.udn.lowercased() else {
             throw ControlPointError(
-                .notAddressable, "\(device.source) announces \(device.location), which is not at its own address."
-            )
-        }
-        let description = try await fetcher.description(at: location)
-        guard description.device.udn.lowercased() == device.udn.lowercased() else {
-            throw ControlPointError(
-                .malformed, "\(location) describes \(description.device.udn) and not \(device.udn)."
+                .malformed, "\(way.location) describes \(fetched.description.device.udn) and not \(device.udn)."
             )
         }
         // The UDN as announced: it is what the device's end will be told under.
         return RootDevice(
-            udn: device.udn, location: location, description: description,
-            base: description.base(from: location), interface: device.interface, maxAge: device.maxAge,
+            udn: device.udn, location: way.location, fetched: fetched, interface: way.link, maxAge: device.maxAge,
             server: device.server, bootID: device.bootID, configID: device.configID
         )
     }
@@ -145,6 +151,7 @@ actor DeviceTracker {
             let isNew = devices.updateValue(root, forKey: root.udn) == nil
             broadcaster.yield(isNew ? .appeared(root) : .changed(root))
         }
+        attempts.end(root.udn)
     }
 
     private func acquire() async {

@@ -9,20 +9,33 @@ actor EventReceiver {
     struct Surroundings: Sendable {
         let configuration: ControlPointConfiguration
         let client: HTTPClient
-        /// Makes the callback URL of a new subscription, unguessable, and sends its events to the receiver.
-        let openCallback: @Sendable (EventReceiver, SocketEndpoint) async throws -> HTTPURL
+        let links: OwnLinks
+        /// Makes the callback URL of a new subscription on a link, unguessable, and sends its events to the receiver.
+        let openCallback: @Sendable (EventReceiver, InterfaceAddress) async throws -> HTTPURL
         let closeCallback: @Sendable (HTTPURL) -> Void
+    }
+
+    /// What is subscribed to.
+    struct Target: Sendable {
+        /// Where the subscription is made.
+        var url: HTTPURL
+        /// The link that heard the device.
+        var link: InterfaceAddress?
+        /// The service, when it is to be followed to another URL.
+        var service: DeviceService?
+        /// The types of its variables, as far as they are known.
+        var types: [String: UPnPDataType] = [:]
     }
 
     /// The device's root UDN, if it is known.
     nonisolated let udn: String?
-    /// Where the subscription is made.
-    nonisolated let eventSubURL: HTTPURL
-    private let endpoint: SocketEndpoint
+    private var target: Target
     private let surroundings: Surroundings
     private let events: @Sendable (DeviceEvent?) -> Void
     private var machine: EventSubscription
     private var random = SystemRandomNumberGenerator()
+    /// Whether the next event is the first of its subscription.
+    private var awaitsState = true
     private var callback: HTTPURL?
     private var requests: Task<Void, Never>?
     private var timer: Task<Void, Never>?
@@ -30,12 +43,11 @@ actor EventReceiver {
 
     /// - Parameter events: Takes each event; nil at the end.
     init(
-        eventSubURL: HTTPURL, endpoint: SocketEndpoint, udn: String?, surroundings: Surroundings,
+        _ target: Target, udn: String?, surroundings: Surroundings,
         events: @escaping @Sendable (DeviceEvent?) -> Void
     ) {
         self.udn = udn
-        self.eventSubURL = eventSubURL
-        self.endpoint = endpoint
+        self.target = target
         self.surroundings = surroundings
         self.events = events
         self.machine = EventSubscription(configuration: surroundings.configuration.eventing)
@@ -49,8 +61,24 @@ actor EventReceiver {
         }
     }
 
-    /// The device has lost its subscriptions.
-    func deviceRestarted() { perform(machine.deviceRestarted()) }
+    /// The device's description was read again; false when the service is not where it was and is not followed.
+    func follow(_ device: RootDevice, hasRestarted: Bool) -> Bool {
+        let services = device.services
+        if let service = target.service {
+            guard let url = services.first(where: { $0.isSame(as: service) })?.eventSubURL else { return false }
+            let hasMoved = url != target.url || device.interface != target.link
+            target.url = url
+            target.link = device.interface
+            if hasMoved || hasRestarted { perform(machine.deviceRestarted()) }
+            return true
+        }
+        guard services.contains(where: { $0.eventSubURL == target.url }) else { return false }
+        if hasRestarted { perform(machine.deviceRestarted()) }
+        return true
+    }
+
+    /// The reader has missed events: makes the subscription anew, which brings the whole state.
+    func refresh() { perform(machine.resubscribe()) }
 
     /// Ends the subscription without a word to the device, which is gone.
     func abandon() {
@@ -94,11 +122,18 @@ actor EventReceiver {
     }
 
     private func perform(_ actions: [EventSubscriptionAction]) {
+        // An event with which the subscription is given up was not the first one.
+        let isGivenUp = actions.contains { if case .subscribe = $0 { true } else { false } }
         for action in actions {
             switch action {
             case .deliver(let sequence, let properties):
-                events(DeviceEvent(sequence: sequence, properties: properties))
+                events(
+                    DeviceEvent(
+                        sequence: sequence, properties: properties, isInitialState: awaitsState && !isGivenUp,
+                        types: target.types))
+                awaitsState = false
             case .subscribe(let timeout):
+                awaitsState = true
                 enqueue { await $0.subscribe(timeout: timeout) }
             case .renew(let request):
                 enqueue { await $0.send(request.headers, method: "SUBSCRIBE", renews: true) }
@@ -138,7 +173,8 @@ actor EventReceiver {
         callback = nil
         guard !machine.isEnded else { return }
         do {
-            let callback = try await surroundings.openCallback(self, endpoint)
+            let link = try surroundings.links.link(to: target.url, heard: target.link).link
+            let callback = try await surroundings.openCallback(self, link)
             self.callback = callback
             let request = SubscribeRequest(callbacks: [callback], timeout: timeout)
             await send(request.headers, method: "SUBSCRIBE", renews: false)
@@ -160,7 +196,9 @@ actor EventReceiver {
                 let status = response.status.code
                 finish(
                     .failure(
-                        ControlPointError(.httpStatus(status), "\(eventSubURL) refuses to be subscribed to: \(status).")
+                        ControlPointError(
+                            .httpStatus(status),
+                            "\(target.url) refuses to be subscribed to: status \(status). Its values can be polled.")
                     ))
                 // 412 says that the device knows no such subscription.
                 return perform(
@@ -179,19 +217,21 @@ actor EventReceiver {
     private func exchange(
         _ headers: [(name: String, value: String)], method: String, time: Duration
     ) async throws -> HTTPResponse {
-        var request = surroundings.configuration.request(.init(method) ?? .get, eventSubURL)
+        let url = target.url
+        let peer = try surroundings.links.link(to: url, heard: target.link).peer
+        var request = surroundings.configuration.request(.init(method) ?? .get, url)
         for (name, value) in headers {
             if let name = HTTPField.Name(name) { request.headerFields[name] = value }
         }
         var limits = HTTPClientLimits()
         limits.totalTime = time
         do {
-            return try await surroundings.client.withResponse(request, to: endpoint, limits: limits) { response, body in
+            return try await surroundings.client.withResponse(request, to: peer, limits: limits) { response, body in
                 _ = try? await body.collect(upTo: 1024)
                 return response
             }
         } catch let error as HTTPTransportError {
-            throw ControlPointError(error, eventSubURL)
+            throw ControlPointError(error, url)
         }
     }
 

@@ -21,6 +21,8 @@ public struct RootDevice: Hashable, Sendable {
     public var bootID: UInt32?
     /// CONFIGID, when the device sends one.
     public var configID: UInt32?
+    /// Where the device's DIAL applications are, if it says so and that is on the device itself (DIAL 2.2.1 §5.4).
+    public var applicationURL: HTTPURL?
 
     /// Makes a device; `location` has been checked.
     public init(
@@ -38,6 +40,17 @@ public struct RootDevice: Hashable, Sendable {
         self.configID = configID
     }
 
+    init(
+        udn: String, location: HTTPURL, fetched: FetchedDescription, interface: InterfaceAddress, maxAge: Int = 1800,
+        server: String = "", bootID: UInt32? = nil, configID: UInt32? = nil
+    ) {
+        self.init(
+            udn: udn, location: location, description: fetched.description,
+            base: fetched.description.base(from: fetched.url), interface: interface, maxAge: maxAge, server: server,
+            bootID: bootID, configID: configID)
+        applicationURL = fetched.applicationURL.flatMap { resolve($0) }
+    }
+
     /// The device's address.
     public var address: IPAddress? { location.ipAddress }
 
@@ -46,7 +59,7 @@ public struct RootDevice: Hashable, Sendable {
     /// A description that names another host makes its reader a tool against that host, so such URLs
     /// count as missing (upnp.md §4.2 rule 9). The port may differ.
     public func resolve(_ reference: String) -> HTTPURL? {
-        guard !reference.isEmpty, let url = base.resolving(reference), url.scheme == "http", let address,
+        guard let url = description.url(reference, from: base), url.scheme == "http", let address,
             url.ipAddress == address
         else { return nil }
         return url
@@ -72,7 +85,31 @@ public struct RootDevice: Hashable, Sendable {
             ?? services.first { Self.unversioned($0.serviceType) == Self.unversioned(typeOrID) }
     }
 
-    private static func unversioned(_ type: String) -> Substring {
+    /// The devices of this root that a search for `target` means: itself or embedded ones, each once.
+    ///
+    /// A type means the devices that are of it or have a service of it, in that version or a later one, because
+    /// a device answers for the versions below its own (UDA 2.0 §1.3.3).
+    public func devices(matching target: SearchTarget) -> [DeviceDescription] {
+        let device = description.device
+        switch target {
+        case .all: return device.allDevices
+        case .rootDevice: return [device]
+        case .device(let udn): return device.allDevices.filter { $0.udn.lowercased() == udn.lowercased() }
+        case .type(let name, let version):
+            return device.allDevices.filter { device in
+                ([device.deviceType] + device.services.map(\.serviceType)).contains { type in
+                    guard case .type(name, let own) = SearchTarget(type) else { return false }
+                    return own >= version
+                }
+            }
+        case .other(let text):
+            return device.allDevices.filter { device in
+                device.deviceType == text || device.services.contains { $0.serviceType == text }
+            }
+        }
+    }
+
+    static func unversioned(_ type: String) -> Substring {
         guard let colon = type.lastIndex(of: ":"), type[type.index(after: colon)...].allSatisfy(\.isNumber) else {
             return type[...]
         }
@@ -127,19 +164,5 @@ public enum DeviceChange: Hashable, Sendable {
         case .appeared(let device), .changed(let device): device.udn
         case .disappeared(let udn, _): udn
         }
-    }
-}
-
-/// An event message of a subscription.
-public struct DeviceEvent: Hashable, Sendable {
-    /// The message's number: 0 brings the whole state.
-    public var sequence: UInt32
-    /// The variables.
-    public var properties: PropertySet
-
-    /// Makes an event.
-    public init(sequence: UInt32, properties: PropertySet) {
-        self.sequence = sequence
-        self.properties = properties
     }
 }

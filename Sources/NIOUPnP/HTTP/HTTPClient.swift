@@ -115,12 +115,21 @@ public final class HTTPClient: Sendable {
     ) async throws -> Answer {
         let deadline = call.limits.totalTime.map { NIODeadline.now() + TimeAmount($0) }
         let eventLoop = preferredEventLoop()
-        // What may not be sent twice does not go over a kept connection: many devices close theirs after the
-        // answer without saying so, and then nobody could tell whether the action was carried out.
-        if call.upload == nil, call.isIdempotent, let kept = pool.take(call.key, on: eventLoop) {
+        // What may not be sent twice does not go over a kept connection, unless the peer is known to keep them:
+        // many devices close theirs after the answer without saying so, and then nobody could tell whether the
+        // action was carried out.
+        if call.upload == nil, call.isIdempotent || call.limits.reusesForActions,
+            let kept = pool.take(call.key, on: eventLoop, certain: !call.isIdempotent)
+        {
             do {
-                return try await send(call, on: kept, deadline: deadline, started: started)
+                let answer = try await send(call, on: kept, deadline: deadline, started: started)
+                pool.wasAnswered(call.key)
+                return answer
+            } catch let error as HTTPTransportError where error.code == .connectionClosed {
+                pool.wasClosed(call.key)
+                throw error
             } catch let error as StaleConnection {
+                pool.wasClosed(call.key)
                 logger.trace("a kept connection was dead", metadata: ["error": "\(error)"])
             }
         }

@@ -14,6 +14,9 @@ public struct HTTPClientLimits: Sendable, Hashable {
     public var headerFieldBytes = 8192
     /// Bytes of all header fields of an answer together.
     public var headerBytes = 32 * 1024
+    /// Whether a request that must not be sent twice may go over a kept connection, where the peer has been seen
+    /// to keep its connections.
+    public var reusesForActions = false
     /// Bytes of a body that wait in memory for their reader; one read of at most 256 KiB may come on top.
     public var bufferedBytes = 256 * 1024
 

@@ -19,8 +19,22 @@ final class HTTPClientPool: Sendable {
         var localAddress: IPAddress?
     }
 
-    private struct State {
-        var idle: [Key: [PooledConnection]] = [:]
+    fileprivate struct Idle {
+        var connection: PooledConnection
+        var since: NIODeadline
+    }
+
+    /// What a peer does with connections that it was not asked to close.
+    fileprivate enum Habit {
+        /// It has answered over a kept one.
+        case keeps
+        /// It has closed one at once.
+        case closes
+    }
+
+    fileprivate struct State {
+        var idle: [Key: [Idle]] = [:]
+        var habits: [Key: Habit] = [:]
         var count = 0
         var shutDown = false
     }
@@ -29,6 +43,9 @@ final class HTTPClientPool: Sendable {
     static let idleTime = Duration.seconds(4)
     private static let perKey = 4
     private static let total = 64
+    private static let habits = 512
+    /// A peer that closes without saying so does it within this time.
+    private static let closingTime = TimeAmount.milliseconds(20)
 
     private let state = Mutex(State())
 
@@ -36,24 +53,40 @@ final class HTTPClientPool: Sendable {
     var isShutDown: Bool { state.withLock { $0.shutDown } }
 
     /// Takes the connection that was used last, on `eventLoop` if there is one.
-    func take(_ key: Key, on eventLoop: any EventLoop) -> PooledConnection? {
-        state.withLock { state in
+    ///
+    /// - Parameter certain: Whether to take one only if the peer seems to have no mind to close it.
+    func take(_ key: Key, on eventLoop: any EventLoop, certain: Bool) -> PooledConnection? {
+        let now = NIODeadline.now()
+        return state.withLock { state in
             guard var idle = state.idle[key] else { return nil }
-            let index = idle.lastIndex { $0.eventLoop === eventLoop } ?? idle.indices.last
+            let habit = state.habits[key]
+            if certain, habit == .closes { return nil }
+            func isUsable(_ entry: Idle) -> Bool {
+                !certain || habit == .keeps || now - entry.since >= Self.closingTime
+            }
+            let index =
+                idle.lastIndex { $0.connection.eventLoop === eventLoop && isUsable($0) }
+                ?? idle.lastIndex(where: isUsable)
             guard let index else { return nil }
-            let connection = idle.remove(at: index)
+            let connection = idle.remove(at: index).connection
             state.idle[key] = idle.isEmpty ? nil : idle
             state.count -= 1
             return connection
         }
     }
 
+    /// A request over a kept connection was answered.
+    func wasAnswered(_ key: Key) { state.withLock { $0.note(.keeps, key, unless: .closes, limit: Self.habits) } }
+
+    /// A kept connection ended before a request over it was answered.
+    func wasClosed(_ key: Key) { state.withLock { $0.note(.closes, key, limit: Self.habits) } }
+
     /// Keeps a connection; false when there is no room.
     func put(_ connection: PooledConnection, _ key: Key) -> Bool {
         state.withLock { state in
             guard !state.shutDown, state.count < Self.total, state.idle[key, default: []].count < Self.perKey
             else { return false }
-            state.idle[key, default: []].append(connection)
+            state.idle[key, default: []].append(Idle(connection: connection, since: .now()))
             state.count += 1
             return true
         }
@@ -62,9 +95,13 @@ final class HTTPClientPool: Sendable {
     /// Forgets a connection that has closed.
     func remove(_ identity: ObjectIdentifier, _ key: Key) {
         state.withLock { state in
-            guard var idle = state.idle[key], let index = idle.firstIndex(where: { $0.identity == identity })
+            guard var idle = state.idle[key],
+                let index = idle.firstIndex(where: { $0.connection.identity == identity })
             else { return }
-            idle.remove(at: index)
+            let entry = idle.remove(at: index)
+            if NIODeadline.now() - entry.since < .milliseconds(500) {
+                state.note(.closes, key, limit: Self.habits)
+            }
             state.idle[key] = idle.isEmpty ? nil : idle
             state.count -= 1
         }
@@ -76,8 +113,19 @@ final class HTTPClientPool: Sendable {
             state.shutDown = true
             state.count = 0
             defer { state.idle = [:] }
-            return state.idle.values.flatMap { $0 }
+            return state.idle.values.flatMap { $0.map(\.connection) }
         }
         for connection in connections { connection.channel.close(promise: nil) }
+    }
+}
+
+extension HTTPClientPool.State {
+    fileprivate mutating func note(
+        _ habit: HTTPClientPool.Habit, _ key: HTTPClientPool.Key, unless kept: HTTPClientPool.Habit? = nil, limit: Int
+    ) {
+        if let known = habits[key], known == kept { return }
+        // What is forgotten is learnt again.
+        if habits.count >= limit, habits[key] == nil { habits = [:] }
+        habits[key] = habit
     }
 }

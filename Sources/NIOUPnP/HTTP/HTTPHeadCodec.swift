@@ -136,7 +136,8 @@ package enum HTTPHeadCodec {
     /// - Parameters:
     ///   - chunked: Adds `Transfer-Encoding: chunked`.
     ///   - connection: The value of `Connection`, if one is to be sent.
-    package static func write(_ response: HTTPResponse, chunked: Bool, connection: String?, to buffer: inout ByteBuffer) {
+    package static func write(_ response: HTTPResponse, chunked: Bool, connection: String?, to buffer: inout ByteBuffer)
+    {
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(response.status.code))
         buffer.writeStaticString(" ")

@@ -31,11 +31,23 @@ public struct RootDescription: Hashable, Sendable {
     public var urlBase: String?
     /// The root device.
     public var device: DeviceDescription
+    /// The document as read, if it is kept.
+    private var document: XMLElement?
+
     /// The document as read, with all vendors' elements, for a translator to rewrite and serialise.
     ///
-    /// For a description that was not read it is the document that ``serialized()`` wrote at `init`; it does
-    /// not follow later changes to the other properties.
-    public let element: XMLElement
+    /// For a description that was not read, and for one ``withoutDocument()``, it is made of the other
+    /// properties.
+    public var element: XMLElement {
+        document ?? DescriptionWriter.root(specVersion, configID: configID, urlBase: urlBase, device: device)
+    }
+
+    /// The same description without the document that it was read from, which takes several times its memory.
+    public func withoutDocument() -> RootDescription {
+        var description = self
+        description.document = nil
+        return description
+    }
 
     /// Makes a description for a device of our own.
     public init(
@@ -46,7 +58,6 @@ public struct RootDescription: Hashable, Sendable {
         self.configID = configID
         self.urlBase = urlBase
         self.device = device
-        element = DescriptionWriter.root(specVersion, configID: configID, urlBase: urlBase, device: device)
     }
 
     /// Parses a document.
@@ -70,7 +81,7 @@ public struct RootDescription: Hashable, Sendable {
         configID = element.attribute("configId").flatMap { Int(XMLText.trimmed($0)) }.flatMap { $0 < 0 ? nil : $0 }
         urlBase = DescriptionReader.optional("URLBase", in: element)
         self.device = try reader.device(device)
-        self.element = element
+        document = element
     }
 
     /// What the description's URLs are relative to: `URLBase`, or else where the document came from.
@@ -96,5 +107,21 @@ public struct RootDescription: Hashable, Sendable {
     /// The document, written strictly from the properties.
     public func serialized() -> String {
         DescriptionWriter.root(specVersion, configID: configID, urlBase: urlBase, device: device).serialized()
+    }
+}
+
+extension RootDescription {
+    /// Whether both say the same, in what they were read from too.
+    public static func == (left: RootDescription, right: RootDescription) -> Bool {
+        left.specVersion == right.specVersion && left.configID == right.configID && left.urlBase == right.urlBase
+            && left.device == right.device
+            && (left.document == right.document || left.element == right.element)
+    }
+
+    /// By what every description has.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(configID)
+        hasher.combine(urlBase)
+        hasher.combine(device)
     }
 }

@@ -179,6 +179,18 @@ public struct EventSubscription: ~Copyable, Sendable {
         }
     }
 
+    /// Events were lost on the way to whoever listens: subscribes anew, which brings the whole state.
+    public mutating func resubscribe() -> [EventSubscriptionAction] {
+        switch state {
+        case .active: return restart(unsubscribe: true)
+        case .renewing:
+            restartsAfterAnswer = true
+            return []
+        // The whole state is yet to come.
+        case .idle, .subscribing, .waiting, .ended: return []
+        }
+    }
+
     /// Ends the subscription for good.
     public mutating func cancel() -> [EventSubscriptionAction] {
         let sid = sid

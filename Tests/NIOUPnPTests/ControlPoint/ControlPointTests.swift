@@ -14,19 +14,22 @@ enum ScriptedDevice {
     static func description(udn: String = udn, base: String? = nil, control: String = "/c", event: String = "/e")
         -> String
     {
-        RootDescription(
-            urlBase: base,
-            device: DeviceDescription(
-                deviceType: "urn:schemas-upnp-org:device:BinaryLight:1", friendlyName: "Scripted", manufacturer: "T",
-                modelName: "T", udn: udn,
-                services: [
-                    ServiceDescription(
-                        serviceType: "urn:schemas-upnp-org:service:SwitchPower:1", serviceID: "urn:x:serviceId:1",
-                        scpdURL: "/s.xml", controlURL: control, eventSubURL: event
-                    )
-                ]
-            )
-        ).serialized()
+        RootDescription(urlBase: base, device: device(udn: udn, control: control, event: event)).serialized()
+    }
+
+    static var device: DeviceDescription { device() }
+
+    static func device(udn: String = udn, control: String = "/c", event: String = "/e") -> DeviceDescription {
+        DeviceDescription(
+            deviceType: "urn:schemas-upnp-org:device:BinaryLight:1", friendlyName: "Scripted", manufacturer: "T",
+            modelName: "T", udn: udn,
+            services: [
+                ServiceDescription(
+                    serviceType: "urn:schemas-upnp-org:service:SwitchPower:1", serviceID: "urn:x:serviceId:1",
+                    scpdURL: "/s.xml", controlURL: control, eventSubURL: event
+                )
+            ]
+        )
     }
 
     static func answer(_ body: String, status: String = "200 OK", fields: String = "") -> String {
@@ -109,7 +112,7 @@ struct ControlPointTests {
         #expect(error.code == .malformed)
     }
 
-    @Test("a redirect is followed on the device itself, once, and to no other host")
+    @Test("a redirect is followed on the device itself, and to no other host")
     func redirects() async throws {
         let same = try await fetch { peer, _ in
             let request = await peer.read(through: "\r\n\r\n")

@@ -16,7 +16,8 @@ struct DeviceTrackerTests {
         let client = HTTPClient(eventLoopGroup: HTTPTestSupport.group, logger: HTTPTestSupport.logger)
         let tracker = DeviceTracker(
             configuration: configuration, fetcher: DeviceFetcher(configuration: configuration, client: client),
-            logger: HTTPTestSupport.logger, updated: updated
+            links: OwnLinks(name: "lo") { try NetworkInterface.named("lo").addresses }, logger: HTTPTestSupport.logger,
+            updated: updated
         )
         return (tracker, client)
     }

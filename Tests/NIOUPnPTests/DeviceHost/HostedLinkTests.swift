@@ -389,7 +389,7 @@ struct HostedLinkTests {
         let name = try #require(
             try NetworkInterface.all().first { $0.addresses.contains { $0.address == location.ipAddress } }
         ).name
-        try await HostedTestDevice.withControlPoint(configure: { $0.interface = name }) { controlPoint in
+        try await HostedTestDevice.withControlPoint(configure: { $0.interfaces = .named([name]) }) { controlPoint in
             let url = try #require(try await controlPoint.device(at: location).services.first?.eventSubURL)
             let subscription = try await controlPoint.subscribe(to: url)
             try await body(subscription.events)

@@ -37,9 +37,9 @@ final class Street: Sendable {
         self.homePort = UInt16.random(in: 20_000...39_999)
         self.awayPort = UInt16.random(in: 40_000...59_999)
         self.trust = try await GatewayTrust.load(from: store, name: "Home", logger: logger)
-        let controlPoint = ControlPoint(
-            configuration: ControlPointConfiguration(interface: Self.interfaces[0], ssdp: Self.ssdp(homePort)),
-            eventLoopGroup: group, logger: logger)
+        var home = ControlPointConfiguration(interface: Self.interfaces[0], ssdp: Self.ssdp(homePort))
+        home.keepsDocuments = true
+        let controlPoint = ControlPoint(configuration: home, eventLoopGroup: group, logger: logger)
         var configuration = RemoteAccessServer.Configuration(listen: SocketEndpoint(.v4(.loopback), port: 0))
         configuration.sessions.sessions = maxSessions
         // Devices and gateway share this host; the gateway is told that it stands at the next address.
@@ -56,7 +56,8 @@ final class Street: Sendable {
     }
 
     static func ssdp(_ port: UInt16) -> SSDPConfiguration {
-        SSDPConfiguration(group: SocketEndpoint(.v4(IPv4Address(239, 255, 255, 250)), port: port))
+        SSDPConfiguration(
+            group: SocketEndpoint(.v4(IPv4Address(239, 255, 255, 250)), port: port), families: .ipv4)
     }
 
     /// Runs the home and the gateway while `body` runs.
