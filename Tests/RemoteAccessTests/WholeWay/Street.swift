@@ -64,7 +64,9 @@ final class Street: Sendable {
     func whileOpen(_ body: @escaping @Sendable (Street, SocketEndpoint) async throws -> Void) async throws {
         let (bound, bind) = AsyncStream<SocketEndpoint>.makeStream()
         let host = DeviceHost(
-            configuration: DeviceHostConfiguration(interface: Self.interfaces[0], ssdp: Self.ssdp(homePort)),
+            configuration: DeviceHostConfiguration(
+                interface: Self.interfaces[0], families: .ipv4, ssdp: Self.ssdp(homePort)
+            ),
             devices: [light, lock, shelf], eventLoopGroup: group, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await host.run() }
