@@ -128,7 +128,7 @@ struct HostedLinkTests {
             { for await observation in observations { heard.note(observation) } },
         ]) {
             // The host's byebyes are all that some tests wait for.
-            let links = configuration.interfaces.links(of: try NetworkInterface.all(), families: families)
+            let links = InterfaceSelection.named(names).links(of: try NetworkInterface.all(), families: families)
             while Set(discovery.currentLinks) != Set(links) { try await Task.sleep(for: .milliseconds(5)) }
             let end = Mutex((mark: 0, addresses: Set<IPAddress>()))
             try await withServices([{ try await host.run() }]) {
