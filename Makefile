@@ -9,7 +9,7 @@ ARGS ?=
 SWIFT_SOURCES := Package.swift Sources Tests Examples Benchmarks Fuzzing
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint examples fuzz lab lab-shell bench release format
+.PHONY: help run test check lint docs examples fuzz lab lab-shell bench release format
 
 help: ## list these commands
 	@echo 'make WORD, where WORD is one of:'
@@ -36,6 +36,10 @@ lint: ## format and arrows alone (10 s)
 fuzz: ## look for inputs that break the parsers, ten minutes each (first build 5 min; options: ARGS='--target ssdp --seconds 60')
 	@scripts/setup build
 	@Fuzzing/run $(ARGS)
+
+docs: ## write the documentation of the libraries into .build-docs, and fail where it has gaps (2 min)
+	@scripts/setup build
+	@scripts/write-docs .build-docs
 
 examples: ## build the programs in Examples and run their tests (first time 5 min, then 20 s)
 	@scripts/setup build

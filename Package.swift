@@ -223,6 +223,11 @@ if !coreOnly, isFuzzing {
     )
 }
 
+// LATCHKEY_DOCS=1 adds the plugin that `make docs` writes the libraries' documentation with.
+if Context.environment["LATCHKEY_DOCS"] != nil {
+    dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin.git", from: "1.5.0"))
+}
+
 var products: [Product] = [.library(name: "UPnP", targets: ["UPnP"])]
 if !coreOnly {
     products += [

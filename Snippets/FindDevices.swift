@@ -1,0 +1,8 @@
+// Prints the name of each device on the private networks of this host.
+import NIOUPnP
+
+try await withControlPoint { controlPoint in
+    for try await device in controlPoint.search(.rootDevices) {
+        print(device.friendlyName)
+    }
+}

@@ -1,0 +1,10 @@
+// Prints how loud the first renderer plays, now and whenever that changes.
+import NIOUPnP
+
+try await withControlPoint { controlPoint in
+    for try await renderer in controlPoint.search(.type("urn:schemas-upnp-org:device:MediaRenderer:1")) {
+        for await event in try await renderer.service("RenderingControl").subscribe() {
+            print(event.isInitialState ? "now:" : "changed:", event.properties["LastChange"] ?? "")
+        }
+    }
+}
