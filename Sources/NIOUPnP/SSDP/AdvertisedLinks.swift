@@ -17,13 +17,21 @@ struct AdvertisedLinks: Sendable {
         var host: IPAddress? { advertisement.host }
     }
 
+    /// How long after its first announcement a device still counts as starting.
+    private static let joining: Duration = .milliseconds(500)
+
     var scope: AnnouncementScope
     var hasRun = false
     private let configuration: SSDPConfiguration
     private var links: [Link] = []
     private var waiting: [Waiting] = []
-    /// Spreads answers and announcements; the system's own generator would cost a system call for each.
+    /// When each UDN was first announced on any link.
+    private var firstAnnounced: [String: ContinuousClock.Instant] = [:]
+    /// Spreads answers; the system's own generator would cost a system call for each.
     private var random = SeededGenerator(seed: .random(in: .min ... .max))
+    /// What the links have in common, so that a device is announced on all of them at the same moment (UDA 2.0
+    /// annex A: within 20 ms over both families).
+    private let salt = UInt64.random(in: .min ... .max)
 
     init(configuration: SSDPConfiguration, scope: AnnouncementScope) {
         self.configuration = configuration
@@ -57,6 +65,7 @@ struct AdvertisedLinks: Sendable {
 
     mutating func remove(udn: String, announceByebye: Bool, now: ContinuousClock.Instant) {
         forgetWaiting { $0.udn == udn }
+        firstAnnounced[udn] = nil
         for index in links.indices { remove(udn, fromLink: index, announceByebye: announceByebye, now: now) }
     }
 
@@ -74,7 +83,12 @@ struct AdvertisedLinks: Sendable {
     }
 
     mutating func reannounce(now: ContinuousClock.Instant) {
-        for index in links.indices { links[index].engine.reannounce(now: now, using: &random) }
+        for index in links.indices { reannounce(onLink: index, now: now) }
+    }
+
+    private mutating func reannounce(onLink index: Int, now: ContinuousClock.Instant) {
+        var shared = SeededGenerator(seed: salt)
+        links[index].engine.reannounce(now: now, using: &shared)
     }
 
     mutating func handle(
@@ -87,11 +101,15 @@ struct AdvertisedLinks: Sendable {
 
     /// What is due on each link.
     mutating func tick(now: ContinuousClock.Instant) -> [(SSDPSocket, [Advertiser.Transmission])] {
-        links.indices.compactMap { index in
+        var result: [(SSDPSocket, [Advertiser.Transmission])] = []
+        for index in links.indices where links[index].engine.nextWake.map({ $0 <= now }) ?? false {
             links[index].engine.date = HTTPDate.current
-            let due = links[index].engine.tick(now: now, using: &random)
-            return due.isEmpty ? nil : (links[index].socket, due)
+            // Links that have announced the same draw the same moment for the next time.
+            var shared = SeededGenerator(seed: salt &+ UInt64(links[index].engine.announcementsSent))
+            let due = links[index].engine.tick(now: now, using: &shared)
+            if !due.isEmpty { result.append((links[index].socket, due)) }
         }
+        return result
     }
 
     /// Takes the sockets that are open from here on: a lost link falls silent, a new one is announced on.
@@ -117,7 +135,7 @@ struct AdvertisedLinks: Sendable {
                 guard links[index].socket !== socket else { continue }
                 links[index].socket = socket
                 links[index].engine.searchPort = socket.searchPort
-                links[index].engine.reannounce(now: now, using: &random)
+                reannounce(onLink: index, now: now)
             } else {
                 open(socket, now: now)
             }
@@ -154,8 +172,25 @@ struct AdvertisedLinks: Sendable {
     private mutating func add(
         _ advertisement: Advertisement, toLink index: Int, now: ContinuousClock.Instant
     ) -> Bool {
-        let old = links[index].engine.advertisement(udn: advertisement.root.udn)
-        guard links[index].engine.add(advertisement, now: now, using: &random) else { return false }
+        let udn = advertisement.root.udn
+        let old = links[index].engine.advertisement(udn: udn)
+        var advertisement = advertisement
+        if !links[index].socket.interface.address.isIPv4, advertisement.networkLocalState == nil {
+            // UDA 2.0 annex A requires it there, and names the BOOTID as one that will do.
+            advertisement.networkLocalState = "\(advertisement.bootID)"
+        }
+        var hasher = Hasher()
+        hasher.combine(udn)
+        hasher.combine(advertisement.bootID)
+        var shared = SeededGenerator(seed: salt &+ UInt64(bitPattern: Int64(hasher.finalize())))
+        // A link that a running device joins hears no byebye: those who hear several links would believe it.
+        let isRunning = firstAnnounced[udn].map { now - $0 > Self.joining } ?? false
+        guard
+            links[index].engine.add(
+                advertisement, byebyeFirst: isRunning ? false : nil, now: now, using: &shared)
+        else { return false }
+        if firstAnnounced.count > 4 * configuration.advertiser.maximumDevices { firstAnnounced.removeAll() }
+        firstAnnounced[udn] = firstAnnounced[udn] ?? now
         configuration.ownTraffic.insert(udns: advertisement.root.allUDNs)
         if let old { configuration.ownTraffic.remove(udns: old.root.allUDNs) }
         return true

@@ -94,7 +94,8 @@ extension `SSDP driver` {
         }
 
         @Test func `a silent removal says nothing`() async throws {
-            let configuration = TestInterface.configuration()
+            var configuration = TestInterface.configuration()
+            configuration.advertiser.byebyeFirst = false
             let host = try TestInterface.ipv4.address
             let advertiser = TestInterface.advertiser(configuration)
             let discovery = TestInterface.discovery(configuration)
