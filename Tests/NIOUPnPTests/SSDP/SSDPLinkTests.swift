@@ -40,12 +40,9 @@ extension `SSDP driver` {
                 let hosts = [wire.own4, wire.ownLocal, wire.own6]
                 try await withServices([advertiser.run, discovery.run]) {
                     let changes = discovery.changes
+                    let heard = discovery.observations
                     for host in hosts { advertiser.add(TestInterface.advertisement("light", host: host)) }
-                    _ = try await discovery.changes.first("has three paths") { _ in
-                        discovery.devices.first?.paths.count == 3
-                    } orWhen: {
-                        discovery.devices.first?.paths.count == 3
-                    }
+                    _ = try await heard.first("has three paths") { _ in discovery.devices.first?.paths.count == 3 }
                     let device = try #require(discovery.devices.first)
                     #expect(device.paths.map(\.interface.address) == hosts)
                     #expect(device.paths.map(\.location) == hosts.map { "http://\($0.uriHost):8080/light.xml" })
@@ -132,7 +129,9 @@ extension `SSDP driver` {
                         if case .appeared(let device) = $0 { device.udn == "uuid:late" } else { false }
                     }
                     try TestInterface.ip("link", "del", late)
-                    _ = try await changes.first("is lost") { $0 == .disappeared(udn: "uuid:late", reason: .interfaceLost) }
+                    _ = try await changes.first("is lost") {
+                        $0 == .disappeared(udn: "uuid:late", reason: .interfaceLost)
+                    }
                     #expect(discovery.devices.map(\.udn) == ["uuid:stays"])
                     advertiser.remove(udn: "uuid:stays", announceByebye: true)
                     var said: [String] = []
@@ -171,14 +170,5 @@ extension `SSDP driver` {
                 }
             }
         }
-    }
-}
-
-extension AsyncSequence where Self: Sendable, Element: Sendable {
-    /// As the other, unless `isDone` holds already.
-    func first(
-        _ comment: Comment, where predicate: @Sendable (Element) -> Bool, orWhen isDone: () -> Bool
-    ) async throws -> Element? {
-        isDone() ? nil : try await first(comment, where: predicate)
     }
 }
