@@ -41,7 +41,9 @@ extension `SSDP driver` {
                 try await withServices([advertiser.run, discovery.run]) {
                     let changes = discovery.changes
                     let heard = discovery.observations
-                    for host in hosts { advertiser.add(TestInterface.advertisement("light", host: host)) }
+                    advertiser.add(TestInterface.advertisement("light", host: wire.own4))
+                    _ = try await discovery.changes.first("appears") { $0.udn == "uuid:light" }
+                    for host in hosts.dropFirst() { advertiser.add(TestInterface.advertisement("light", host: host)) }
                     _ = try await heard.first("has three paths") { _ in discovery.devices.first?.paths.count == 3 }
                     let device = try #require(discovery.devices.first)
                     #expect(device.paths.map(\.interface.address) == hosts)
@@ -53,7 +55,7 @@ extension `SSDP driver` {
                         guard case .relocated(let device) = change else { return false }
                         return device.source == wire.ownLocal
                     }
-                    #expect(advertiser.currentLinks.map(\.address) == [wire.ownLocal, wire.own6])
+                    #expect(Set(advertiser.currentLinks.map(\.address)) == [wire.ownLocal, wire.own6])
                     #expect(advertiser.udns == ["uuid:light"])
                     let observations = discovery.observations
                     try wire.addressIPv4()
@@ -95,7 +97,7 @@ extension `SSDP driver` {
                     // Drawn apart, eight times three delays of up to two seconds would not all agree.
                     for (udn, times) in heard {
                         let spread = try #require(times.max()) - #require(times.min())
-                        #expect(spread < .milliseconds(100), "\(udn): \(spread)")
+                        #expect(spread < .milliseconds(500), "\(udn): \(spread)")
                     }
                     #expect(Set(heard.values.map { $0[0] }).count > 1)
                 }

@@ -115,7 +115,7 @@ extension `SSDP driver` {
                     #expect(local == Set(pairs(wire).map(\.own)))
                     for socket in sockets {
                         let heard = try await wire.neighbour.perform {
-                            socket.receive(for: .milliseconds(500)) { !$0.isEmpty }
+                            socket.receive(for: .milliseconds(500)).filter { $0.text.hasPrefix("NOTIFY") }
                         }
                         #expect(heard.isEmpty == (scope == .ownHost))
                     }

@@ -27,6 +27,7 @@ enum TestInterface {
         var configuration = SSDPConfiguration()
         configuration.group.port = UInt16.random(in: 20_000...30_000)
         configuration.families = .ipv4
+        configuration.advertiser.byebyeFirst = false
         configuration.addressPollInterval = .milliseconds(50)
         configuration.advertiser.initialDelay = .milliseconds(10)
         configuration.advertiser.repetitionInterval = .milliseconds(30)
@@ -66,12 +67,19 @@ enum TestInterface {
 
     /// Runs `ip` in the namespace.
     static func ip(_ arguments: String...) throws {
+        let status = try runIP(arguments)
+        try #require(status == 0, "ip \(arguments) failed")
+    }
+
+    /// Runs `ip` in the calling thread's namespace; its status.
+    static func runIP(_ arguments: [String]) throws -> Int32 {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/sbin/ip")
         process.arguments = arguments
+        process.standardError = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "ip \(arguments) failed")
+        return process.terminationStatus
     }
 }
 

@@ -71,8 +71,8 @@ final class TestWire: Sendable {
             result = .success(())
         } catch { result = .failure(error) }
         wire.neighbour.end()
-        // A test may have taken it away itself.
-        if (try? NetworkInterface.named(wire.name)) != nil { try TestInterface.ip("link", "del", wire.name) }
+        // It may be gone already, with the test or with the neighbour's namespace.
+        _ = try TestInterface.runIP(["link", "del", wire.name])
         numbers.withLock { _ = $0.remove(wire.number) }
         try result.get()
     }
