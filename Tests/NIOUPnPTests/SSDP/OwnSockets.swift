@@ -26,6 +26,11 @@ enum OwnSockets {
         }
     }
 
+    /// Those that are bound to one of the addresses.
+    static func at(_ addresses: [IPAddress]) throws -> [Socket] {
+        try all().filter { addresses.contains($0.local.address) }
+    }
+
     private static func inodes() throws -> Set<Int> {
         let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
         return Set(
