@@ -179,7 +179,8 @@ final class HostedLinks: Sendable {
     private func listen(
         on link: InterfaceAddress, _ requests: HostedRequests, _ turns: AsyncStream<Turn>.Continuation
     ) async throws -> Listener {
-        let server = HTTPServer(limits: configuration.http, eventLoopGroup: eventLoopGroup, logger: logger)
+        // One loop for all connections of a link: a new one then wakes no other thread.
+        let server = HTTPServer(limits: configuration.http, eventLoopGroup: eventLoopGroup.next(), logger: logger)
         let (starts, start) = AsyncStream.makeStream(of: Result<SocketEndpoint, any Error>.self)
         let port = configuration.port
         // Unstructured because links come and go by themselves; `leave` or the end of `follow` ends it.

@@ -2,6 +2,7 @@ import HTTPTypes
 import Logging
 import NIOCore
 import NetworkTypes
+import Synchronization
 import UPnP
 
 /// Answers requests for hosted devices, on whichever link they come in.
@@ -11,6 +12,18 @@ struct HostedRequests: Sendable {
     let outlets: [ObjectIdentifier: ServiceEvents.Outlets]
     let calls: ActionCalls
     let logger: Logger
+    private let names = EndpointNames()
+
+    init(
+        configuration: DeviceHostConfiguration, routes: HostRoutes,
+        publishing: [ObjectIdentifier: EventPublishing], calls: ActionCalls, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.routes = routes
+        self.publishing = publishing
+        self.calls = calls
+        self.logger = logger
+    }
 
     func handle(_ exchange: HTTPServerExchange) async throws {
         if let refusal = refusal(exchange) { return try await answer(exchange, refusal) }
@@ -61,7 +74,7 @@ struct HostedRequests: Sendable {
 
     private func isOwn(_ authority: String, _ local: SocketEndpoint) -> Bool {
         // As it nearly always is written. IPv6 addresses have other spellings.
-        if authority == "\(local)" { return true }
+        if authority == names.text(of: local) { return true }
         guard let url = HTTPURL("http://\(authority)/"), url.authority.utf8.count <= authority.utf8.count + 3,
             !authority.utf8.contains(UInt8(ascii: "@")), !authority.utf8.contains(UInt8(ascii: "/")),
             url.port == local.port
@@ -71,7 +84,7 @@ struct HostedRequests: Sendable {
     }
 
     private func control(_ exchange: HTTPServerExchange, _ service: HostedService, root: Int) async throws {
-        if let type = exchange.request.headerFields[.contentType], !Self.isXML(type) {
+        if let type = exchange.request.headerFields.value(of: .contentType), !Self.isXML(type) {
             return try await answer(exchange, .unsupportedMediaType)
         }
         let body = try await exchange.body.collect(upTo: configuration.controlBytes)
@@ -111,7 +124,7 @@ struct HostedRequests: Sendable {
     private func reply(
         to body: ByteBuffer, _ exchange: HTTPServerExchange, _ service: HostedService, root: Int
     ) async throws(UPnPFault) -> String {
-        guard let header = Self.soapAction.flatMap({ exchange.request.headerFields[$0] }) else {
+        guard let header = Self.soapAction.flatMap({ exchange.request.headerFields.value(of: $0) }) else {
             throw UPnPFault(.invalidAction)
         }
         let posted: ControlRequest
@@ -155,6 +168,20 @@ struct HostedRequests: Sendable {
     }
 
     private static let ext = HTTPField.Name("EXT")
+}
+
+/// The text of the own endpoint that was asked for last: every request names it.
+private final class EndpointNames: Sendable {
+    private let latest = Mutex<(endpoint: SocketEndpoint, text: String)?>(nil)
+
+    func text(of endpoint: SocketEndpoint) -> String {
+        latest.withLock { latest in
+            if let latest, latest.endpoint == endpoint { return latest.text }
+            let text = endpoint.description
+            latest = (endpoint, text)
+            return text
+        }
+    }
 }
 
 extension HostRoutes.Route {

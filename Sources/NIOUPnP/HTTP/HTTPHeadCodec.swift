@@ -172,6 +172,16 @@ package enum HTTPHeadCodec {
 }
 
 extension HTTPFields {
+    /// What the subscript says, without making a new text of a value that is alone, as nearly all are.
+    func value(of name: HTTPField.Name) -> String? {
+        var found: String?
+        for field in self where field.name == name {
+            if found != nil { return self[name] }
+            found = field.value
+        }
+        return found
+    }
+
     /// The fields without those that belong to one connection (RFC 9110 §7.6.1): what a proxy passes on.
     public func withoutConnectionFields() -> HTTPFields {
         var dropped = HTTPHeadCodec.connectionFields

@@ -8,9 +8,8 @@ extension HTTPServerConnection {
 
     /// Writes the head of an answer, made by `head` for whether the connection closes after it.
     func writeHead(_ id: UInt64, closes: Bool, _ head: (_ closes: Bool) -> ByteBuffer) {
-        guard case .exchange(var exchange) = phase, exchange.id == id, let context else { return }
+        guard case .exchange(let exchange) = phase, exchange.id == id, let context else { return }
         exchange.responseStarted = true
-        phase = .exchange(exchange)
         if closes { closesAfterAnswer = true }
         context.write(wrapOutboundOut(head(closesAfterAnswer)), promise: nil)
         scheduleFlush()
@@ -38,9 +37,8 @@ extension HTTPServerConnection {
 
     /// Writes a whole answer, made by `whole` for whether the connection closes after it.
     func answer(_ id: UInt64, charge: Int, outflow: Outflow, _ whole: (_ closes: Bool) -> ByteBuffer) {
-        guard case .exchange(var exchange) = phase, exchange.id == id else { return outflow.fail(Self.peerLeft) }
+        guard case .exchange(let exchange) = phase, exchange.id == id else { return outflow.fail(Self.peerLeft) }
         exchange.responseStarted = true
-        phase = .exchange(exchange)
         write(id, whole(closesAfterAnswer), charge: charge, outflow: outflow, kind: .last)
     }
 

@@ -22,7 +22,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
     }
 
     /// The exchange that is being answered.
-    struct Exchange {
+    final class Exchange {
         let id: UInt64
         let inflow: BodyInflow
         let outflow: Outflow
@@ -32,6 +32,16 @@ final class HTTPServerConnection: ChannelInboundHandler {
         var requestEnded = false
         var responseStarted = false
         var expectsContinue: Bool
+
+        init(
+            id: UInt64, inflow: BodyInflow, outflow: Outflow, unhandled: HTTPServerExchange, expectsContinue: Bool
+        ) {
+            self.id = id
+            self.inflow = inflow
+            self.outflow = outflow
+            self.unhandled = unhandled
+            self.expectsContinue = expectsContinue
+        }
     }
 
     /// What every connection of a server shares.
@@ -170,9 +180,8 @@ final class HTTPServerConnection: ChannelInboundHandler {
             guard case .exchange(let exchange) = phase else { return }
             if !exchange.inflow.append(chunk) { closesAfterAnswer = true }
         case .end:
-            guard case .exchange(var exchange) = phase else { return }
+            guard case .exchange(let exchange) = phase else { return }
             exchange.requestEnded = true
-            phase = .exchange(exchange)
             exchange.inflow.finish()
         }
     }
@@ -202,12 +211,12 @@ final class HTTPServerConnection: ChannelInboundHandler {
         if head.method == .CONNECT || head.headers.contains(name: "upgrade") || !head.isKeepAlive {
             closesAfterAnswer = true
         }
-        if let limit = shared.limits.bodyBytes, let length = request.headerFields[.contentLength],
+        if let limit = shared.limits.bodyBytes, let length = request.headerFields.value(of: .contentLength),
             Int(length).map({ $0 > limit }) ?? true
         {
             return refuse(.contentTooLarge)
         }
-        let expectation = request.headerFields[.expect]
+        let expectation = request.headerFields.value(of: .expect)
         guard expectation == nil || expectation?.lowercased() == "100-continue" else {
             return refuse(.expectationFailed)
         }
@@ -237,9 +246,8 @@ final class HTTPServerConnection: ChannelInboundHandler {
     /// Calls the handler, when the read that brought the head is over: a small request is then there as a
     /// whole. At once, it is answered within the same turn of the loop, unless its handler waits for something.
     func startHandler(atOnce: Bool) {
-        guard case .exchange(var current) = phase, let exchange = current.unhandled, let executor else { return }
+        guard case .exchange(let current) = phase, let exchange = current.unhandled, let executor else { return }
         current.unhandled = nil
-        phase = .exchange(current)
         let handler = shared.handler
         let logger = shared.logger
         let tally = shared.tally
@@ -250,21 +258,18 @@ final class HTTPServerConnection: ChannelInboundHandler {
             await exchange.run(handler, logger: logger)
             tally.handlerReturned()
         }
-        let task =
+        current.task =
             atOnce
             ? Task.immediate(executorPreference: executor, operation: work)
             : Task(executorPreference: executor, operation: work)
-        if case .exchange(var started) = phase, started.id == current.id {
-            started.task = task
-            phase = .exchange(started)
-        }
+        // The peer may have left while the handler ran for the first time.
+        if case .closed = phase { current.task?.cancel() }
     }
 
     private func bodyWanted(_ id: UInt64) {
-        guard case .exchange(var exchange) = phase, exchange.id == id, let context else { return }
+        guard case .exchange(let exchange) = phase, exchange.id == id, let context else { return }
         if exchange.expectsContinue, !exchange.responseStarted, !exchange.requestEnded {
             exchange.expectsContinue = false
-            phase = .exchange(exchange)
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
         }
         context.read()

@@ -162,16 +162,15 @@ public final class HTTPServerExchange: Sendable {
         _ status: HTTPResponse.Status, headers: HTTPFields = [:], body: ByteBuffer = ByteBuffer()
     ) async throws {
         var response = HTTPResponse(status: status, headerFields: headers)
-        if status.code != 204, status.code != 304 {
-            response.headerFields[.contentLength] = String(body.readableBytes)
-        }
+        let hasLength = status.code != 204 && status.code != 304
+        if hasLength { response.headerFields[.contentLength] = String(body.readableBytes) }
         guard body.readableBytes <= Self.joinedBytes else {
             try await respond(response)
             try await send(body)
             return try await finish()
         }
         let answer = response
-        let framing = try framing(of: answer)
+        let hasBody = hasLength && request.method != .head
         try progress.withLock { progress throws(HTTPTransportError) in
             guard case .awaitingHead = progress else {
                 throw HTTPTransportError(.misuse, "an exchange has one head")
@@ -185,7 +184,7 @@ public final class HTTPServerExchange: Sendable {
             link.connection.value.answer(link.id, charge: charge, outflow: link.outflow) { closes in
                 var buffer = ByteBufferAllocator().buffer(capacity: 512 + body.readableBytes)
                 HTTPHeadCodec.write(answer, chunked: false, connection: link.connectionField(closes), to: &buffer)
-                if case .length = framing { buffer.writeImmutableBuffer(body) }
+                if hasBody { buffer.writeImmutableBuffer(body) }
                 return buffer
             }
         }

@@ -36,6 +36,11 @@ public struct ActionRequest: Hashable, Sendable {
     /// Parses a SOAP message; strict about one element in the body, each argument once, and no elements
     /// within arguments, so that what was decided about is what is sent on.
     public init(parsing body: some Sequence<UInt8>, limits: XMLLimits = XMLLimits()) throws(ControlError) {
+        let plain = body.withContiguousStorageIfAvailable { PlainActionScanner.request(in: $0, limits: limits) }
+        if let plain = plain ?? nil {
+            self = plain
+            return
+        }
         let content = try SOAPEnvelope.content(of: body, limits: limits)
         guard content.name != "Fault" else { throw .unexpectedFault }
         guard let serviceType = content.namespaceURI, !serviceType.isEmpty else { throw .missingServiceType }
@@ -49,6 +54,12 @@ public struct ActionRequest: Hashable, Sendable {
         parsing body: some Sequence<UInt8>, soapActionHeader: String, limits: XMLLimits = XMLLimits()
     ) throws(ControlError) {
         guard let header = Self.splitSOAPAction(soapActionHeader) else { throw .invalidSOAPAction }
+        try self.init(parsing: body, header: header, limits: limits)
+    }
+
+    init(
+        parsing body: some Sequence<UInt8>, header: (serviceType: String, action: String), limits: XMLLimits
+    ) throws(ControlError) {
         try self.init(parsing: body, limits: limits)
         guard header.serviceType == serviceType, header.action == action else { throw .soapActionMismatch }
     }
@@ -68,17 +79,19 @@ public struct ActionRequest: Hashable, Sendable {
     /// ``maximumSOAPActionLength`` bytes.
     public static func splitSOAPAction(_ header: String) -> (serviceType: String, action: String)? {
         guard header.utf8.count <= maximumSOAPActionLength else { return nil }
-        var text = XMLText.trimmed(header)[...]
-        if text.hasPrefix("\"") {
-            guard text.utf8.count >= 2, text.hasSuffix("\"") else { return nil }
+        var text = header.utf8[...]
+        while let first = text.first, XMLText.isWhiteSpace(first) { text.removeFirst() }
+        while let last = text.last, XMLText.isWhiteSpace(last) { text.removeLast() }
+        let quote = UInt8(ascii: "\"")
+        if text.first == quote {
+            guard text.count >= 2, text.last == quote else { return nil }
             text = text.dropFirst().dropLast()
         }
-        let bytes = text.utf8
-        guard !bytes.contains(UInt8(ascii: "\"")), let hash = bytes.lastIndex(of: UInt8(ascii: "#")) else { return nil }
+        guard !text.contains(quote), let hash = text.lastIndex(of: UInt8(ascii: "#")) else { return nil }
         let serviceType = text[..<hash]
-        let action = text[bytes.index(after: hash)...]
+        let action = text[text.index(after: hash)...]
         guard !serviceType.isEmpty, !action.isEmpty else { return nil }
-        return (String(serviceType), String(action))
+        return (String(Substring(serviceType)), String(Substring(action)))
     }
 }
 

@@ -84,8 +84,7 @@ public enum ControlRequest: Hashable, Sendable {
             guard header.action == StateVariableQuery.name else { throw .soapActionMismatch }
             self = .query(try StateVariableQuery(parsing: body, limits: limits))
         } else {
-            self = .action(
-                try ActionRequest(parsing: body, soapActionHeader: soapActionHeader, limits: limits))
+            self = .action(try ActionRequest(parsing: body, header: header, limits: limits))
         }
     }
 }
