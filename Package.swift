@@ -193,9 +193,16 @@ if Context.environment["LATCHKEY_BENCH"] != nil {
 }
 if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
     targets += [
+        // The media server of Examples/, which is a package of its own.
+        .target(
+            name: "FolderMedia", dependencies: ["UPnP", "NIOUPnP", httpTypes, nio("NIOCore")],
+            path: "Examples/MediaServer/FolderMedia", swiftSettings: [.swiftLanguageMode(.v6)]
+        ),
         .executableTarget(
             name: "host-bench",
-            dependencies: ["NetworkTypes", "UPnP", "NIOUPnP", logging, nio("NIOCore"), nio("NIOPosix")],
+            dependencies: [
+                "NetworkTypes", "UPnP", "NIOUPnP", "FolderMedia", logging, nio("NIOCore"), nio("NIOPosix"),
+            ],
             path: "Benchmarks/HostBench",
             swiftSettings: strict
         ),

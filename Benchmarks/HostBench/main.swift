@@ -1,3 +1,4 @@
+import FolderMedia
 import Glibc
 import Logging
 import NIOCore
@@ -9,9 +10,10 @@ import UPnP
 /// Latchkey's side of `make bench`, beside the programs of Benchmarks/Peers:
 ///
 ///     host-bench device INTERFACE SCPD-FILE default|raised
+///     host-bench media-server INTERFACE FOLDER
 ///     host-bench control-point INTERFACE COUNT
 ///
-/// The device prints `location=URL` and `control=PATH`. With `raised`, the limits that protect a home from a
+/// A device prints `location=URL`. With `raised`, the limits that protect a home from a
 /// flood of searches and connections are lifted, for the flood is what is measured.
 ///
 /// The control point prints `ready`, searches when a line arrives on standard input, prints `complete ms=…`
@@ -46,8 +48,23 @@ enum HostBench {
             configuration.ssdp.advertiser.pendingAnswers = 100_000
             configuration.http.connectionsPerAddress = 256
         }
+        try await serve(light, configuration)
+    }
+
+    static func mediaServer(interface: String, folder: String) async throws {
+        let shelf = try Shelf(folder: folder, pictures: Pictures())
+        let directory = ContentDirectory(shelf)
+        let server = HostedDevice(
+            udn: "uuid:6d1a5c0e-0000-4000-8000-00000000b004", deviceType: "urn:schemas-upnp-org:device:MediaServer:1",
+            friendlyName: "Bench media", manufacturer: "Bench", modelName: "Media",
+            services: [directory.service, ContentDirectory.connectionManager], resources: shelf.resources
+        )
+        try await serve(server, DeviceHostConfiguration(interface: interface))
+    }
+
+    private static func serve(_ device: HostedDevice, _ configuration: DeviceHostConfiguration) async throws {
         let host = DeviceHost(
-            configuration: configuration, devices: [light], eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            configuration: configuration, devices: [device], eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: logger
         )
         try await host.run { _ in
@@ -107,9 +124,13 @@ let words = CommandLine.arguments.dropFirst()
 switch (words.first, Array(words.dropFirst())) {
 case ("device", let rest) where rest.count == 3:
     try await HostBench.device(interface: rest[0], scpdFile: rest[1], raised: rest[2] == "raised")
+case ("media-server", let rest) where rest.count == 2:
+    try await HostBench.mediaServer(interface: rest[0], folder: rest[1])
 case ("control-point", let rest) where rest.count == 2:
     try await HostBench.controlPoint(interface: rest[0], count: Int(rest[1]) ?? 0)
 default:
-    print("usage: host-bench device INTERFACE SCPD-FILE default|raised | control-point INTERFACE COUNT")
+    print(
+        "usage: host-bench device INTERFACE SCPD-FILE default|raised | media-server INTERFACE FOLDER"
+            + " | control-point INTERFACE COUNT")
     exit(2)
 }

@@ -43,11 +43,8 @@ public final class HTTPServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_rcvbuf), value: .init(ReceiveBuffers.kernel))
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.recvAllocator, value: ReceiveBuffers.allocator)
-            .childChannelOption(.allowRemoteHalfClosure, value: limits.toleratesHalfClose)
+            // Accepted sockets have it from the listener, which saves a system call for each.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try Self.configure(channel, shared: shared, accepts: accepts)
@@ -88,6 +85,13 @@ public final class HTTPServer: Sendable {
             accepts(peer), shared.tally.admit(channel, from: peer.address)
         else { throw HTTPTransportError(.shutDown, "the peer is not served") }
         channel.closeFuture.whenComplete { _ in shared.tally.closed(channel, from: peer.address) }
+        // Here and not in the bootstrap, which makes a future for each.
+        if let options = channel.syncOptions {
+            try options.setOption(.autoRead, value: false)
+            try options.setOption(.maxMessagesPerRead, value: 1)
+            try options.setOption(.recvAllocator, value: ReceiveBuffers.allocator)
+            try options.setOption(.allowRemoteHalfClosure, value: shared.limits.toleratesHalfClose)
+        }
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldCount = shared.limits.headerFields
         limits.maxHeaderFieldSize = shared.limits.headerFieldBytes

@@ -12,13 +12,13 @@ from ..laboratory import MEDIA_FOLDER, REPOSITORY, Laboratory
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError
-from . import control_point, host, latency, memory, peer_report, report, throughput
+from . import control_point, host, latency, media_server, memory, peer_report, report, throughput
 from .paths import all_ways
 from .street import Street
 
 GIB = 1 << 30
 TUNNEL = ("throughput", "latency", "memory")
-PARTS = (*TUNNEL, "host", "control-point")
+PARTS = (*TUNNEL, "host", "media-server", "control-point")
 
 
 def parts(text: str) -> list[str]:
@@ -96,6 +96,12 @@ def main() -> int:
         with Street(options.bin.resolve(), out) as street:
             results = host.measure(street, options.rounds, options.seconds)
         keep("host", conditions, peer_report.host_tables(results, options.rounds, options.seconds))
+    if "media-server" in wanted:
+        print("a media server …", flush=True)
+        conditions = report.conditions(command)
+        with Street(options.bin.resolve(), out) as street:
+            results = media_server.measure(street, options.rounds, options.seconds)
+        keep("media-server", conditions, peer_report.media_server_table(results, options.rounds, options.seconds))
     if "control-point" in wanted:
         print("a control point …", flush=True)
         conditions = report.conditions(command)

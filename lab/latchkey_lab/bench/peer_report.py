@@ -1,6 +1,7 @@
 """The tables that compare Latchkey's UPnP with other stacks."""
 
 from ..processes import run
+from . import media_server
 from .host import CALLS, SEARCHES
 from .street import Samples
 
@@ -65,6 +66,25 @@ def _ratios(results: list[Samples]) -> list[str]:
         f"{words} {ours.median(f'{name} per cpu') / max(one.median(f'{name} per cpu') for one in others):.2f}"
         for name, words in names.items()
     ]
+
+
+def media_server_table(results: list[Samples], rounds: int, seconds: float) -> str:
+    lines = [
+        f"### Browse of {media_server.SONGS} songs, all their properties, {rounds} rounds of {seconds:g} s in turn, medians",
+        "",
+        "| server | " + " | ".join(f"{CALL_NAMES[name]}: calls/s | per CPU-s" for name, *_ in media_server.CALLS)
+        + " | after the load, MiB: resident | proportional |",
+        "|---|" + "---|" * (2 * len(media_server.CALLS) + 2),
+    ]
+    for one in results:
+        cells = [_thousands(one.median(f"{name} {what}")) for name, *_ in media_server.CALLS for what in ("rate", "per cpu")]
+        cells += [f"{one.median(key) / 1024:.1f}" for key in ("loaded rss", "loaded pss")]
+        lines.append(f"| {_titled(one)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _titled(one: Samples) -> str:
+    return f"minidlna {version('minidlna')}" if one.name == "minidlna" else "Latchkey (Examples/MediaServer)"
 
 
 def control_point_table(results: list[Samples], rounds: int, devices: int) -> str:
