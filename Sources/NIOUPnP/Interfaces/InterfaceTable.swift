@@ -68,15 +68,11 @@ enum InterfaceTable {
         let raw = UnsafeRawPointer(pointer)
         switch Int32(pointer.pointee.sa_family) {
         case AF_INET:
-            let address = raw.loadUnaligned(as: sockaddr_in.self)
-            return .v4(IPv4Address(rawValue: UInt32(bigEndian: address.sin_addr.s_addr)))
+            let bytes = UnsafeRawBufferPointer(start: raw, count: MemoryLayout<sockaddr_in>.size)
+            return .v4(IPv4Address(inSocketAddress: bytes))
         case AF_INET6:
-            var address = raw.loadUnaligned(as: sockaddr_in6.self).sin6_addr
-            return withUnsafeBytes(of: &address) {
-                let high = $0.loadUnaligned(as: UInt64.self)
-                let low = $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-                return .v6(IPv6Address(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low)))
-            }
+            let bytes = UnsafeRawBufferPointer(start: raw, count: MemoryLayout<sockaddr_in6>.size)
+            return .v6(IPv6Address(inSocketAddress: bytes))
         default:
             return nil
         }

@@ -5,8 +5,8 @@ extension IPAddress {
     /// The address of an IP socket address; nil for any other family.
     init?(socketAddress: SocketAddress) {
         switch socketAddress {
-        case .v4(let v4): self = .v4(withUnsafeBytes(of: v4.address) { IPv4Address(in: $0) })
-        case .v6(let v6): self = .v6(withUnsafeBytes(of: v6.address) { IPv6Address(in: $0) })
+        case .v4(let v4): self = .v4(withUnsafeBytes(of: v4.address) { IPv4Address(inSocketAddress: $0) })
+        case .v6(let v6): self = .v6(withUnsafeBytes(of: v6.address) { IPv6Address(inSocketAddress: $0) })
         default: return nil
         }
     }
@@ -65,13 +65,15 @@ private enum Layout {
 }
 
 extension IPv4Address {
-    fileprivate init(in bytes: UnsafeRawBufferPointer) {
+    /// The address in a `sockaddr_in`.
+    init(inSocketAddress bytes: UnsafeRawBufferPointer) {
         self.init(rawValue: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: Layout.v4Address, as: UInt32.self)))
     }
 }
 
 extension IPv6Address {
-    fileprivate init(in bytes: UnsafeRawBufferPointer) {
+    /// The address in a `sockaddr_in6`.
+    init(inSocketAddress bytes: UnsafeRawBufferPointer) {
         self.init(
             high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: Layout.v6Address, as: UInt64.self)),
             low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: Layout.v6Address + 8, as: UInt64.self)))
