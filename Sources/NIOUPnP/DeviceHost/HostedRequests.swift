@@ -12,18 +12,7 @@ struct HostedRequests: Sendable {
     let outlets: [ObjectIdentifier: ServiceEvents.Outlets]
     let calls: ActionCalls
     let logger: Logger
-    private let names = EndpointNames()
-
-    init(
-        configuration: DeviceHostConfiguration, routes: HostRoutes,
-        publishing: [ObjectIdentifier: EventPublishing], calls: ActionCalls, logger: Logger
-    ) {
-        self.configuration = configuration
-        self.routes = routes
-        self.publishing = publishing
-        self.calls = calls
-        self.logger = logger
-    }
+    let names = EndpointNames()
 
     func handle(_ exchange: HTTPServerExchange) async throws {
         if let refusal = refusal(exchange) { return try await answer(exchange, refusal) }
@@ -171,7 +160,7 @@ struct HostedRequests: Sendable {
 }
 
 /// The text of the own endpoint that was asked for last: every request names it.
-private final class EndpointNames: Sendable {
+final class EndpointNames: Sendable {
     private let latest = Mutex<(endpoint: SocketEndpoint, text: String)?>(nil)
 
     func text(of endpoint: SocketEndpoint) -> String {

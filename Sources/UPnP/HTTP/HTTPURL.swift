@@ -39,7 +39,36 @@ public struct HTTPURL: Hashable, Sendable {
     /// Nil when `pathAndQuery` does not start with `/` or holds what a URL cannot, or the port is 0.
     public init?(endpoint: SocketEndpoint, pathAndQuery: some StringProtocol) {
         guard pathAndQuery.utf8.first == UInt8(ascii: "/") else { return nil }
-        self.init("http://\(endpoint)\(pathAndQuery)")
+        let path = String(pathAndQuery)
+        guard endpoint.port > 0, path.utf8.count <= Self.maximumLength / 2, Self.isPlain(path) else {
+            self.init("http://\(endpoint)\(pathAndQuery)")
+            return
+        }
+        // A media server makes one for each thing that it lists, and there is nothing in it to be read.
+        self.init(plain: path, at: endpoint)
+    }
+
+    private init(plain path: String, at endpoint: SocketEndpoint) {
+        self.scheme = "http"
+        self.host = endpoint.address.description
+        self.ipAddress = endpoint.address
+        self.port = endpoint.port
+        self.path = path
+        self.query = nil
+    }
+
+    /// Whether a path has nothing that has another meaning or another spelling.
+    private static func isPlain(_ path: String) -> Bool {
+        var previous: UInt8 = 0
+        for byte in path.utf8 {
+            switch byte {
+            case 0x2D, 0x2F, 0x30...0x39, 0x41...0x5A, 0x5F, 0x61...0x7A, 0x7E: break
+            case 0x2E where previous != 0x2F: break
+            default: return false
+            }
+            previous = byte
+        }
+        return true
     }
 
     private init?(scheme: String, authority: String, path: String, query: String?) {

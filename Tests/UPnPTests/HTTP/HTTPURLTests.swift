@@ -12,6 +12,19 @@ struct HTTPURLTests {
         #expect(url.ipAddress == nil && url.endpoint == nil)
     }
 
+    @Test(arguments: [
+        "/", "/a", "/a/b-c_d~e.f", "/a/./b", "/../a", "/.a", "/a..b", "//a", "/a?b=c", "/a%20b", "/a b", "/a#b", "/ü",
+        "a",
+        "", "/a.", "/a/.", "/a/..",
+    ])
+    func `A URL made for an endpoint is the one that is read from its text`(path: String) throws {
+        for endpoint in ["192.0.2.1:8080", "192.0.2.1:80", "[2001:db8::1]:49152", "192.0.2.1:0"] {
+            let endpoint = try #require(SocketEndpoint(endpoint))
+            let read = path.hasPrefix("/") ? HTTPURL("http://\(endpoint)\(path)") : nil
+            #expect(HTTPURL(endpoint: endpoint, pathAndQuery: path) == read)
+        }
+    }
+
     @Test func `Literals are addresses, in their canonical form`() throws {
         let four = try #require(HTTPURL("http://192.168.1.2:8200"))
         #expect(four.endpoint == SocketEndpoint("192.168.1.2:8200"))
