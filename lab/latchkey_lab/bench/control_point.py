@@ -27,7 +27,13 @@ def measure(street: Street, rounds: int, devices: int) -> list[Samples]:
     for number in range(rounds):
         for name, command in ways.items():
             result = results[name]
-            _round(street, command, result, devices)
+            try:
+                _round(street, command, result, devices)
+            except LabError as error:
+                # A stack that loses an answer and does not ask again is not the end of the others.
+                result.add("incomplete", 1)
+                print(f"  round {number + 1}: {error}", flush=True)
+                continue
             print(
                 f"  round {number + 1}: {name:17} {result.figures['ms'][-1]:6.0f} ms, "
                 f"{result.figures['rss each'][-1]:.1f} KiB each",

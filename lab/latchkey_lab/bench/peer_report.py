@@ -96,8 +96,13 @@ def control_point_table(results: list[Samples], rounds: int, devices: int) -> st
         "|---|---|---|---|---|---|",
     ]
     for one in results:
+        incomplete = len(one.figures.get("incomplete", []))
+        name = f"{one.name} (in {incomplete} rounds not complete within a minute)" if incomplete else one.name
+        if "ms" not in one.figures:
+            lines.append(f"| {name} |" + " – |" * 5)
+            continue
         lines.append(
-            f"| {one.name} | {one.median('ms'):.0f} | {one.median('cpu ms'):.0f} | {one.median('rss each'):.1f} "
+            f"| {name} | {one.median('ms'):.0f} | {one.median('cpu ms'):.0f} | {one.median('rss each'):.1f} "
             f"| {one.median('pss each'):.1f} | {one.median('rss') / 1024:.1f} |"
         )
     return "\n".join(lines)
