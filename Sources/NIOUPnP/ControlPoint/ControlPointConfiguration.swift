@@ -39,7 +39,7 @@ public struct ControlPointConfiguration: Sendable {
     public var cutOffPause: Duration = .milliseconds(250)
     /// Device descriptions that are kept for devices that come back in the same configuration (CONFIGID).
     public var cachedDescriptions = 256
-    /// Whether ``RootDescription/element`` is the document as the device wrote it, with what vendors added. It
+    /// Whether `RootDescription.element` is the document as the device wrote it, with what vendors added. It
     /// takes several times the memory of what is read of it.
     public var keepsDocuments = false
     /// How long a search goes on after the devices' time to answer has passed.
