@@ -87,7 +87,7 @@ enum HostBench {
                 // Blocks a thread of the pool until the line is there; nothing else runs meanwhile.
                 _ = readLine()
                 let start = ContinuousClock.now
-                controlPoint.search(.rootDevice, maximumWait: 1)
+                controlPoint.sendSearch(.rootDevice, maximumWait: 1)
                 var known: Set<String> = []
                 for await change in changes {
                     guard case .appeared(let device) = change else { continue }
