@@ -26,7 +26,7 @@ struct MediaLibraryTests {
             #expect(library.below("0").map(\.title) == ["a", "b", "two", "one", "three"])
             let two = try #require(library.below("0").first { $0.title == "two" })
             #expect(two.kind?.mediaType == "video/x-matroska")
-            #expect(two.size == 20)
+            #expect(two.size == 22)
             #expect(library.entries[two.parentID]?.title == "b")
             #expect(library.entries["0"]?.children.count == 2)
         }

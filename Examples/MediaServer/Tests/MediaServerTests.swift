@@ -4,6 +4,10 @@ import NIOUPnP
 import Testing
 import UPnP
 
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
 /// The network that a test may use: an interface of a namespace made for it.
 let testInterface = ProcessInfo.processInfo.environment["LATCHKEY_TEST_INTERFACE"]
 
@@ -51,7 +55,7 @@ struct MediaServerTests {
             #expect(match.map(\.title) == ["Red Sun"])
 
             let uri = try #require(match.first?.resources.first.flatMap { HTTPURL($0.uri) })
-            let (_, content) = try await URLSession.shared.data(from: try #require(URL(string: "\(uri)")))
+            let (content, _) = try await URLSession.shared.data(from: try #require(URL(string: "\(uri)")))
             #expect(String(decoding: content, as: UTF8.self) == "content of music/Red Sun.mp3")
         }
     }
