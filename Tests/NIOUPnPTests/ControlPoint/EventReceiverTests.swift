@@ -54,10 +54,11 @@ struct EventReceiverTests {
     }
 
     private func withPublisher(
-        _ publisher: Publisher, _ body: (ControlPoint, HTTPURL) async throws -> Void
+        _ publisher: Publisher, configure: (inout ControlPointConfiguration) -> Void = { _ in },
+        _ body: (ControlPoint, HTTPURL) async throws -> Void
     ) async throws {
         try await withRawServer({ try await publisher.serve($0, $1) }) { endpoint in
-            try await HostedTestDevice.withControlPoint { controlPoint in
+            try await HostedTestDevice.withControlPoint(configure: configure) { controlPoint in
                 try await body(controlPoint, try ScriptedDevice.url(endpoint, "/e"))
             }
         }
@@ -100,6 +101,62 @@ struct EventReceiverTests {
             #expect(try await Publisher.notify(second, sid: "uuid:2", sequence: 0, value: "new") == "200")
             #expect(await events.next()?.properties["V"] == "new")
             await subscription.cancel()
+        }
+    }
+
+    @Test("a reader that has fallen behind gets the whole state of a subscription that was made anew")
+    func overrun() async throws {
+        let publisher = Publisher()
+        try await withPublisher(publisher, configure: { $0.waitingEvents = 2 }) { controlPoint, url in
+            let subscription = try await controlPoint.subscribe(to: url)
+            var requests = publisher.requests.stream.makeAsyncIterator()
+            let first = Publisher.callback(try #require(await requests.next()))
+            for number in 0...9 {
+                #expect(
+                    try await Publisher.notify(first, sid: "uuid:1", sequence: number, value: "\(number)") == "200")
+            }
+            let reader = Task { () -> DeviceEvent? in
+                for await event in subscription { return event }
+                return nil
+            }
+            #expect(await requests.next()?.hasPrefix("UNSUBSCRIBE /e") == true)
+            let second = Publisher.callback(try #require(await requests.next()))
+            #expect(try await Publisher.notify(second, sid: "uuid:2", sequence: 0, value: "whole") == "200")
+            let event = try #require(await reader.value)
+            #expect(event.properties["V"] == "whole")
+            #expect(event.isInitialState)
+            await subscription.cancel()
+        }
+    }
+
+    @Test("a subscription to a service follows it to another URL, and begins there with the whole state")
+    func move() async throws {
+        let publisher = Publisher()
+        try await withPublisher(publisher) { controlPoint, url in
+            let location = try ScriptedDevice.url(try #require(url.endpoint))
+            let interface = try #require(try NetworkInterface.named("lo").ipv4)
+            func device(event: String) throws -> RootDevice {
+                RootDevice(
+                    udn: ScriptedDevice.udn, location: location,
+                    description: try RootDescription(parsing: ScriptedDevice.description(event: event).utf8),
+                    base: location, interface: interface
+                )
+            }
+            let service = try DeviceProxy(device(event: "/e"), controlPoint: controlPoint).service("SwitchPower")
+            let subscription = try await service.subscribe()
+            var requests = publisher.requests.stream.makeAsyncIterator()
+            var events = subscription.makeAsyncIterator()
+            // The service's own description is asked for before.
+            while let request = await requests.next(), !request.hasPrefix("SUBSCRIBE /e") {}
+            await controlPoint.subscriptions.handle(.described(try device(event: "/e"), hasRestarted: false))
+            await controlPoint.subscriptions.handle(.described(try device(event: "/f"), hasRestarted: false))
+            let request = try #require(await requests.next())
+            #expect(request.hasPrefix("SUBSCRIBE /f"))
+            let callback = Publisher.callback(request)
+            #expect(try await Publisher.notify(callback, sid: "uuid:2", sequence: 0, value: "there") == "200")
+            let event = try #require(await events.next())
+            #expect(event["V"] == "there")
+            #expect(event.isInitialState)
         }
     }
 
