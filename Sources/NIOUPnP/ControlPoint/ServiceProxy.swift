@@ -42,6 +42,7 @@ public struct ServiceProxy: Hashable, Sendable {
     ///
     /// - Throws: `UPnPFault` when the device refuses; ``ControlPointError`` when the arguments are not the
     ///   action's, or the device cannot be reached or understood.
+    @discardableResult
     public func invoke(_ action: String, _ arguments: [String: UPnPValue] = [:]) async throws -> ActionResult {
         let scpd = try await scpd()
         let request = try ActionCall.request(
