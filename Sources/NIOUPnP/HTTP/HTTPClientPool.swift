@@ -44,8 +44,8 @@ final class HTTPClientPool: Sendable {
     private static let perKey = 4
     private static let total = 64
     private static let habits = 512
-    /// A peer that closes without saying so does it within this time.
-    private static let closingTime = TimeAmount.milliseconds(20)
+    /// A peer that closes without saying so does it within this time, also on a machine that is busy.
+    private static let closingTime = TimeAmount.milliseconds(500)
 
     private let state = Mutex(State())
 
@@ -99,7 +99,7 @@ final class HTTPClientPool: Sendable {
                 let index = idle.firstIndex(where: { $0.connection.identity == identity })
             else { return }
             let entry = idle.remove(at: index)
-            if NIODeadline.now() - entry.since < .milliseconds(500) {
+            if NIODeadline.now() - entry.since < Self.closingTime {
                 state.note(.closes, key, limit: Self.habits)
             }
             state.idle[key] = idle.isEmpty ? nil : idle
