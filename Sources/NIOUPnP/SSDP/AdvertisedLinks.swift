@@ -96,6 +96,7 @@ struct AdvertisedLinks: Sendable {
         now: ContinuousClock.Instant
     ) {
         guard let index = links.firstIndex(where: { $0.socket.interface == link }) else { return }
+        links[index].engine.date = HTTPDate.current
         links[index].engine.handle(search, from: source, wasMulticast: wasMulticast, now: now, using: &random)
     }
 

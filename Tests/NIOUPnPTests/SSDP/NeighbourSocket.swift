@@ -84,7 +84,7 @@ final class NeighbourSocket: Sendable {
         return received
     }
 
-    private static func in6(_ address: IPv6Address) -> in6_addr {
+    fileprivate static func in6(_ address: IPv6Address) -> in6_addr {
         var result = in6_addr()
         withUnsafeMutableBytes(of: &result) {
             $0.storeBytes(of: address.high.bigEndian, as: UInt64.self)
@@ -93,7 +93,7 @@ final class NeighbourSocket: Sendable {
         return result
     }
 
-    private static func withSocketAddress<Result>(
+    fileprivate static func withSocketAddress<Result>(
         _ endpoint: SocketEndpoint, index: UInt32, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         switch endpoint.address {
@@ -122,7 +122,7 @@ final class NeighbourSocket: Sendable {
         }
     }
 
-    private static func endpoint(_ storage: sockaddr_storage) -> SocketEndpoint {
+    fileprivate static func endpoint(_ storage: sockaddr_storage) -> SocketEndpoint {
         withUnsafeBytes(of: storage) { bytes in
             if Int32(storage.ss_family) == AF_INET {
                 let value = bytes.loadUnaligned(as: sockaddr_in.self)
@@ -137,5 +137,54 @@ final class NeighbourSocket: Sendable {
                 .v6(IPv6Address(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))),
                 port: UInt16(bigEndian: value.sin6_port), zone: Int(value.sin6_scope_id))
         }
+    }
+}
+
+/// A TCP port of another host, which takes one connection and reads it to its end.
+struct NeighbourListener: ~Copyable {
+    /// 49152 to 65535, as UDA 2.0 §1.3.2 asks.
+    let port: UInt16
+    private let descriptor: CInt
+
+    init(on own: SocketEndpoint) throws {
+        let isIPv4 = if case .v4 = own.address { true } else { false }
+        descriptor = socket(isIPv4 ? AF_INET : AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
+        var attempts = 0
+        while true {
+            let port = UInt16.random(in: 49_152...65_535)
+            let bound = NeighbourSocket.withSocketAddress(
+                SocketEndpoint(own.address, port: port, zone: own.zone), index: UInt32(own.zone)
+            ) { bind(descriptor, $0, $1) }
+            attempts += 1
+            if bound == 0 {
+                self.port = port
+                break
+            }
+            guard attempts < 16 else { throw TestEnded(comment: "no port: \(String(cString: strerror(errno)))") }
+        }
+        listen(descriptor, 4)
+    }
+
+    deinit { close(descriptor) }
+
+    /// All that a connection brings within five seconds, and who made it.
+    func receive() throws -> (text: String, source: IPAddress) {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&polled, 1, 5000) > 0 else { throw TestEnded(comment: "nobody connected") }
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let connection = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { accept(descriptor, $0, &length) }
+        }
+        defer { close(connection) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        polled = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+        while poll(&polled, 1, 5000) > 0 {
+            let count = read(connection, &chunk, chunk.count)
+            guard count > 0 else { break }
+            text += chunk[..<count]
+        }
+        return (String(decoding: text, as: UTF8.self), NeighbourSocket.endpoint(storage).address)
     }
 }

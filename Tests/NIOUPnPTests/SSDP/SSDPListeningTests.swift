@@ -35,7 +35,8 @@ extension `SSDP driver` {
                 try await withServices([advertiser.run, discovery.run]) {
                     _ = try await advertiser.links.first("is up") { $0.count == own.count }
                     while discovery.currentLinks.count < own.count { await Task.yield() }
-                    let groups = Set(advertiser.currentLinks.map { configuration.group(of: $0).address })
+                    var groups = Set(advertiser.currentLinks.map { configuration.group(of: $0).address })
+                    if families.contains(.ipv6) { groups.insert(.v6(configuration.globalGroup)) }
                     try check(before: before, own: own, groups: groups, port: configuration.group.port)
                 }
                 // Everything is closed with the run, in a moment of the event loop.

@@ -83,6 +83,33 @@ extension `SSDP driver` {
             }
         }
 
+        @Test func `answers go over TCP to an asker's own port, and no further`() async throws {
+            try await TestWire.with { wire in
+                var configuration = configuration()
+                configuration.advertiser.answersOverTCP = true
+                let advertiser = advertiser(wire, configuration)
+                let port = configuration.group.port
+                try await withServices([advertiser.run]) {
+                    _ = try await advertiser.links.first("is up") { $0.count == 3 }
+                    for (own, _) in pairs(wire) { advertiser.add(TestInterface.advertisement("light", host: own)) }
+                    for (own, far) in pairs(wire) {
+                        let farName = wire.farName
+                        let (answer, source) = try await wire.neighbour.perform {
+                            let zone = Int(if_nametoindex(farName))
+                            let listener = try NeighbourListener(on: SocketEndpoint(far, port: 0, zone: zone))
+                            let socket = try NeighbourSocket(on: SocketEndpoint(far, port: 0), interface: farName)
+                            let text = search("ssdp:all", host: "x", more: "TCPPORT.UPNP.ORG: \(listener.port)\r\n")
+                            socket.send(text, to: SocketEndpoint(own, port: port, zone: zone))
+                            return try listener.receive()
+                        }
+                        #expect(source == own)
+                        #expect(answer.split(separator: "HTTP/1.1 200 OK\r\n").count == 4)
+                        #expect(answer.contains("LOCATION: http://\(own.uriHost):8080/light.xml\r\n"))
+                    }
+                }
+            }
+        }
+
         @Test(arguments: [AnnouncementScope.ownHost, .link])
         func `announcements for this host stay on it, in both families`(scope: AnnouncementScope) async throws {
             try await TestWire.with { wire in
