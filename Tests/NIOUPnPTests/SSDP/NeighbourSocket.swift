@@ -148,7 +148,8 @@ struct NeighbourListener: ~Copyable {
 
     init(on own: SocketEndpoint) throws {
         let isIPv4 = if case .v4 = own.address { true } else { false }
-        descriptor = socket(isIPv4 ? AF_INET : AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(isIPv4 ? AF_INET : AF_INET6, CInt(SOCK_STREAM.rawValue), 0)
+        self.descriptor = descriptor
         var attempts = 0
         while true {
             let port = UInt16.random(in: 49_152...65_535)
