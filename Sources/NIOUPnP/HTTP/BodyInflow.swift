@@ -15,6 +15,7 @@ final class BodyInflow: Sendable {
         var failure: HTTPTransportError?
         var waiter: CheckedContinuation<ByteBuffer?, any Error>?
         var waitingSince: NIODeadline?
+        var waited = TimeAmount.zero
         var readInFlight = false
         var pulled = false
     }
@@ -109,6 +110,13 @@ final class BodyInflow: Sendable {
     /// Since when the reader waits for a chunk.
     var waitingSince: NIODeadline? { state.withLock { $0.waitingSince } }
 
+    /// How long the reader has waited for chunks, all its waits together, and how many bytes have come.
+    var progress: (waited: TimeAmount, received: Int) {
+        state.withLock { state in
+            (state.waited + (state.waitingSince.map { NIODeadline.now() - $0 } ?? .zero), state.received)
+        }
+    }
+
     // MARK: The reader's side
 
     /// The next chunk; nil at the end.
@@ -168,6 +176,7 @@ final class BodyInflow: Sendable {
 
 extension BodyInflow.State {
     fileprivate mutating func takeWaiter() -> CheckedContinuation<ByteBuffer?, any Error>? {
+        if let waitingSince { waited = waited + (.now() - waitingSince) }
         waitingSince = nil
         defer { waiter = nil }
         return waiter

@@ -144,6 +144,10 @@ extension HTTPServerConnection {
             if deadline <= now {
                 exchange.inflow.fail(.init(.timedOut, "no byte of the body for \(shared.limits.bodyStallTime)"))
                 closesAfterAnswer = true
+            } else if isTooSlow(exchange.inflow) {
+                exchange.inflow.fail(
+                    .init(.timedOut, "the body comes at less than \(shared.limits.bodyRate) bytes a second"))
+                closesAfterAnswer = true
             }
             next = min(next, max(deadline, now + .milliseconds(1)))
         }
@@ -158,5 +162,12 @@ extension HTTPServerConnection {
             next = min(next, deadline)
         }
         timer?.set(next)
+    }
+
+    /// Whether a body drips: it is neither stalled nor does it get on.
+    private func isTooSlow(_ inflow: BodyInflow) -> Bool {
+        let (waited, received) = inflow.progress
+        guard waited > TimeAmount(shared.limits.bodyStallTime) else { return false }
+        return Double(received) * 1e9 < Double(shared.limits.bodyRate) * Double(waited.nanoseconds)
     }
 }

@@ -24,6 +24,9 @@ public struct HTTPServerLimits: Sendable, Hashable {
     public var idleTime: Duration = .seconds(60)
     /// How long a wanted part of a request's body may fail to come.
     public var bodyStallTime: Duration = .seconds(30)
+    /// Bytes a second at which a request's body must come, on average while it is waited for and once that has
+    /// taken longer than ``bodyStallTime``: a byte now and then holds no connection. 0 asks for none.
+    public var bodyRate = 512
     /// How long a peer may take nothing of an answer; a paused player does so for minutes.
     public var sendStallTime: Duration = .seconds(900)
     /// Whether a peer that shuts down its sending side still gets its answer. Some devices do so after
