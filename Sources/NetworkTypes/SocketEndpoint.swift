@@ -68,7 +68,16 @@ public struct InterfaceAddress: Hashable, Sendable {
     public func endpoint(port: UInt16) -> SocketEndpoint { SocketEndpoint(address, port: port, zone: index) }
 
     /// Whether `other` is a neighbour on this link (or the host itself).
-    public func isOnLink(_ other: IPAddress) -> Bool { prefix.contains(other) }
+    ///
+    /// The addresses of an IPv4 network itself and of all its hosts are no neighbour's: what is sent there
+    /// reaches everybody, and the system refuses it.
+    public func isOnLink(_ other: IPAddress) -> Bool {
+        guard prefix.contains(other), other != address, case .v4(let v4) = other, prefix.length <= 30 else {
+            return prefix.contains(other)
+        }
+        let hosts: UInt32 = .max >> UInt32(prefix.length)
+        return v4.rawValue & hosts != 0 && v4.rawValue & hosts != hosts
+    }
 }
 
 extension IPAddress {
