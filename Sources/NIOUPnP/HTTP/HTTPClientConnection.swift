@@ -57,10 +57,13 @@ final class HTTPClientConnection: ChannelInboundHandler {
             guard head.status != .switchingProtocols else {
                 return fail(.init(.malformedMessage, "the peer switches to a protocol that was not asked for"))
             }
+            guard let response = HTTPHeadCodec.response(head) else {
+                return fail(.init(.malformedMessage, "the peer's status \(head.status.code) is none of an answer"))
+            }
             keepsAlive = keepsAlive && head.isKeepAlive
             phase = .body(exchange)
             timer?.set(bodyDeadline(exchange))
-            exchange.head.succeed(HTTPHeadCodec.response(head))
+            exchange.head.succeed(response)
             _ = exchange.inflow.startReading()
         case (.body(let chunk), .body(let exchange)):
             _ = exchange.inflow.append(chunk)

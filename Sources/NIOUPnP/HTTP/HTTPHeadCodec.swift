@@ -62,10 +62,12 @@ package enum HTTPHeadCodec {
         )
     }
 
-    /// Reads a response's head.
-    package static func response(_ head: HTTPResponseHead) -> HTTPResponse {
-        HTTPResponse(
-            status: .init(code: Int(head.status.code) % 1000, reasonPhrase: head.status.reasonPhrase),
+    /// Reads a response's head; nil for a status that no final answer has (RFC 9110 §15).
+    package static func response(_ head: HTTPResponseHead) -> HTTPResponse? {
+        let code = Int(head.status.code)
+        guard (200...999).contains(code) else { return nil }
+        return HTTPResponse(
+            status: .init(code: code, reasonPhrase: head.status.reasonPhrase),
             headerFields: fields(head.headers)
         )
     }

@@ -20,7 +20,9 @@ enum DIDLNames {
         guard let uri, !uri.isEmpty else { return (prefix.map { "\($0):\(name)" } ?? name, nil) }
         if uri == didl { return (name, nil) }
         if let known = known.first(where: { $0.uri == uri }) { return ("\(known.prefix):\(name)", nil) }
-        return (prefix.map { "\($0):\(name)" } ?? name, uri)
+        guard let prefix else { return (name, uri) }
+        // A document may use a usual prefix for a namespace of its own, and another one for the usual namespace.
+        return ("\(Self.uri(of: prefix) == nil ? prefix : prefix + "_"):\(name)", uri)
     }
 
     /// The parts of a name as ``qualified(_:prefix:uri:)`` gives it.

@@ -27,18 +27,19 @@ public enum SearchTarget: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Splits `urn:…:v`; nil unless the text starts with `urn:` and ends in a version of 1 to 9 digits.
+    /// Splits `urn:…:v`; nil unless the text starts with `urn:` and ends in a version of 1 to 9 digits. A leading
+    /// zero is none of ours: the answer would not echo the text that was asked for.
     static func splitType(_ text: String) -> (name: Substring, version: Int)? {
         let bytes = text.utf8
         guard text.hasPrefix("urn:"), let colon = bytes.lastIndex(of: 0x3A) else { return nil }
         let digits = bytes[bytes.index(after: colon)...]
-        guard (1...9).contains(digits.count) else { return nil }
+        guard (1...9).contains(digits.count), digits.first != 0x30 else { return nil }
         var version = 0
         for digit in digits {
             guard digit.isASCIIDigit else { return nil }
             version = version * 10 + Int(digit - 0x30)
         }
-        return version > 0 ? (text[..<colon], version) : nil
+        return (text[..<colon], version)
     }
 
     /// The text of an ST header.

@@ -15,7 +15,9 @@ public struct USN: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         let bytes = text.utf8
         let separator = Self.separator(in: bytes)
-        let udn = text[..<(separator ?? bytes.endIndex)]
+        var udn = text[..<(separator ?? bytes.endIndex)]
+        // A blank there would be lost when the name is written at the end of a line.
+        while udn.utf8.last == 0x20 || udn.utf8.last == 0x09 { udn.unicodeScalars.removeLast() }
         guard udn.utf8.count > 5, udn.utf8.prefix(5).elementsEqual("uuid:".utf8, by: { $0.asciiLowercased == $1 })
         else { return nil }
         self.udn = String(udn)
