@@ -6,7 +6,8 @@ enum DIDLProperties {
         try checkCriteria(String(decoding: input, as: UTF8.self))
         guard let page = try? DIDLLite(parsing: input) else { return }
         let written = page.serialized()
-        try expectSame(page, try? DIDLLite(parsing: written, limits: DescriptionProperties.again.xml), "page")
+        let read = try? DIDLLite(parsing: written, limits: DescriptionProperties.again.xml)
+        try expectSame(meaning(page), read.map(meaning), "page")
         // What leaves properties out leaves no object out.
         let bare = page.serialized(filter: PropertyFilter("dc:creator,res@size"))
         let again = try? DIDLLite(parsing: bare, limits: DescriptionProperties.again.xml)
@@ -15,6 +16,17 @@ enum DIDLProperties {
         let sorted = order.sorted(page.objects)
         try expectSame(sorted, order.sorted(sorted), "sorted again")
         try expect(Set(sorted) == Set(page.objects), "sorting keeps every object")
+    }
+
+    /// A page without the namespace declarations in vendors' blocks, which depend on what stands around them.
+    private static func meaning(_ page: DIDLLite) -> DIDLLite {
+        var page = page
+        for object in page.objects.indices {
+            for index in page.objects[object].descriptors.indices {
+                page.objects[object].descriptors[index].modifyAll { $0.namespaceDeclarations = [] }
+            }
+        }
+        return page
     }
 
     private static let object = DIDLObject(

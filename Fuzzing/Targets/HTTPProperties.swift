@@ -90,7 +90,7 @@ enum HTTPProperties {
                 HTTPClientRequestPart.head(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")))
             let result = Result { try channel.writeInbound(bytes) }
             while let part = try channel.readInbound(as: HTTPClientResponsePart.self) {
-                if case .head(let head) = part { answers.append(HTTPHeadCodec.response(head)) }
+                if case .head(let head) = part, let answer = HTTPHeadCodec.response(head) { answers.append(answer) }
             }
             _ = try result.get()
         } catch {}
@@ -165,7 +165,8 @@ enum HTTPProperties {
         for url in [HTTPURL(text), base?.resolving(text)] {
             guard let url else { continue }
             try expectSame(url, HTTPURL(url.description), "URL")
-            try expectSame(url, url.resolving(url.pathAndQuery), "path")
+            // A reference that begins with two slashes names a host.
+            if !url.path.hasPrefix("//") { try expectSame(url, url.resolving(url.pathAndQuery), "path") }
         }
     }
 }
