@@ -10,10 +10,18 @@ enum OwnSockets {
         var inode: Int
     }
 
+    /// The kernel writes a table piece by piece and counts lines, so that a socket which another test closes
+    /// meanwhile hides one: several readings together miss none.
     static func all() throws -> [Socket] {
+        var found: Set<Socket> = []
+        for _ in 0..<5 { found.formUnion(try read()) }
+        return Array(found)
+    }
+
+    private static func read() throws -> [Socket] {
         let own = try inodes()
         return try ["udp", "udp6", "tcp", "tcp6"].flatMap { table in
-            let text = try String(contentsOfFile: "/proc/self/net/\(table)", encoding: .utf8)
+            let text = String(decoding: try contents("/proc/self/net/\(table)"), as: UTF8.self)
             return text.split(separator: "\n").dropFirst().compactMap { line -> Socket? in
                 // sl local remote st tx:rx tr:when retransmits uid timeout inode …
                 let fields = line.split(separator: " ")
@@ -29,6 +37,15 @@ enum OwnSockets {
     /// Those that are bound to one of the addresses.
     static func at(_ addresses: [IPAddress]) throws -> [Socket] {
         try all().filter { addresses.contains($0.local.address) }
+    }
+
+    /// A table has no length beforehand and comes a page at a time.
+    private static func contents(_ path: String) throws -> Data {
+        let file = try FileHandle(forReadingFrom: URL(filePath: path))
+        defer { try? file.close() }
+        var text = Data()
+        while let piece = try file.read(upToCount: 4096), !piece.isEmpty { text += piece }
+        return text
     }
 
     private static func inodes() throws -> Set<Int> {

@@ -60,9 +60,8 @@ extension `SSDP driver` {
                     let observations = discovery.observations
                     try wire.addressIPv4()
                     // Nobody adds it again.
-                    _ = try await observations.first("is announced on the link that returned") {
-                        guard case .alive = $0.message else { return false }
-                        return $0.interface.address == wire.own4
+                    _ = try await observations.first("is heard on the link that returned") {
+                        $0.message.usn?.udn == "uuid:light" && $0.interface.address == wire.own4
                     }
                     #expect(discovery.devices.count == 1)
                 }
