@@ -54,20 +54,14 @@ final class HTTPClientPool: Sendable {
 
     /// Takes the connection that was used last, on `eventLoop` if there is one.
     ///
-    /// - Parameter certain: Whether to take one only if the peer seems to have no mind to close it.
+    /// - Parameter certain: Whether to take one only if the peer has answered over a kept one before. How long a
+    ///   connection has been open says nothing: a busy peer closes late.
     func take(_ key: Key, on eventLoop: any EventLoop, certain: Bool) -> PooledConnection? {
-        let now = NIODeadline.now()
-        return state.withLock { state in
+        state.withLock { state in
             guard var idle = state.idle[key] else { return nil }
-            let habit = state.habits[key]
-            if certain, habit == .closes { return nil }
-            func isUsable(_ entry: Idle) -> Bool {
-                !certain || habit == .keeps || now - entry.since >= Self.closingTime
-            }
-            let index =
-                idle.lastIndex { $0.connection.eventLoop === eventLoop && isUsable($0) }
-                ?? idle.lastIndex(where: isUsable)
-            guard let index else { return nil }
+            if certain, state.habits[key] != .keeps { return nil }
+            guard let index = idle.lastIndex(where: { $0.connection.eventLoop === eventLoop }) ?? idle.indices.last
+            else { return nil }
             let connection = idle.remove(at: index).connection
             state.idle[key] = idle.isEmpty ? nil : idle
             state.count -= 1

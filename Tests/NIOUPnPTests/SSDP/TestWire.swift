@@ -102,7 +102,8 @@ extension TestInterface {
 /// there; a socket stays in the namespace whoever uses it.
 final class NamespaceThread: Sendable {
     private struct State {
-        var work: [@Sendable () -> Void] = []
+        var work: [@Sendable () -> @Sendable () -> Void] = []
+        var done: [@Sendable () -> Void] = []
         var hasEnded = false
     }
 
@@ -110,6 +111,7 @@ final class NamespaceThread: Sendable {
     let path: String
     private let state: Mutex<State>
     private let wake = DispatchSemaphore(value: 0)
+    private let told = DispatchSemaphore(value: 0)
 
     init() throws {
         let started = DispatchSemaphore(value: 0)
@@ -128,6 +130,7 @@ final class NamespaceThread: Sendable {
             own?.work()
         }
         thread.start()
+        defer { if !path.isEmpty { Thread { self.tell() }.start() } }
         started.wait()
         self.path = found.withLock { $0 } ?? ""
         box.withLock { $0 = path.isEmpty ? nil : self }
@@ -149,8 +152,20 @@ final class NamespaceThread: Sendable {
     private func work() {
         while true {
             wake.wait()
-            let next: (@Sendable () -> Void)? = state.withLock { $0.work.isEmpty ? nil : $0.work.removeFirst() }
-            guard let next else { return }
+            let next = state.withLock { $0.work.isEmpty ? nil : $0.work.removeFirst() }
+            let done = next?()
+            state.withLock { if let done { $0.done.append(done) } }
+            told.signal()
+            if next == nil { return }
+        }
+    }
+
+    /// Hands results out from a thread of the test's own namespace. Resuming a task may make a thread for the
+    /// whole process's pool, and a thread begins in the namespace of the one that makes it: tests would run there.
+    private func tell() {
+        while true {
+            told.wait()
+            guard let next = state.withLock({ $0.done.isEmpty ? nil : $0.done.removeFirst() }) else { return }
             next()
         }
     }
@@ -159,7 +174,12 @@ final class NamespaceThread: Sendable {
     func perform<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let hasEnded = state.withLock { state in
-                if !state.hasEnded { state.work.append { continuation.resume(with: Result(catching: body)) } }
+                if !state.hasEnded {
+                    state.work.append {
+                        let result = Result(catching: body)
+                        return { continuation.resume(with: result) }
+                    }
+                }
                 return state.hasEnded
             }
             if hasEnded { continuation.resume(throwing: CancellationError()) } else { wake.signal() }
