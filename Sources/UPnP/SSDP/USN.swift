@@ -16,8 +16,11 @@ public struct USN: Hashable, Sendable, CustomStringConvertible {
         let bytes = text.utf8
         let separator = Self.separator(in: bytes)
         var udn = text[..<(separator ?? bytes.endIndex)]
-        // A blank there would be lost when the name is written at the end of a line.
-        while udn.utf8.last == 0x20 || udn.utf8.last == 0x09 { udn.unicodeScalars.removeLast() }
+        // A blank there would be lost when the name is written at the end of a line, and a colon that is left
+        // before the two would be taken for one of them.
+        while let last = udn.utf8.last, last == 0x20 || last == 0x09 || (last == 0x3A && separator != nil) {
+            udn.unicodeScalars.removeLast()
+        }
         guard udn.utf8.count > 5, udn.utf8.prefix(5).elementsEqual("uuid:".utf8, by: { $0.asciiLowercased == $1 })
         else { return nil }
         self.udn = String(udn)
