@@ -18,12 +18,17 @@ enum DIDLProperties {
         try expect(Set(sorted) == Set(page.objects), "sorting keeps every object")
     }
 
-    /// A page without the namespace declarations in vendors' blocks, which depend on what stands around them.
+    /// A page with vendors' blocks as they are written: which namespaces their prefixes have depends on what
+    /// stands around them.
     private static func meaning(_ page: DIDLLite) -> DIDLLite {
         var page = page
         for object in page.objects.indices {
             for index in page.objects[object].descriptors.indices {
-                page.objects[object].descriptors[index].modifyAll { $0.namespaceDeclarations = [] }
+                page.objects[object].descriptors[index].modifyAll { element in
+                    element.namespaceDeclarations = []
+                    element.namespaceURI = nil
+                    for attribute in element.attributes.indices { element.attributes[attribute].namespaceURI = nil }
+                }
             }
         }
         return page
