@@ -136,7 +136,7 @@ actor EventReceiver {
                 awaitsState = true
                 enqueue { await $0.subscribe(timeout: timeout) }
             case .renew(let request):
-                enqueue { await $0.send(request.headers, method: "SUBSCRIBE", renews: true) }
+                enqueue { await $0.send(request.headers, method: "SUBSCRIBE", renews: true, to: $0.target) }
             case .unsubscribe(let request):
                 enqueue { await $0.unsubscribe(request) }
             }
@@ -173,11 +173,14 @@ actor EventReceiver {
         callback = nil
         guard !machine.isEnded else { return }
         do {
+            // The device may be told to have moved while the callback is opened; this SUBSCRIBE still goes where its
+            // callback belongs, because devices refuse one on another link.
+            let target = target
             let link = try surroundings.links.link(to: target.url, heard: target.link).link
             let callback = try await surroundings.openCallback(self, link)
             self.callback = callback
             let request = SubscribeRequest(callbacks: [callback], timeout: timeout)
-            await send(request.headers, method: "SUBSCRIBE", renews: false)
+            await send(request.headers, method: "SUBSCRIBE", renews: false, to: target)
         } catch {
             finish(.failure(error))
             perform(machine.failed(now: .now, using: &random))
@@ -185,12 +188,14 @@ actor EventReceiver {
     }
 
     private func unsubscribe(_ request: UnsubscribeRequest) async {
-        _ = try? await exchange(request.headers, method: "UNSUBSCRIBE", time: .seconds(2))
+        _ = try? await exchange(request.headers, method: "UNSUBSCRIBE", time: .seconds(2), with: target)
     }
 
-    private func send(_ headers: [(name: String, value: String)], method: String, renews: Bool) async {
+    private func send(
+        _ headers: [(name: String, value: String)], method: String, renews: Bool, to target: Target
+    ) async {
         do {
-            let response = try await exchange(headers, method: method, time: .seconds(30))
+            let response = try await exchange(headers, method: method, time: .seconds(30), with: target)
             let fields = response.headerFields
             guard response.status == .ok, let sid = HTTPField.Name("SID").flatMap({ fields[$0] }) else {
                 let status = response.status.code
@@ -215,7 +220,7 @@ actor EventReceiver {
     }
 
     private func exchange(
-        _ headers: [(name: String, value: String)], method: String, time: Duration
+        _ headers: [(name: String, value: String)], method: String, time: Duration, with target: Target
     ) async throws -> HTTPResponse {
         let url = target.url
         let peer = try surroundings.links.link(to: url, heard: target.link).peer

@@ -17,6 +17,7 @@ public actor EventPublishing {
     private let client: HTTPClient
     private let serverName: String
     private let callbackRule: @Sendable (_ local: SocketEndpoint) -> CallbackRule?
+    private let stateDelay: Duration
     private let logger: Logger
     private var deliveries: [String: Task<Void, Never>] = [:]
     private var timer: (task: Task<Void, Never>, due: ContinuousClock.Instant)?
@@ -37,6 +38,7 @@ public actor EventPublishing {
         self.client = client
         self.serverName = serverName
         self.callbackRule = callbackRule
+        self.stateDelay = limits.stateDelay
         self.logger = logger
     }
 
@@ -101,7 +103,8 @@ public actor EventPublishing {
             forget(accepted.sid)
             throw error
         }
-        // UDA 2.0 §4.1.2: the initial event follows the answer, never overtakes it.
+        // UDA 2.0 §4.1.2: the initial event follows the answer, never overtakes it. GUPnP reads its sockets in any
+        // order, and drops, with 200, an event that it reads before the answer; hence also the delay of that event.
         perform(publisher.subscribeResponseSent(sid: accepted.sid, now: .now))
     }
 
@@ -133,6 +136,8 @@ public actor EventPublishing {
     }
 
     private func deliver(_ delivery: EventDelivery) async {
+        if delivery.sequence == 0 { try? await Task.sleep(for: stateDelay) }
+        guard !Task.isCancelled else { return }
         let outcome = await send(delivery)
         guard !Task.isCancelled else { return }
         deliveries[delivery.sid] = nil

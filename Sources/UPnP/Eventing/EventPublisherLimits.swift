@@ -22,13 +22,16 @@ public struct EventPublisherLimits: Hashable, Sendable {
     public var defaultTimeout: Int
     /// The fewest and the most seconds granted.
     public var timeouts: ClosedRange<Int>
+    /// The wait between the answer to a new subscription and its initial event, so that a subscriber has read the
+    /// first when the second comes (UDA 2.0 §4.1.2).
+    public var stateDelay: Duration
 
     /// Makes limits.
     public init(
         subscriptions: Int = 64, subscriptionsPerAddress: Int = 8, waitingEvents: Int = 16,
         waitingBytes: Int = 64 << 10, variables: Int = 1024, failures: Int = 10,
         firstBackOff: Duration = .seconds(1), lastBackOff: Duration = .seconds(30), defaultTimeout: Int = 1800,
-        timeouts: ClosedRange<Int> = 60...86_400
+        timeouts: ClosedRange<Int> = 60...86_400, stateDelay: Duration = .milliseconds(50)
     ) {
         self.subscriptions = subscriptions
         self.subscriptionsPerAddress = subscriptionsPerAddress
@@ -40,6 +43,7 @@ public struct EventPublisherLimits: Hashable, Sendable {
         self.lastBackOff = lastBackOff
         self.defaultTimeout = defaultTimeout
         self.timeouts = timeouts
+        self.stateDelay = stateDelay
     }
 
     /// How long nothing is sent to a subscriber after so many failures in a row.

@@ -9,10 +9,10 @@ public import NetworkTypes
 ///     known ──last path lost──▶ disappeared
 ///
 /// A device's byebye, expiry or silence on one link takes that path and leaves the others. What says more than
-/// that is looked into: a link that stays behind after a reboot was seen elsewhere is asked, as
-/// ``DeviceDirectory`` asks for what it doubts. A link that hears a device for the first time under a larger
-/// BOOTID waits for a moment, because a device that joined another network says so by `ssdp:update` on its
-/// earlier ones (UDA 2.0 §1.2.4), and that is no reboot.
+/// that is looked into, as ``DeviceDirectory`` asks for what it doubts: after a byebye the other links are asked
+/// whether the device is still there, and after a reboot those that stayed behind. A link that hears a device for
+/// the first time under a larger BOOTID waits for a moment, because a device that joined another network says so
+/// by `ssdp:update` on its earlier ones (UDA 2.0 §1.2.4), and that is no reboot.
 ///
 /// It does not check that a path's LOCATION can be reached.
 public struct DeviceCatalogue: Sendable {
@@ -86,7 +86,10 @@ public struct DeviceCatalogue: Sendable {
         guard let index = directories.firstIndex(where: { $0.address == link }) else { return changes }
         let heard = directories[index].directory.handle(message, from: source, on: link, now: now)
         let isSameRun = if case .update = message { true } else { false }
-        for change in heard { changes += merge(change, on: link, isSameRun: isSameRun, now: now) }
+        for change in heard {
+            changes += merge(change, on: link, isSameRun: isSameRun, now: now)
+            if case .disappeared(let udn, .byebye) = change { doubtEverywhere(udn, now: now) }
+        }
         if heard.isEmpty, let udn = message.usn?.udn {
             changes += follow(udn, on: index, isSameRun: isSameRun, now: now)
         }
@@ -181,6 +184,12 @@ extension DeviceCatalogue {
         for index in directories.indices where differ(directories[index].directory[udn]?.bootID, run) {
             directories[index].directory.doubt(udn, now: now)
         }
+    }
+
+    /// Devices leave without a byebye on some of their links: miniupnpd announces to IPv6's site and says byebye on
+    /// the link alone. So the other links are asked, and a path that answers stays.
+    private mutating func doubtEverywhere(_ udn: String, now: ContinuousClock.Instant) {
+        for index in directories.indices { directories[index].directory.doubt(udn, now: now) }
     }
 
     private mutating func tell(_ news: CatalogueEntry.News, of udn: String, now: ContinuousClock.Instant) -> [Change] {

@@ -91,8 +91,28 @@ private struct CatalogueHarness {
         _ = home.alive(on: v6)
         #expect(home.byebye(on: v4) == ["relocated a"])
         #expect(home.catalogue["uuid:a"]?.paths.map(\.interface) == [v6])
-        #expect(home.wait(.seconds(30)).isEmpty)
         #expect(home.byebye(on: v6) == ["byebye a"])
+        #expect(home.catalogue.devices.isEmpty)
+    }
+
+    @Test func `after a byebye on one link the other is asked: a device that answers stays`() {
+        var home = CatalogueHarness()
+        _ = home.alive(on: v4)
+        _ = home.alive(on: v6)
+        _ = home.byebye(on: v4)
+        #expect(home.wait(.milliseconds(1500)).isEmpty)
+        #expect(home.searches.contains("uuid:a on \(v6.address)"))
+        #expect(home.alive(on: v6).isEmpty)
+        #expect(home.wait(.seconds(20)).isEmpty)
+        #expect(home.catalogue["uuid:a"]?.paths.map(\.interface) == [v6])
+    }
+
+    @Test func `after a byebye on one link the other is asked: a device that does not answer is gone`() {
+        var home = CatalogueHarness()
+        _ = home.alive(on: v4)
+        _ = home.alive(on: v6)
+        _ = home.byebye(on: v4)
+        #expect(home.wait(.seconds(5)) == ["byebye a"])
         #expect(home.catalogue.devices.isEmpty)
     }
 

@@ -84,8 +84,8 @@ def perform(stage: Stage) -> Heard:
             ]),
         }  # fmt: skip
         heard.said = {name: future.result() for name, future in waiting.items()}
-    _wait_for_text(long["gupnp"], "called SetTarget")
-    _wait_for_text(long["libupnp"], "event 1 ")
+    wait_for_text(long["gupnp"], "called SetTarget")
+    wait_for_text(long["libupnp"], "event 1 ")
     heard.said["still there after upnpc"] = "yes" if demo.alive else demo.output()
     heard.lights = locations(demo)
     demo.stop()
@@ -97,7 +97,7 @@ def perform(stage: Stage) -> Heard:
     return heard
 
 
-def _wait_for_text(process: Process, text: str) -> None:
+def wait_for_text(process: Process, text: str) -> None:
     """A moment for the slow; what never comes is a fault that its own row tells."""
     with contextlib.suppress(LabError):
         process.wait_for(text, timeout=8)

@@ -172,7 +172,7 @@ class MiniUPnPd(Peer):
             """
         )
         (self.work / "miniupnpd.conf").write_text(
-            "ext_ifname=wan\nlistening_ip=eth0\nenable_natpmp=no\nenable_upnp=yes\nsecure_mode=yes\nsystem_uptime=yes\n"
+            "ext_ifname=wan\nlistening_ip=eth0\nenable_natpmp=no\nenable_upnp=yes\nsecure_mode=no\nsystem_uptime=yes\n"
             f"friendly_name={self.friendly_name}\nuuid=6c61622d-6967-6400-0000-000000000001\nnotify_interval=60\n"
             "upnp_table_name=upnp\nupnp_nat_table_name=upnp\nupnp_forward_chain=pinholes\nupnp_nat_chain=inward\n"
             f"upnp_nat_postrouting_chain=outward\nlease_file={self.work}/leases\nallow 1024-65535 0.0.0.0/0 1024-65535\n"

@@ -1,5 +1,7 @@
 """Our control point with devices that others wrote."""
 
+import time
+
 from ..interop.control import OurControlPoint
 from ..interop.document import OTHERS_DEVICES
 from ..interop.lan import IGD_WAN
@@ -62,7 +64,7 @@ class Tried:
             watch.wait(self.udn, "appeared")
             known = watch.count(self.udn)
             self.peer.stop()
-            gone = watch.wait(self.udn, "disappeared", known, timeout=5)
+            gone = watch.wait(self.udn, "disappeared", known, timeout=8)
             expect(gone["reason"] == "byebye", f"gone by {gone['reason']}")
             self.peer.start()
             watch.wait(self.udn, "appeared", known)
@@ -78,6 +80,7 @@ class Tried:
             before = watch.all(self.udn)[-1]
             known = watch.count(self.udn)
             self.peer.kill()
+            time.sleep(1.1)  # miniupnpd's BOOTID is the time in seconds
             self.peer.start()
             return restarted(watch, before, known)
 

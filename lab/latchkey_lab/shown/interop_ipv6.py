@@ -49,23 +49,23 @@ def _all(stage: Stage) -> str:
     for use in uses:
         use.result()
     for process in gupnp.values():
-        process.wait_for("called SetTarget", timeout=8)
+        audience.wait_for_text(process, "event Status 1")
 
     known, heard.lights = watch.count(heard.udn), audience.locations(demo)
     demo.stop()
     row = rows["our control point, our devices"]
-    row.check("byebye", lambda: watch.wait(heard.udn, "disappeared", known, 5)["reason"])
+    row.check("byebye", lambda: watch.wait(heard.udn, "disappeared", known, 8)["reason"])
     known = watch.count(_udn_of(watch, rygel))
     row = rows["our control point, rygel"]
 
     def rygel_gone():
         rygel.stop()
-        return watch.wait(_udn_of(watch, rygel), "disappeared", known, 5)["reason"]
+        return watch.wait(_udn_of(watch, rygel), "disappeared", known, 8)["reason"]
 
     row.check("byebye", rygel_gone)
     audience.wait_for_end(*gupnp.values())
     heard.said |= {name: process.output() for name, process in gupnp.items()}
-    for process in (*gupnp.values(), watch.process):
+    for process in (*gupnp.values(), watch.process, rygel.process):
         process.kill()
     row = rows["gupnp control point, our devices"]
     row.version = package_version("libgupnp-1.6-0")
