@@ -30,7 +30,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build/debug", help="where the built program is")
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="steps whose name or sentence has it")
-    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="leave a step out")
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME",
+                        help="leave out the steps whose name is NAME or begins with it")
     parser.add_argument("--list", action="store_true", help="name the steps and end")
     parser.add_argument("--keep", action="store_true", help="keep logs, states and captures, and say where")
     parser.add_argument("--shell", action="store_true", help="no steps: start everything and open a prompt away")
@@ -60,7 +61,7 @@ def stop_on(number, _frame):
 
 def main() -> int:
     options = arguments()
-    chosen = [one for one in steps.select(options.only) if one.name not in options.skip]
+    chosen = [one for one in steps.select(options.only) if not one.name.startswith(tuple(options.skip))]
     if options.list:
         for one in chosen:
             print(f"{one.name:24} {one.sentence}")
