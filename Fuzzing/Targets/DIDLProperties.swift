@@ -18,18 +18,11 @@ enum DIDLProperties {
         try expect(Set(sorted) == Set(page.objects), "sorting keeps every object")
     }
 
-    /// A page with vendors' blocks as they are written: which namespaces their prefixes have depends on what
-    /// stands around them.
+    /// A page with vendors' blocks as they are written, see ``XMLElement/asWritten``.
     private static func meaning(_ page: DIDLLite) -> DIDLLite {
         var page = page
         for object in page.objects.indices {
-            for index in page.objects[object].descriptors.indices {
-                page.objects[object].descriptors[index].modifyAll { element in
-                    element.namespaceDeclarations = []
-                    element.namespaceURI = nil
-                    for attribute in element.attributes.indices { element.attributes[attribute].namespaceURI = nil }
-                }
-            }
+            page.objects[object].descriptors = page.objects[object].descriptors.map(\.asWritten)
         }
         return page
     }
