@@ -69,7 +69,7 @@ struct AttackedHost: Sendable {
     /// Hosts the test device on loopback while `body` attacks it; then it must be alive, and not have grown by
     /// more than `growth` bytes.
     static func with<Result: Sendable>(
-        _ service: HostedService = HostedTestDevice.power(), growth: Int = 96 << 20,
+        _ service: HostedService = HostedTestDevice.power(), growth: Int = 1 << 30,
         configure: (inout DeviceHostConfiguration) -> Void = { _ in },
         _ body: (AttackedHost) async throws -> Result
     ) async throws -> Result {
