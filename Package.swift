@@ -23,6 +23,7 @@ func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "s
 
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let certificates: [Target.Dependency] = [
     .product(name: "X509", package: "swift-certificates"),
@@ -41,12 +42,18 @@ var dependencies: [Package.Dependency] = [
 // L0 and L1: values in, actions out. No socket, no clock, no logger, no task.
 var targets: [Target] = [
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "NetworkTypes", swiftSettings: watched),
     .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: watched),
     .target(name: "Tunnel", dependencies: ["NetworkTypes", httpTypes, nio("NIOCore")], swiftSettings: strict),
     .target(name: "TrustCore", dependencies: ["NetworkTypes"] + certificates, swiftSettings: strict),
     .target(name: "AccessPolicy", dependencies: ["NetworkTypes", "TrustCore"], swiftSettings: strict),
+    .target(name: "GroupKeys", dependencies: ["NetworkTypes", "CLibCrypto", crypto], swiftSettings: watched),
+    .target(
+        name: "SUPnP", dependencies: ["NetworkTypes", "GroupKeys", "CLibCrypto", crypto, cryptoExtras],
+        swiftSettings: watched
+    ),
     .target(
         name: "TestKit",
         dependencies: ["NetworkTypes", "UPnP", "Tunnel", "TrustCore", httpTypes, nio("NIOCore")],
@@ -64,6 +71,8 @@ targets += [
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),
+    tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto]),
+    tests("SUPnPTests", ["SUPnP", "GroupKeys", "NetworkTypes", crypto, cryptoExtras]),
 ]
 
 if !coreOnly {
@@ -112,7 +121,7 @@ if !coreOnly {
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
                 httpTypes, crypto, logging, nio("NIOCore"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
+                cryptoExtras,
             ],
             swiftSettings: strict
         ),
@@ -149,7 +158,10 @@ if !coreOnly {
         // Beside the layers: what must hold for every input, for the fuzzer and for the replay of its finds.
         .target(
             name: "FuzzTargets",
-            dependencies: ["UPnP", "NIOUPnP", httpTypes, nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1")],
+            dependencies: [
+                "UPnP", "NIOUPnP", "GroupKeys", "SUPnP", "NetworkTypes", crypto, httpTypes, nio("NIOCore"),
+                nio("NIOEmbedded"), nio("NIOHTTP1"),
+            ],
             path: "Fuzzing/Targets",
             swiftSettings: watched
         ),
