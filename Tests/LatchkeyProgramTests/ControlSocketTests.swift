@@ -153,6 +153,32 @@ import Testing
         }
     }
 
+    @Test func `a lock that was let go is free, although a child being started still has a copy of its descriptor`()
+        async throws
+    {
+        try await withFolder { folder in
+            let path = try SocketPath(folder + "/gateway.sock")
+            var copy: CInt = -1
+            do {
+                let lock = try InstanceLock(besideSocket: path, role: "gateway")
+                try withExtendedLifetime(lock) {
+                    // What fork does to every open file.
+                    let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap {
+                        CInt($0)
+                    }
+                    let held = open.first { descriptor in
+                        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)"))?
+                            .hasSuffix(folder.split(separator: "/").last.map { "\($0)/gateway.lock" } ?? "-") == true
+                    }
+                    copy = dup(try #require(held))
+                }
+            }
+            defer { close(copy) }
+            #expect(copy >= 0)
+            _ = try InstanceLock(besideSocket: path, role: "gateway")
+        }
+    }
+
     @Test func `a request that is too long, no JSON or unknown is answered with an error`() async throws {
         try await withFolder { folder in
             try await withServer(Answering(), in: folder) { path in

@@ -24,6 +24,8 @@ package final class InstanceLock: Sendable {
     }
 
     deinit {
+        // A child between fork and exec holds a copy of the descriptor; closing ours alone would leave the lock to it.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 }

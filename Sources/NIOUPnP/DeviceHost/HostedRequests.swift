@@ -76,6 +76,10 @@ struct HostedRequests: Sendable {
         if let type = exchange.request.headerFields.value(of: .contentType), !Self.isXML(type) {
             return try await answer(exchange, .unsupportedMediaType)
         }
+        // Nobody was told that a request may be compressed, so none is inflated (RFC 9110 §15.5.16).
+        if let coding = exchange.request.headerFields.value(of: .contentEncoding), coding.lowercased() != "identity" {
+            return try await answer(exchange, .unsupportedMediaType, headers: [.acceptEncoding: "identity"])
+        }
         let body = try await exchange.body.collect(upTo: configuration.controlBytes)
         let outcome = await calls.run(exchange) { () async throws(UPnPFault) in
             try await reply(to: body, exchange, service, root: root)

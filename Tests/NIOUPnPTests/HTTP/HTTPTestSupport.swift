@@ -114,7 +114,9 @@ struct RawPeer: Sendable {
         func keep(_ chunk: ByteBuffer) { pending.withLock { $0 += String(buffer: chunk) } }
     }
 
-    func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
+    func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
+
+    func send(_ bytes: ByteBuffer) async throws { try await channel.writeAndFlush(bytes).get() }
 
     /// Sends without complaint when the peer has closed.
     func trySend(_ text: String) async { try? await send(text) }

@@ -94,4 +94,49 @@ struct HostileDocumentTests {
             }
         }
     }
+
+    /// 48 MiB of blanks inside an envelope, in some 48 KiB.
+    private static let bomb = Gzip.compressed(
+        Array("<x>".utf8) + [UInt8](repeating: 0x20, count: 48 << 20) + Array("</x>".utf8))
+
+    @Test("as a gzip bomb in the body of an action: a running host inflates nothing")
+    func bombedHost() async throws {
+        try await AttackedHost.with(growth: 40 << 20) { host async throws in
+            for coding in ["gzip", "x-gzip", "deflate", "br", "gzip, gzip"] {
+                let answer = try await RawPeer.connect(to: host.endpoint) { peer in
+                    try await peer.send(
+                        """
+                        POST \(host.controlPath) HTTP/1.1\r\nHost: \(host.endpoint)\r\nConnection: close\r
+                        \(AttackedHost.soapAction("GetStatus"))\r\nContent-Type: text/xml\r
+                        Content-Encoding: \(coding)\r\nContent-Length: \(Self.bomb.readableBytes)\r\n\r\n
+                        """)
+                    // The host may close before it has read all of it.
+                    try? await peer.send(Self.bomb)
+                    return await peer.readToEnd()
+                }
+                #expect(AttackedHost.status(answer) == 415, "\(coding)")
+            }
+        }
+    }
+
+    @Test("as a gzip bomb for a description: a control point gives it up while reading", arguments: [1, 16])
+    func bombedControlPoint(times: Int) async throws {
+        var bytes = ByteBuffer(
+            string: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                + "Content-Length: \(Self.bomb.readableBytes * times)\r\nConnection: close\r\n\r\n")
+        for _ in 0..<times { bytes.writeImmutableBuffer(Self.bomb) }
+        let answer = bytes
+        try await withRawServer({ peer, _ in
+            _ = await peer.read(through: "\r\n\r\n")
+            try? await peer.send(answer)
+        }) { endpoint in
+            try await HostedTestDevice.withControlPoint { controlPoint in
+                let location = try ScriptedDevice.url(endpoint)
+                let error = await #expect(throws: ControlPointError.self) {
+                    _ = try await controlPoint.device(at: location)
+                }
+                #expect("\(String(describing: error))".contains("larger than"), "\(String(describing: error))")
+            }
+        }
+    }
 }

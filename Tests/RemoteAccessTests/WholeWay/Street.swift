@@ -84,14 +84,17 @@ final class Street: Sendable {
     }
 
     /// Pairs a client and runs it while `body` runs with what an app on its host sees.
+    ///
+    /// Two clients on one away network silence each other's mirrors; `elsewhere` puts one on a network of its own.
     func withClient(
-        _ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String = "phone",
+        _ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String = "phone", elsewhere: Bool = false,
         _ body: @escaping @Sendable (App) async throws -> Void
     ) async throws {
         let paired = try await pair(scope, at: endpoint, named: name)
         let identity = try TunnelIdentity(chainDER: paired.chain.map(\.der), privateKeyDER: paired.key.pkcs8DER)
         var configuration = RemoteAccessClient.Configuration(interface: Self.interfaces[1])
-        configuration.ssdp = Self.ssdp(awayPort)
+        let network = elsewhere ? awayPort + 1 : awayPort
+        configuration.ssdp = Self.ssdp(network)
         configuration.mirror.listening = .milliseconds(100)
         let said = Journal()
         let client = RemoteAccessClient(
@@ -103,7 +106,7 @@ final class Street: Sendable {
             },
             onPins: { _ in }, onEvent: { said.note("\($0)") }, eventLoopGroup: group, logger: logger)
         let controlPoint = ControlPoint(
-            configuration: ControlPointConfiguration(interface: Self.interfaces[1], ssdp: Self.ssdp(awayPort)),
+            configuration: ControlPointConfiguration(interface: Self.interfaces[1], ssdp: Self.ssdp(network)),
             eventLoopGroup: group, logger: logger)
         let app = App(controlPoint: controlPoint, client: client, said: said, paired: paired)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
