@@ -60,12 +60,21 @@ extension `SSDP driver` {
                         let answers = try await wire.neighbour.perform {
                             let socket = try NeighbourSocket(on: SocketEndpoint(far, port: 0), interface: farName)
                             let index = Int(if_nametoindex(farName))
-                            socket.send(toGroup, to: SocketEndpoint(group.address, port: port, zone: index))
-                            socket.send(toHost, to: SocketEndpoint(own, port: port, zone: index))
-                            return socket.receive(for: .seconds(5)) { $0.count == 2 }
+                            // A datagram may be lost, so each is asked again until it is answered (UDA 2.0 §1.3.2).
+                            return [
+                                (toGroup, SocketEndpoint(group.address, port: port, zone: index)),
+                                (toHost, SocketEndpoint(own, port: port, zone: index)),
+                            ].map { search, destination in
+                                for _ in 0..<4 {
+                                    socket.send(search, to: destination)
+                                    let heard = socket.receive(for: .seconds(2)) { $0.count == 1 }
+                                    if let answer = heard.first { return [answer] }
+                                }
+                                return []
+                            }
                         }
-                        #expect(answers.count == 2, "\(own)")
-                        for answer in answers {
+                        #expect(answers.map(\.count) == [1, 1], "\(own)")
+                        for answer in answers.joined() {
                             // Firewalls of control points expect answers from the group's port.
                             #expect(answer.source.address == own && answer.source.port == port)
                             let message = try SSDPMessage(parsing: Array(answer.text.utf8))
