@@ -27,17 +27,19 @@ package enum Daemon {
         configuration.maximumGracefulShutdownDuration = drainTime
         configuration.maximumCancellationDuration = .seconds(5)
         let group = ServiceGroup(configuration: configuration)
+        // Before a service can say that it is ready: whoever reads that may send a signal at once.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            tasks.addTask { await forwardSignals(to: group, console: console) }
+            tasks.addTask { await forward(signals, to: group, console: console) }
             defer { tasks.cancelAll() }
             try await tasks.next()
         }
     }
 
-    private static func forwardSignals(to group: ServiceGroup, console: Console) async {
+    private static func forward(_ signals: UnixSignalsSequence, to group: ServiceGroup, console: Console) async {
         var received = 0
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+        for await signal in signals {
             received += 1
             if received == 1 {
                 console.log("latchkey: stopping; a second \(signal) does not wait")

@@ -38,11 +38,20 @@ struct SSDPLinks: Sendable {
         closing: @Sendable () -> Void
     ) async throws {
         var links: [OpenLink] = []
-        defer {
-            closing()
-            changed([])
-            for link in links { link.socket.close() }
-        }
+        var failure: (any Error)?
+        do { try await keepUp(with: monitor, wakes: wakes, waker: waker, links: &links) } catch { failure = error }
+        closing()
+        changed([])
+        for link in links { link.socket.close() }
+        // Whoever sees `run` return may bind the same ports, or look for what is still bound.
+        for link in links { await link.socket.waitUntilClosed() }
+        if let failure { throw failure }
+    }
+
+    private func keepUp(
+        with monitor: InterfaceMonitor, wakes: AsyncStream<Void>, waker: AsyncStream<Void>.Continuation,
+        links: inout [OpenLink]
+    ) async throws {
         var isFirst = true
         for await _ in wakes {
             let interfaces = monitor.interfaces

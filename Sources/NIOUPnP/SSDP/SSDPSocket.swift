@@ -115,6 +115,12 @@ public final class SSDPSocket: Sendable {
         for channel in channels.all { channel.close(promise: nil) }
     }
 
+    /// Waits until ``close()`` has closed every one of the sockets.
+    func waitUntilClosed() async {
+        // A close never fails: the future only says when.
+        for channel in channels.all { try? await channel.closeFuture.get() }
+    }
+
     private func write(_ datagram: [UInt8], to address: SocketAddress, through channel: any Channel) {
         guard channel.isWritable else { return }
         let envelope = AddressedEnvelope(remoteAddress: address, data: ByteBuffer(bytes: datagram))
