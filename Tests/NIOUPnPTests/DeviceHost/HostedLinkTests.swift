@@ -294,6 +294,9 @@ struct HostedLinkTests {
             let first = try await world.location(at: old.address(1))
             let bootID = try await world.heard.alive(first).bootID
             try await subscribed(to: first) { events in
+                var events = events.makeAsyncIterator()
+                // A change before the first event is sent would be part of it.
+                #expect(await events.next()?.properties["Level"] == "50")
                 await world.service.publish([EventProperty("Level", "7")])
                 try new.add(new.address(1))
                 let second = try await world.location(at: new.address(1))
@@ -317,17 +320,17 @@ struct HostedLinkTests {
                 #expect(order.first == "update")
                 await world.service.publish([EventProperty("Level", "8")])
                 var values: [String] = []
-                for await event in events {
+                while let event = await events.next() {
                     values.append(event.properties["Level"] ?? "")
                     if values.last == "8" { break }
                 }
-                #expect(values == ["50", "7", "8"])
+                #expect(values == ["7", "8"])
                 // The new link goes: the old one does not notice.
                 try new.remove(new.address(1))
                 try await world.isGone(new.address(1))
                 #expect(try await get(first).hasPrefix("HTTP/1.1 200 "))
                 await world.service.publish([EventProperty("Level", "9")])
-                for await event in events where event.properties["Level"] == "9" { break }
+                while let event = await events.next(), event.properties["Level"] != "9" {}
             }
         }
     }
