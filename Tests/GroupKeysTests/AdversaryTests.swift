@@ -1,0 +1,57 @@
+import Foundation
+import GroupKeys
+import NetworkTypes
+import Testing
+
+@Suite("The adversary with a full record")
+struct AdversaryTests {
+    private static let histories = TestSizes.histories(standard: 10)
+
+    @Test("Nobody outside an epoch's membership comes to its secrets, before or after", arguments: 0..<histories)
+    func outsiders(seed: UInt64) throws {
+        let chronicle = try Self.chronicle(seed: seed)
+        #expect(chronicle.epochOpenToOutsiders() == nil, "seed \(seed)")
+    }
+
+    @Test("A member seized in one epoch opens none before it", arguments: 0..<histories)
+    func seizure(seed: UInt64) throws {
+        let chronicle = try Self.chronicle(seed: seed)
+        #expect(chronicle.epochOpenToSeizure() == nil, "seed \(seed)")
+    }
+
+    @Test("The adversary with a member's state opens the epochs that this member is in")
+    func insiderOpens() throws {
+        let chronicle = try Self.chronicle(seed: 99)
+        for (page, next) in zip(chronicle.pages, chronicle.pages.dropFirst()) {
+            for (member, values) in page.holdings {
+                let known = chronicle.adversary.closure(of: values)
+                #expect(known.contains(page.epochSecret))
+                let isRenewed = chronicle.diffs.contains {
+                    $0.epoch == next.epoch && $0.joined.contains { $0.member == member }
+                }
+                guard next.holdings[member] != nil, !isRenewed else { continue }
+                #expect(known.contains(next.epochSecret), "a member that stays follows the record")
+            }
+        }
+    }
+
+    static func chronicle(seed: UInt64, faults: KeyTreeFaults = [], steps: Int = 14) throws -> Chronicle {
+        let group = try TestGroup(seed: seed, height: 4, datagram: 292, faults: faults)
+        let chronicle = Chronicle(group)
+        var history = History(seed: seed, most: 9)
+        for _ in 0..<steps {
+            let next = history.next(Array(group.members.keys))
+            let rekey = try group.run(removing: next.removing, refreshing: next.refreshing, joining: next.joining)
+            chronicle.write(rekey, group)
+        }
+        chronicle.close()
+        return chronicle
+    }
+}
+
+enum TestSizes {
+    /// How many random histories a test runs: LATCHKEY_HISTORIES, or what keeps a debug build quick.
+    static func histories(standard: UInt64) -> UInt64 {
+        ProcessInfo.processInfo.environment["LATCHKEY_HISTORIES"].flatMap(UInt64.init) ?? standard
+    }
+}
