@@ -270,6 +270,87 @@ def open_sealed(datagram, key):
     return Sealed(headers, epoch, sender, counter, key_type, plaintext)
 
 
+def proven(opened, group, key):
+    """The payload of a broadcast, whose source is checked: channels.md section 5."""
+    text, headers = opened.plaintext, opened.headers
+    require(text[:1] in (b"\1", b"\2"), "no proof")
+    if text[0] == 1:
+        require(len(text) > 65, "the proof is cut off")
+        verify(key, text[1:65], b"supnp1 bcast" + headers + group + text[65:])
+        return text[65:]
+    depth, index = text[1] >> 4, text[1] & 15
+    end = 66 + 32 * depth
+    require(1 <= depth <= 4 and index < 1 << depth and len(text) > end, "the burst's place is none")
+    root = sha256(b"\0" + headers + text[end:])
+    for level in range(depth):
+        sibling = text[66 + 32 * level:98 + 32 * level]
+        root = sha256(b"\1" + (sibling + root if index >> level & 1 else root + sibling))
+    verify(key, text[2:66], b"supnp1 burst" + group + bytes([depth]) + root)
+    return text[end:]
+
+
+def assemble(frames):
+    """channels.md section 4: the message of frames in any order."""
+    if len(frames) == 1 and frames[0][0] == 0:
+        return frames[0][1:]
+    parts = {}
+    for frame in frames:
+        require(frame[0] == 1 and len(frame) > 5, "not a segment")
+        parts[frame[1]] = (frame[2], frame[3:5], frame[5:])
+    counts = {(count, message) for count, message, _ in parts.values()}
+    require(len(counts) == 1 and set(parts) == set(range(counts.pop()[0])), "segments are missing")
+    return b"".join(part for _, (_, _, part) in sorted(parts.items()))
+
+
+@dataclass
+class Classic:
+    """A classic sealed body, opened."""
+    direction: int
+    keyid: int
+    counter: int
+    plaintext: bytes
+
+
+def open_classic(datagram, key):
+    kind, header, body = classify(datagram)
+    require(kind == "sealed" and header.suite == 0, "not a classic datagram")
+    direction, zero, keyid, counter = struct.unpack(">BBHQ", body[:12])
+    require(direction <= 2 and zero == 0, "the IV is none")
+    return Classic(direction, keyid, counter, AESGCM(key).decrypt(body[:12], body[12:], datagram[:12]))
+
+
+def open_box(key, box, associated):
+    """SEALED: nonce, ciphertext, tag."""
+    return AESGCM(key).decrypt(box[:12], box[12:], associated)
+
+
+def read_certificate(data, group, root):
+    require(len(data) == 114 and data[5] == 0, "not a certificate")
+    verify(root, data[50:], b"supnp1 cert" + group + data[:50])
+    controller, roles, _, not_after = struct.unpack(">IBBQ", data[:14])
+    require(1 <= controller <= 0xFFFF, "no controller's number")
+    return {"controller": controller, "roles": roles, "notAfter": not_after, "serial": data[14:18],
+            "publicKey": data[18:50]}
+
+
+def read_payload(data):
+    require(len(data) >= 20, "too short")
+    kind, flags, length, window, number, alias = struct.unpack(">BBHIQI", data[:20])
+    require(kind <= 6 and len(data) >= 20 + length, "no payload")
+    return {"kind": kind, "flags": flags, "windowMs": window, "id": number, "alias": alias,
+            "service": data[20:20 + length], "payload": data[20 + length:]}
+
+
+def write_payload(read):
+    head = struct.pack(">BBHIQI", read["kind"], read["flags"], len(read["service"]), read["windowMs"], read["id"],
+                       read["alias"])
+    return head + read["service"] + read["payload"]
+
+
+def x25519_key(private):
+    return X25519PrivateKey.from_private_bytes(private)
+
+
 def public(private):
     return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -356,7 +437,7 @@ class Tree:
         for k, j in sorted(touched | joined):
             self.renew(k, j, (k, j) in touched, existing, epoch, salt, rho, records, used)
         root = node(self.height, 0)
-        secret = kdf(self.secrets[root], "e", epoch, root, salt) if self.leaves else None
+        secret = kdf(self.secrets[root] if self.leaves else rho, "e", epoch, root, salt)
         for number in used | ({root} if self.leaves else set()):
             self.secrets[number] = kdf(self.secrets[number], "n", epoch, number, salt)
         return Batch(epoch, salt, self.height, self.old_height, gone, sorted(added), existing, records,
@@ -369,9 +450,8 @@ class Tree:
         while self.height > 0 and greatest * 4 < 1 << self.height:
             self.height -= 1
         if self.height < self.old_height:
-            keep = {node(k, j) for leaf in range(0) for k, j in ()}
-            keep = {number for number in self.secrets if number < (1 << self.height + 1) - 1}
-            self.secrets = {number: secret for number, secret in self.secrets.items() if number in keep}
+            last = (1 << self.height + 1) - 2
+            self.secrets = {number: secret for number, secret in self.secrets.items() if number <= last}
 
     def renew(self, k, j, touched, existing, epoch, salt, rho, records, used):
         number = node(k, j)
@@ -422,9 +502,10 @@ def packet_body(batch, q, j, group, members, index, count, signer, flags):
             + b"".join(u32(number) + sealed for number, sealed in records))
 
 
-def packets(batch, group, members, signer, key, flags):
+def packets(batch, group, members, signer, key, urgent=False):
     """key-tree.md section 5: the signed packets of a batch."""
     found = []
+    flags = int(urgent) | 2 * (batch.height > batch.old_height) | 4 * (batch.height < batch.old_height)
 
     def visit(q, j):
         if not any(leaf >> q == j for leaf in batch.existing):
@@ -459,16 +540,18 @@ class Member:
         kind, header, body = classify(packet)
         require(kind == "clear" and header.flag == 0xB011 and len(body) >= 56 + 80, "not a rekey packet")
         verify(key, packet[-64:], b"supnp1 rekey" + group + packet[:-64])
-        (_, _, _, h, q, hint, e, j, _, _, salt, mask_r, mask_a, members, n_r, n_a, n_records, _) = struct.unpack(
+        (_, _, flags, h, q, hint, e, j, _, _, salt, mask_r, mask_a, members, n_r, n_a, n_records, _) = struct.unpack(
             ">HBBBB2sIIHH16sIIIHHHH", body[:56])
         require(len(body) == 56 + 4 * (n_r + n_a) + 36 * n_records + 80, "the length is wrong")
         require(hint == group[:2] and e == self.epoch + 1 and self.leaf >> q == j, "not for this member")
+        require(bool(flags & 2) == (h > self.height) and bool(flags & 4) == (h < self.height), "the flags differ")
         numbers = struct.unpack(f">{n_r + n_a}I", body[56:56 + 4 * (n_r + n_a)])
         removed, added = numbers[:n_r], numbers[n_r:]
         at, records = 56 + 4 * (n_r + n_a), {}
         for _ in range(n_records):
             records[struct.unpack(">I", body[at:at + 4])[0]] = body[at + 4:at + 36]
             at += 36
+        require(self.leaf not in numbers, "this member is served by unicast")
         path, used = list(self.path), set()
         for k in range(1, h + 1):
             v, c = node(k, self.leaf >> k), node(k - 1, self.leaf >> k - 1)

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""Derives and opens again, from docs/specs/supnp alone, everything in the vectors beside it.
+
+    Tests/Vectors/supnp/check.py
+
+Prints a line for each file. Ends with 1 and the first difference where one is found.
+"""
+import json
+import sys
+from pathlib import Path
+
+import supnp
+from supnp import expand, extract, u16, u32, u64
+
+HERE = Path(__file__).resolve().parent
+checked = 0
+
+
+class Differs(Exception):
+    """What the vectors say is not what the document says."""
+
+
+def same(what, vector, document):
+    """Compares a value of the vectors with the one derived here; both hexadecimal, numbers, or lists."""
+    global checked
+    if isinstance(document, (bytes, bytearray)):
+        document = document.hex()
+    checked += 1
+    if vector != document:
+        raise Differs(f"{what}\n  vector:   {vector}\n  document: {document}")
+
+
+def refused(what, read, *arguments):
+    """Requires that the document's reader refuses."""
+    global checked
+    checked += 1
+    try:
+        read(*arguments)
+    except Exception:
+        return
+    raise Differs(f"{what} is accepted here")
+
+
+def raw(value):
+    return bytes.fromhex(value)
+
+
+def wire(vectors):
+    for one in vectors["headers"]:
+        header = supnp.Header(one["flag"], one["keyid"], one["nonce"], one["length"])
+        same(one["name"], one["bytes"], header.bytes())
+    for one in vectors["classified"]:
+        kind = supnp.classify(raw(one["datagram"]))
+        same(one["name"], one["class"], kind if isinstance(kind, str) else kind[0])
+    for one in vectors["bodies"]:
+        kind, tags = supnp.read_body(raw(one["bytes"]))
+        same(one["name"], one["type"], kind)
+        same(one["name"], one["tags"], [[tag, value.hex()] for tag, value in tags.items()])
+        same(one["name"], one["bytes"], u16(kind) + supnp.write_tags(tags))
+    for one in vectors["refusedBodies"]:
+        refused(one["name"], supnp.read_body, raw(one["bytes"]))
+
+
+def spake2plus(vectors):
+    for one in vectors["cases"]:
+        ids = (one["idProver"].encode(), one["idVerifier"].encode())
+        context, w0, w1 = one["context"].encode(), int(one["w0"], 16), int(one["w1"], 16)
+        record = supnp.times(w1, supnp.BASE)
+        same("L", one["L"], supnp.write_point(record))
+        share_p, device = supnp.prover(context, ids, w0, w1, int(one["x"], 16), raw(one["shareV"]))
+        share_v, manager = supnp.verifier(context, ids, w0, record, int(one["y"], 16), share_p)
+        same("shareP", one["shareP"], share_p)
+        same("shareV", one["shareV"], share_v)
+        for keys in (device, manager):
+            same("confirmP", one["confirmP"], keys["confirmP"])
+            same("confirmV", one["confirmV"], keys["confirmV"])
+            same("K_shared", one["sharedKey"], keys["shared"])
+
+
+def classic(vectors):
+    for one in vectors["keys"]:
+        salt, rnd1, rnd2 = raw(one["salt"]), raw(one["rnd1"]), raw(one["rnd2"])
+        s = supnp.sha256(salt + one["password"].encode())
+        same("s", one["s"], s)
+        same("r", one["r"], supnp.sha256(rnd1 + s))
+        same("S-KEY", one["sKey"], supnp.sha256(rnd2 + s))
+    for one in vectors["sealed"]:
+        opened = supnp.open_classic(raw(one["datagram"]), raw(one["key"]))
+        same(one["name"], one["direction"], opened.direction)
+        same(one["name"], one["keyid"], opened.keyid)
+        same(one["name"], one["counter"], f"{opened.counter:016x}")
+        same(one["name"], one["plaintext"], opened.plaintext)
+
+
+def schedule(vectors):
+    member, generation = u32(vectors["member"]), u32(vectors["generation"])
+    master = extract(raw(vectors["th2"]), raw(vectors["sharedKey"]))
+    relay = expand(master, "relay", member + generation)
+    refresh = expand(master, "refresh", member + generation)
+    same("S-MASTER", vectors["master"], master)
+    same("K_fin", vectors["finish"], expand(master, "fin"))
+    same("LEAF_0", vectors["leaf"], expand(master, "leaf", member + generation))
+    same("RELAY", vectors["relay"], relay)
+    same("RFR", vectors["refresh"], refresh)
+    for one in vectors["pair"]:
+        key = supnp.pair_key(relay, one["controller"], raw(one["boot"]), one["direction"])
+        same("pair", one["key"], key)
+    for one in vectors["epoch"]:
+        secret = raw(one["secret"])
+        same("gsnd", one["sender"], supnp.sender_key(secret, one["controller"], raw(one["boot"])))
+        same("gconf", one["confirmation"], expand(secret, "gconf"))
+    after = vectors["refreshed"]
+    shared = supnp.x25519(raw(after["device"]), supnp.public(supnp.x25519_key(raw(after["manager"]))))
+    master = extract(refresh, shared)
+    same("S-MASTER'", after["master"], master)
+    same("RELAY'", after["relay"], expand(master, "relay", member + u32(vectors["generation"] + 1)))
+
+
+def channel(vectors):
+    group = raw(vectors["groupID"])
+    for one in vectors["datagrams"]:
+        opened = supnp.open_sealed(raw(one["datagram"]), raw(one["key"]))
+        for name in ("epoch", "sender", "counter"):
+            same(f"{one['name']}: {name}", one[name], getattr(opened, name))
+        payload = opened.plaintext
+        if opened.key_type == 2:
+            payload = supnp.proven(opened, group, raw(vectors["forwarderKey"]))
+        same(one["name"], one["payload"], payload)
+        for bit in range(0, 8 * len(raw(one["datagram"])), 7):
+            changed = bytearray(raw(one["datagram"]))
+            changed[bit // 8] ^= 1 << bit % 8
+            refused(f"{one['name']} with bit {bit} flipped", supnp.open_sealed, bytes(changed), raw(one["key"]))
+    for one in vectors["segmented"]:
+        plain = [supnp.open_sealed(raw(datagram), raw(one["key"])).plaintext for datagram in one["datagrams"]]
+        same(one["name"], one["message"], supnp.assemble(plain))
+
+
+def certificate(vectors):
+    group, root = raw(vectors["groupID"]), raw(vectors["rootKey"])
+    same("root", vectors["rootKey"], supnp.public(supnp.ed25519(raw(vectors["rootSeed"]))))
+    for one in vectors["certificates"]:
+        cert = supnp.read_certificate(raw(one["certificate"]), group, root)
+        for name in ("controller", "roles", "notAfter"):
+            same(f"{one['name']}: {name}", one[name], cert[name])
+        same(one["name"], one["serial"], cert["serial"])
+        same(one["name"], one["publicKey"], cert["publicKey"])
+    for one in vectors["refused"]:
+        refused(one["name"], supnp.read_certificate, raw(one["certificate"]), group, root)
+
+
+def tree(vectors):
+    group, key = raw(vectors["groupID"]), supnp.ed25519(raw(vectors["signingSeed"]))
+    manager, members = supnp.Tree(), {}
+    for step in vectors["batches"]:
+        name = step["name"]
+        refreshed = {one["leaf"]: raw(one["secret"]) for one in step["refreshed"]}
+        joining = [raw(secret) for secret in step["joined"]]
+        batch, places = manager.batch(raw(step["salt"]), raw(step["rho"]), step["removed"], refreshed, joining)
+        same(f"{name}: epoch", step["epoch"], batch.epoch)
+        same(f"{name}: height", step["height"], batch.height)
+        same(f"{name}: leaves of the joiners", step["joinedLeaves"], places)
+        same(f"{name}: epoch secret", step["epochSecret"], batch.secret)
+        secrets = {str(number): secret.hex() for number, secret in sorted(manager.secrets.items())}
+        same(f"{name}: secrets", step["secrets"], secrets)
+        packets = supnp.packets(batch, group, len(manager.leaves), step["signer"], key, step["urgent"])
+        same(f"{name}: packets", step["packets"], [packet.hex() for packet in packets])
+        for leaf in batch.removed:
+            members.pop(leaf, None)
+        for leaf, member in members.items():
+            follow(name, leaf, member, [raw(packet) for packet in step["packets"]], group, supnp.public(key))
+            same(f"{name}: leaf {leaf}", [one.hex() for one in manager.path(leaf)], [one.hex() for one in member.path])
+            same(f"{name}: leaf {leaf}", step["epochSecret"], member.secret)
+        for leaf in batch.added:
+            members[leaf] = supnp.Member(leaf, batch.height, batch.epoch, manager.path(leaf), batch.secret)
+
+
+def follow(name, leaf, member, packets, group, key):
+    """Each member needs exactly one packet."""
+    before, applied = (member.epoch, list(member.path)), 0
+    for packet in packets:
+        if int.from_bytes(packet[24:28], "big") == leaf >> packet[17]:
+            member.apply(packet, group, key)
+            applied += 1
+    same(f"{name}: packets for leaf {leaf}", 1, applied)
+    changed = bytearray(packets[0])
+    changed[40] ^= 1
+    stale = supnp.Member(leaf, len(before[1]) - 1, before[0], before[1], b"")
+    refused(f"{name}: a packet with a bit flipped", stale.apply, bytes(changed), group, key)
+
+
+def payload(vectors):
+    for one in vectors["payloads"]:
+        read = supnp.read_payload(raw(one["bytes"]))
+        for name in ("kind", "flags", "windowMs", "alias"):
+            same(f"{one['name']}: {name}", one[name], read[name])
+        same(f"{one['name']}: id", one["id"], f"{read['id']:016x}")
+        same(f"{one['name']}: service", one["service"], read["service"].decode())
+        same(f"{one['name']}: payload", one["payload"], read["payload"])
+        same(one["name"], one["bytes"], supnp.write_payload(read))
+    for one in vectors["refused"]:
+        refused(one["name"], supnp.read_payload, raw(one["bytes"]))
+
+
+def rekey_usr(vectors):
+    shared = supnp.x25519(raw(vectors["member"]), raw(vectors["managerPublic"]))
+    key = expand(extract(raw(vectors["pairKey"]), shared), "usr")
+    same("key", vectors["key"], key)
+    kind, tags = supnp.read_body(raw(vectors["body"]))
+    same("type", 0x12, kind)
+    same("X25519", vectors["managerPublic"], tags[0x22])
+    same("plaintext", vectors["plaintext"], supnp.open_box(key, tags[0x0B], raw(vectors["associated"])))
+
+
+CHAPTERS = {
+    "wire": wire, "classic": classic, "spake2plus": spake2plus, "schedule": schedule, "channel": channel,
+    "certificate": certificate, "tree": tree, "payload": payload, "rekey-usr": rekey_usr,
+}
+
+
+def main():
+    for name, check in CHAPTERS.items():
+        before = checked
+        try:
+            check(json.loads((HERE / f"{name}.json").read_text()))
+        except Differs as difference:
+            print(f"{name}.json: {difference}")
+            return 1
+        print(f"{name}.json: {checked - before} values")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
