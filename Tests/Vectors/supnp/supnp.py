@@ -15,7 +15,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 MAGIC = 0x5EC1
 CONTROL, ENCRYPTED, SERVER, BROADCAST = 0x8000, 0x4000, 0x2000, 0x1000
 RESPONSE, FORWARDER, GROUP, EXTENDED = 0x0800, 0x0400, 0x0200, 0x0100
-CLEAR_TYPES = {1, 2, 3, 4, 5, 9, 10, 0x10, 0x13}
+# Types that may be in clear, with their flags: wire.md section 3.
+CLEAR_FLAGS = {1: (0x80, 0x94), 3: (0x80,), 10: (0x80,), 2: (0x88,), 4: (0x88,), 5: (0x88,), 9: (0x88,), 0x10: (0xB0,),
+               0x13: (0xB0,)}
+TYPES = set(CLEAR_FLAGS) | {6, 7, 8, 0x11, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x40}
+# Sizes of values, wire.md section 4: a number, the least and the most, or multiples of one.
+SIZES = {1: (1, 64), 2: 1, 3: (1, 16), 4: 1, 5: 16, 6: 16, 7: 32, 8: 32, 9: 2, 11: (28, 65_535), 12: 16, 13: 16, 14: (1, 64),
+         15: 1, 16: 16, 17: 65, 18: 65, 19: 32, 20: 32, 21: 32, 22: [114], 23: 4, 24: 2, 25: 4, 26: 1, 27: [32], 28: 4,
+         29: 32, 30: 34, 31: [36], 33: 4, 34: 32, 35: 2, 36: 4, 37: [20], 39: 32}
 
 
 class Refused(Exception):
@@ -103,7 +110,7 @@ def classify(datagram):
         return "refused"
     if not flag & ENCRYPTED:
         kind = struct.unpack(">H", body[:2])[0] if len(body) >= 2 else None
-        return ("clear", header, body) if flag & CONTROL and not flag & EXTENDED and kind in CLEAR_TYPES else "refused"
+        return ("clear", header, body) if flag >> 8 in CLEAR_FLAGS.get(kind, ()) else "refused"
     if header.suite == 0:
         good = not flag & EXTENDED and len(body) >= 12 + 16
     else:
@@ -125,13 +132,29 @@ def read_tags(data):
     return tags
 
 
+def check_value(tag, value):
+    size = SIZES.get(tag)
+    if size is None:
+        require(not tag & 0x8000, "an unknown critical tag")
+    elif isinstance(size, int):
+        require(len(value) == size, "a value of the wrong size")
+    elif isinstance(size, list):
+        require(value and len(value) % size[0] == 0, "a value of the wrong size")
+    else:
+        require(size[0] <= len(value) <= size[1], "a value of the wrong size")
+
+
 def write_tags(tags):
     return b"".join(u16(tag) + u16(len(value)) + value for tag, value in sorted(tags.items()))
 
 
 def read_body(body):
     require(len(body) >= 2, "no type")
-    return struct.unpack(">H", body[:2])[0], read_tags(body[2:])
+    kind, tags = struct.unpack(">H", body[:2])[0], read_tags(body[2:])
+    require(kind in TYPES and kind != 0x10, "no type of a body with tags")
+    for tag, value in tags.items():
+        check_value(tag, value)
+    return kind, tags
 
 
 # registration.md section 3: P-256 by hand, as python3-cryptography adds no points.
