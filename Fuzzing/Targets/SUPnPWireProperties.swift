@@ -44,7 +44,8 @@ enum SUPnPControlProperties {
         try expect(
             zip(message.elements, message.elements.dropFirst()).allSatisfy { $0.tag < $1.tag }, "tags ascend")
         for element in message.elements {
-            try expect(element.tag.accepts(element.value) != false, "a value that its tag does not have: \(element.tag)")
+            try expect(
+                element.tag.accepts(element.value) != false, "a value that its tag does not have: \(element.tag)")
         }
         try expectSame(message, try? ControlMessage.decode(message.encoded), "control message")
     }
