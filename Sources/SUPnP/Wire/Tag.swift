@@ -14,7 +14,7 @@ package struct Tag: RawRepresentable, Hashable, Sendable, Comparable {
 
     /// 1...64 bytes of UTF-8.
     package static let deviceID = Tag(rawValue: 0x01)
-    /// u8: 0 client, 1 server, 2 both.
+    /// u8: bit 0 client, bit 1 server.
     package static let role = Tag(rawValue: 0x02)
     /// u8 each, the best first, 1...16 of them.
     package static let suites = Tag(rawValue: 0x03)
