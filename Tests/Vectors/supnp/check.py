@@ -62,11 +62,11 @@ def wire(vectors):
 
 
 def spake2plus(vectors):
-    for one in vectors["cases"]:
+    for one in vectors["runs"]:
         ids = (one["idProver"].encode(), one["idVerifier"].encode())
         context, w0, w1 = one["context"].encode(), int(one["w0"], 16), int(one["w1"], 16)
         record = supnp.times(w1, supnp.BASE)
-        same("L", one["L"], supnp.write_point(record))
+        same("L", one["l"], supnp.write_point(record))
         share_p, device = supnp.prover(context, ids, w0, w1, int(one["x"], 16), raw(one["shareV"]))
         share_v, manager = supnp.verifier(context, ids, w0, record, int(one["y"], 16), share_p)
         same("shareP", one["shareP"], share_p)
@@ -75,6 +75,12 @@ def spake2plus(vectors):
             same("confirmP", one["confirmP"], keys["confirmP"])
             same("confirmV", one["confirmV"], keys["confirmV"])
             same("K_shared", one["sharedKey"], keys["shared"])
+    for one in vectors["codes"]:
+        w0, w1 = supnp.stretch(one["kdf"], one["code"].encode(), raw(one["salt"]), one["deviceID"].encode(),
+                               raw(one["groupID"]))
+        same(f"{one['name']}: w0", one["w0"], w0.to_bytes(32, "big"))
+        same(f"{one['name']}: w1", one["w1"], w1.to_bytes(32, "big"))
+        same(f"{one['name']}: L", one["l"], supnp.write_point(supnp.times(w1, supnp.BASE)))
 
 
 def classic(vectors):
@@ -235,7 +241,7 @@ def rekey_usr(vectors):
     same("plaintext", vectors["plaintext"], supnp.open_box(key, tags[0x0B], raw(vectors["associated"])))
 
 
-CHAPTERS = {"wire": wire, "tree": tree, "rekey0": rekey0}
+CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "tree": tree, "rekey0": rekey0}
 
 
 def main():
