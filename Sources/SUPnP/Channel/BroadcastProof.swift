@@ -1,4 +1,5 @@
 import Crypto
+import GroupKeys
 
 /// How a broadcast proves its source: the first bytes of the plaintext (specification 3.6.5).
 ///

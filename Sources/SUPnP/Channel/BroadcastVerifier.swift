@@ -1,4 +1,5 @@
 import Crypto
+package import GroupKeys
 
 /// Verifies the broadcasts of one forwarder in one group (specification 3.6.5).
 ///

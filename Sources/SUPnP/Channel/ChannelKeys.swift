@@ -19,7 +19,7 @@ package enum ChannelKeys {
         relay: SecretBytes, controller: ControllerID, boot: BootID, direction: Direction
     ) -> SecretBytes {
         let context = octets(controller) + boot.bytes + [direction.rawValue]
-        return KeyDerivation.expand(relay, info: KeyLabel(.pairwise, context: context).bytes)
+        return KeyDerivation.expand(relay, info: KeyLabel.info("pair", context: context))
     }
 
     /// `gsnd(c, b, e)`: of one forwarder process in the epoch that `epochSecret` is of.
@@ -27,12 +27,12 @@ package enum ChannelKeys {
         epochSecret: SecretBytes, controller: ControllerID, boot: BootID
     ) -> SecretBytes {
         let context = octets(controller) + boot.bytes
-        return KeyDerivation.expand(epochSecret, info: KeyLabel(.groupSender, context: context).bytes)
+        return KeyDerivation.expand(epochSecret, info: KeyLabel.info("gsnd", context: context))
     }
 
     /// `gconf(e)`: confirms the secret of an epoch.
     package static func groupConfirmation(epochSecret: SecretBytes) -> SecretBytes {
-        KeyDerivation.expand(epochSecret, info: KeyLabel(.groupConfirmation).bytes)
+        KeyDerivation.expand(epochSecret, info: KeyLabel.info("gconf"))
     }
 
     private static func octets(_ controller: ControllerID) -> [UInt8] {

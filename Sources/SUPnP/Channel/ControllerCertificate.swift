@@ -1,4 +1,5 @@
 package import Crypto
+package import GroupKeys
 
 /// What a controller may do in a group (specification 3.8).
 package struct ControllerRoles: OptionSet, Hashable, Sendable {

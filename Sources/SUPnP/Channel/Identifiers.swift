@@ -1,7 +1,5 @@
-import GroupKeys
 import NetworkTypes
 
-/// Sixteen octets that name something.
 private struct Octets16: Hashable, Sendable {
     let high: UInt64
     let low: UInt64
@@ -15,23 +13,6 @@ private struct Octets16: Hashable, Sendable {
     var bytes: [UInt8] {
         [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
     }
-}
-
-/// GROUP_ID: sixteen octets that name a group (specification 3.3, tag 10).
-package struct GroupID: Hashable, Sendable {
-    private let octets: Octets16
-
-    /// Takes exactly 16 octets, and is nil for any other number.
-    package init?(_ bytes: some Collection<UInt8>) {
-        guard let octets = Octets16(bytes) else { return nil }
-        self.octets = octets
-    }
-
-    /// The 16 octets.
-    package var bytes: [UInt8] { octets.bytes }
-
-    /// `gidHint`: the first 16 bits. It sorts out other groups' datagrams on a shared address, and proves nothing.
-    package var hint: UInt16 { UInt16(truncatingIfNeeded: octets.high >> 48) }
 }
 
 /// Sixteen random octets that a controller's process draws when it starts, so that a restart never meets the keys of

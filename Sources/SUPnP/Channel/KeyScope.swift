@@ -1,3 +1,5 @@
+package import GroupKeys
+
 /// What a message is, beside its text: the flags of the base header that a sender chooses (specification 3.2). They
 /// are authenticated with the message.
 package struct MessageKind: Hashable, Sendable {

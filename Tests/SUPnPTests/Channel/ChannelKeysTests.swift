@@ -7,15 +7,10 @@ import Testing
 struct ChannelKeysTests {
     private let secret = SecretBytes([UInt8](repeating: 0x42, count: 32))
 
-    @Test("A label is the protocol's name, the key's name, the octet 0 and the context")
-    func label() {
-        #expect(KeyLabel(.pairwise, context: [1, 2]).bytes == Array("supnp1 pair".utf8) + [0, 1, 2])
-        #expect(KeyLabel(.finish).bytes == Array("supnp1 fin".utf8) + [0])
-    }
-
-    @Test("No two names begin the same label, whatever context follows")
+    @Test("No label of the key schedule begins another, nor the key tree's, whatever context follows")
     func prefixes() {
-        let labels = KeyLabel.Name.allCases.map { KeyLabel($0).bytes }
+        let names = ["fin", "leaf", "relay", "refresh", "pair", "gsnd", "gconf", "usr"]
+        let labels = names.map { KeyLabel.info($0) } + [Array("supnp1 n".utf8)]
         for (index, label) in labels.enumerated() {
             for other in labels[(index + 1)...] {
                 #expect(!label.starts(with: other) && !other.starts(with: label))

@@ -1,4 +1,5 @@
 import Crypto
+import GroupKeys
 import NetworkTypes
 import SUPnP
 import Testing
