@@ -202,6 +202,12 @@ if Context.environment["LATCHKEY_BENCH"] != nil {
             swiftSettings: strict
         )
     )
+    targets.append(
+        .executableTarget(
+            name: "channel-bench", dependencies: ["NetworkTypes", "GroupKeys", "SUPnP", crypto],
+            path: "Benchmarks/ChannelBench", swiftSettings: strict
+        )
+    )
 }
 if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
     targets += [

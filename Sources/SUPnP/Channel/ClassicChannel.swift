@@ -118,11 +118,17 @@ package struct UnverifiedClassicMessage: Sendable {
 
     /// Checks everything about a datagram that needs no key.
     package init(_ datagram: [UInt8]) throws(ChannelRefusal) {
+        let header: Header
         do {
             header = try Header.decode(datagram)
         } catch {
             throw .header(error)
         }
+        try self.init(datagram, header)
+    }
+
+    /// Checks what follows a base header that has been taken off `datagram`.
+    init(_ datagram: [UInt8], _ header: Header) throws(ChannelRefusal) {
         guard header.flags.contains(.encrypted) else { throw .clear }
         guard header.suite == .classic else { throw .suite }
         guard !header.flags.contains(.extended) else { throw .envelope(.flags) }
@@ -135,6 +141,7 @@ package struct UnverifiedClassicMessage: Sendable {
         guard reserved == 0 else { throw .envelope(.reserved) }
         guard sender != 0 else { throw .envelope(.sender) }
         guard header.nonce == UInt16(truncatingIfNeeded: counter) else { throw .envelope(.nonce) }
+        self.header = header
         self.direction = direction
         self.sender = sender
         self.counter = counter

@@ -20,6 +20,8 @@ package final class GroupReceiver {
         package var grace: Duration = .seconds(2)
         /// How many datagrams of the next epoch wait for it.
         package var held = 64
+        /// How many bytes they have together.
+        package var heldBytes = 64 * 1_500
         /// How long one waits.
         package var patience: Duration = .seconds(1)
         /// How long after the first sign of a later epoch the key manager is asked.
@@ -157,7 +159,10 @@ package final class GroupReceiver {
         guard epoch > current.number else { return .opened(try open(message, now: now)) }
         arm(now: now)
         held.removeAll { $0.until <= now }
-        guard epoch == current.number &+ 1, held.count < limits.held else { throw .epochAhead }
+        let bytes = held.reduce(message.bytes.count) { $0 + $1.message.bytes.count }
+        guard epoch == current.number &+ 1, held.count < limits.held, bytes <= limits.heldBytes else {
+            throw .epochAhead
+        }
         held.append((message, now + limits.patience))
         return .held
     }

@@ -11,11 +11,17 @@ package struct UnverifiedMessage: Sendable {
 
     /// Checks everything about a datagram that needs no key (specification 3.2 and 3.6.1), the cheapest first.
     package init(_ datagram: [UInt8]) throws(ChannelRefusal) {
+        let header: Header
         do {
             header = try Header.decode(datagram)
         } catch {
             throw .header(error)
         }
+        try self.init(datagram, header)
+    }
+
+    /// Checks what follows a base header that has been taken off `datagram`.
+    init(_ datagram: [UInt8], _ header: Header) throws(ChannelRefusal) {
         guard header.flags.contains(.encrypted) else { throw .clear }
         guard header.suite.isHardened else { throw .suite }
         guard header.flags.contains(.extended) else { throw .envelope(.flags) }
@@ -26,6 +32,7 @@ package struct UnverifiedMessage: Sendable {
         } catch {
             throw .envelope(error)
         }
+        self.header = header
         bytes = datagram
     }
 

@@ -92,6 +92,26 @@ struct ClassicChannelTests {
         #expect(try refusal(third.seal([1], .data), by: opener) == .otherChannel)
     }
 
+    @Test("Below its floor a group takes no datagram at all")
+    func floor() throws {
+        let classic = try seal(toController, [1])
+        let hardened = try ChannelFixture().channel(.member).seal([1], .data)[0]
+        let refused = SUPnPTests.refusal { () throws(ChannelRefusal) in
+            _ = try SealedMessage(classic, floor: .hardenedAESGCM)
+        }
+        #expect(refused == .suite)
+        for floor in Suite.allCases {
+            guard case .hardened = try SealedMessage(hardened, floor: floor) else {
+                Issue.record("not taken as hardened")
+                continue
+            }
+        }
+        guard case .classic = try SealedMessage(classic, floor: .classic) else {
+            Issue.record("not taken as classic")
+            return
+        }
+    }
+
     @Test("Hardened datagrams, clear ones and short ones are refused")
     func refusals() throws {
         let hardened = try ChannelFixture().channel(.member).seal([1], .data)[0]

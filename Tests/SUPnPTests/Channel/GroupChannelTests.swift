@@ -119,6 +119,22 @@ struct GroupChannelTests {
         #expect(try receiver.openWhole(datagrams[0], now: now) == [0])
     }
 
+    @Test("What waits is bounded in bytes too")
+    func heldBytes() throws {
+        let fixture = try ChannelFixture()
+        var limits = GroupReceiver.Limits()
+        limits.heldBytes = 2_500
+        let receiver = try fixture.receiver(epoch: 5, limits: limits)
+        let sender = try fixture.sender(epoch: 6)
+        for _ in 0..<2 {
+            let large = try sender.seal([UInt8](repeating: 1, count: 1_000))[0]
+            #expect(try receiver.openWhole(large, now: fixture.start) == nil)
+        }
+        let third = try sender.seal([UInt8](repeating: 1, count: 1_000))[0]
+        #expect(receiver.refusal(third, now: fixture.start) == .epochAhead)
+        #expect(try receiver.openWhole(sender.seal([1])[0], now: fixture.start) == nil)
+    }
+
     @Test("What has waited for longer than a second is dropped")
     func heldTooLong() throws {
         let fixture = try ChannelFixture()
