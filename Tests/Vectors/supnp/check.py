@@ -99,57 +99,63 @@ def classic(vectors):
 
 
 def schedule(vectors):
-    member, generation = u32(vectors["member"]), u32(vectors["generation"])
+    member = u32(vectors["member"])
     master = extract(raw(vectors["th2"]), raw(vectors["sharedKey"]))
-    relay = expand(master, "relay", member + generation)
-    refresh = expand(master, "refresh", member + generation)
-    same("S-MASTER", vectors["master"], master)
+    relay, refresh = member_secrets("", vectors, master, member + u32(vectors["generation"]))
     same("K_fin", vectors["finish"], expand(master, "fin"))
-    same("LEAF_0", vectors["leaf"], expand(master, "leaf", member + generation))
-    same("RELAY", vectors["relay"], relay)
-    same("RFR", vectors["refresh"], refresh)
     for one in vectors["pair"]:
-        key = supnp.pair_key(relay, one["controller"], raw(one["boot"]), one["direction"])
-        same("pair", one["key"], key)
+        same("pair", one["key"], supnp.pair_key(relay, one["controller"], raw(one["boot"]), one["direction"]))
     for one in vectors["epoch"]:
         secret = raw(one["secret"])
         same("gsnd", one["sender"], supnp.sender_key(secret, one["controller"], raw(one["boot"])))
         same("gconf", one["confirmation"], expand(secret, "gconf"))
     after = vectors["refreshed"]
-    shared = supnp.x25519(raw(after["device"]), supnp.public(supnp.x25519_key(raw(after["manager"]))))
-    master = extract(refresh, shared)
-    same("S-MASTER'", after["master"], master)
-    same("RELAY'", after["relay"], expand(master, "relay", member + u32(vectors["generation"] + 1)))
+    shared = supnp.x25519(raw(after["device"]), supnp.x25519_public(raw(after["manager"])))
+    member_secrets("after a refresh: ", after, extract(refresh, shared), member + u32(vectors["generation"] + 1))
+
+
+def member_secrets(when, vectors, master, context):
+    relay, refresh = expand(master, "relay", context), expand(master, "refresh", context)
+    same(f"{when}S-MASTER", vectors["master"], master)
+    same(f"{when}LEAF", vectors["leaf"], expand(master, "leaf", context))
+    same(f"{when}RELAY", vectors["relay"], relay)
+    same(f"{when}RFR", vectors["refresh"], refresh)
+    return relay, refresh
 
 
 def channel(vectors):
-    group = raw(vectors["groupID"])
+    group, boot, controller = raw(vectors["groupID"]), raw(vectors["boot"]), 7
+    same("forwarder", vectors["forwarderKey"], supnp.public(supnp.ed25519(raw(vectors["forwarderSeed"]))))
     for one in vectors["datagrams"]:
-        opened = supnp.open_sealed(raw(one["datagram"]), raw(one["key"]))
-        for name in ("epoch", "sender", "counter"):
-            same(f"{one['name']}: {name}", one[name], getattr(opened, name))
-        payload = opened.plaintext
+        name, datagram, key = one["name"], raw(one["datagram"]), raw(one["key"])
+        opened = supnp.open_sealed(datagram, key)
+        for field in ("suite", "epoch", "sender", "counter"):
+            same(f"{name}: {field}", one[field], getattr(opened, field))
         if opened.key_type == 2:
-            payload = supnp.proven(opened, group, raw(vectors["forwarderKey"]))
-        same(one["name"], one["payload"], payload)
-        for bit in range(0, 8 * len(raw(one["datagram"])), 7):
-            changed = bytearray(raw(one["datagram"]))
+            same(f"{name}: key", one["key"], supnp.sender_key(raw(vectors["epochSecret"]), controller, boot))
+            same(name, one["payload"], supnp.proven(opened, group, raw(vectors["forwarderKey"])))
+        else:
+            direction = int(opened.sender == controller)
+            same(f"{name}: key", one["key"], supnp.pair_key(raw(vectors["relay"]), controller, boot, direction))
+            same(name, one["payload"], opened.plaintext)
+        for bit in range(8 * len(datagram)):
+            changed = bytearray(datagram)
             changed[bit // 8] ^= 1 << bit % 8
-            refused(f"{one['name']} with bit {bit} flipped", supnp.open_sealed, bytes(changed), raw(one["key"]))
+            refused(f"{name} with bit {bit} flipped", supnp.open_sealed, bytes(changed), key)
     for one in vectors["segmented"]:
-        plain = [supnp.open_sealed(raw(datagram), raw(one["key"])).plaintext for datagram in one["datagrams"]]
-        same(one["name"], one["message"], supnp.assemble(plain))
+        frames = [supnp.open_sealed(raw(datagram), raw(one["key"])).plaintext for datagram in one["datagrams"]]
+        same(one["name"], one["message"], supnp.assemble(frames))
+        same(one["name"], one["message"], supnp.assemble(frames[::-1]))
 
 
 def certificate(vectors):
     group, root = raw(vectors["groupID"]), raw(vectors["rootKey"])
     same("root", vectors["rootKey"], supnp.public(supnp.ed25519(raw(vectors["rootSeed"]))))
     for one in vectors["certificates"]:
-        cert = supnp.read_certificate(raw(one["certificate"]), group, root)
-        for name in ("controller", "roles", "notAfter"):
-            same(f"{one['name']}: {name}", one[name], cert[name])
-        same(one["name"], one["serial"], cert["serial"])
-        same(one["name"], one["publicKey"], cert["publicKey"])
+        read = supnp.read_certificate(raw(one["certificate"]), group, root)
+        for field in ("controller", "roles", "notAfter", "serial"):
+            same(f"{one['name']}: {field}", one[field], read[field])
+        same(f"{one['name']}: public key", one["publicKey"], read["publicKey"])
     for one in vectors["refused"]:
         refused(one["name"], supnp.read_certificate, raw(one["certificate"]), group, root)
 
@@ -241,7 +247,8 @@ def rekey_usr(vectors):
     same("plaintext", vectors["plaintext"], supnp.open_box(key, tags[0x0B], raw(vectors["associated"])))
 
 
-CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "tree": tree, "rekey0": rekey0}
+CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "schedule": schedule, "channel": channel,
+            "certificate": certificate, "payload": payload, "tree": tree, "rekey0": rekey0}
 
 
 def main():

@@ -273,6 +273,7 @@ def sender_key(epoch_secret, controller, boot):
 class Sealed:
     """A hardened datagram's two headers, opened."""
     headers: bytes
+    suite: int
     epoch: int
     sender: int
     counter: int
@@ -284,13 +285,18 @@ def open_sealed(datagram, key):
     kind, header, rest = classify(datagram)
     require(kind == "sealed" and header.suite in (1, 2), "not a hardened datagram")
     epoch, sender, counter, key_type, reserved, _ = struct.unpack(">IIQBBH", rest[:20])
-    require(reserved == 0 and header.nonce == counter & 0xFFFF and counter < 1 << 48, "the headers disagree")
-    require(key_type in (1, 2) and bool(header.flag & GROUP) == (key_type == 2), "the key types disagree")
-    if key_type == 2:
-        require(header.keyid == epoch & 0xFFFF and header.flag & BROADCAST, "the group's headers disagree")
+    require(reserved == 0 and sender > 0, "the envelope is none")
+    require(header.nonce == counter & 0xFFFF and counter < 1 << 48, "the counter is none")
+    controls, fixed = header.flag & (CONTROL | RESPONSE | SERVER), header.flag & 0xFF00 & ~(CONTROL | RESPONSE | SERVER)
+    expected = ENCRYPTED | EXTENDED | (FORWARDER if sender <= 0xFFFF else 0)
+    if key_type == 1:
+        require(fixed == expected and 1 <= header.keyid <= 0xFFFE, "the pairwise headers disagree")
+    else:
+        require(key_type == 2 and fixed == expected | BROADCAST | GROUP and not controls & ~CONTROL, "the flags are none")
+        require(sender <= 0xFFFF and header.keyid == epoch & 0xFFFF, "the group's headers disagree")
     headers = datagram[:32]
     plaintext = aead(header.suite, key).decrypt(u32(epoch) + u64(counter), rest[20:], headers)
-    return Sealed(headers, epoch, sender, counter, key_type, plaintext)
+    return Sealed(headers, header.suite, epoch, sender, counter, key_type, plaintext)
 
 
 def proven(opened, group, key):
@@ -348,30 +354,38 @@ def open_box(key, box, associated):
 
 
 def read_certificate(data, group, root):
-    require(len(data) == 114 and data[5] == 0, "not a certificate")
+    require(len(data) == 114 and data[5] == 0 and 1 <= data[4] <= 3, "not a certificate")
     verify(root, data[50:], b"supnp1 cert" + group + data[:50])
     controller, roles, _, not_after = struct.unpack(">IBBQ", data[:14])
     require(1 <= controller <= 0xFFFF, "no controller's number")
-    return {"controller": controller, "roles": roles, "notAfter": not_after, "serial": data[14:18],
+    return {"controller": controller, "roles": roles, "notAfter": not_after,
+            "serial": int.from_bytes(data[14:18], "big"),
             "publicKey": data[18:50]}
 
 
 def read_payload(data):
-    require(len(data) >= 20, "too short")
+    """channels.md section 8."""
+    require(20 <= len(data) <= 65_536, "too short or long")
     kind, flags, length, window, number, alias = struct.unpack(">BBHIQI", data[:20])
-    require(kind <= 6 and len(data) >= 20 + length, "no payload")
-    return {"kind": kind, "flags": flags, "windowMs": window, "id": number, "alias": alias,
-            "service": data[20:20 + length], "payload": data[20 + length:]}
+    require(kind <= 6 and len(data) >= 20 + length and length <= 255, "no payload")
+    service, rest = data[20:20 + length], data[20 + length:]
+    service.decode("utf-8")
+    if kind <= 1:
+        require(length > 0 and 50 <= window <= 30_000, "a service or a window is missing")
+        require(not flags & (0x81 if kind == 0 else 0x7F), "flags that there are not")
+        require(alias <= 1 if kind == 0 else number >> 48 > 0, "a suite or a forwarder that there is not")
+    else:
+        require(length == 0 and window == 0, "a field that is not used")
+        require(not flags & ~(1 if kind <= 3 else 0), "flags that there are not")
+        require(kind <= 3 or alias == 0 and len(rest) == {4: 0, 5: 4, 6: 2}[kind], "a field that is not used")
+    return {"kind": kind, "flags": flags, "windowMs": window, "id": number, "alias": alias, "service": service,
+            "payload": rest}
 
 
 def write_payload(read):
     head = struct.pack(">BBHIQI", read["kind"], read["flags"], len(read["service"]), read["windowMs"], read["id"],
                        read["alias"])
     return head + read["service"] + read["payload"]
-
-
-def x25519_key(private):
-    return X25519PrivateKey.from_private_bytes(private)
 
 
 def public(private):
@@ -384,6 +398,10 @@ def ed25519(seed):
 
 def verify(key, signature, message):
     Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+
+
+def x25519_public(private):
+    return public(X25519PrivateKey.from_private_bytes(private))
 
 
 def x25519(private, peer):
