@@ -28,6 +28,4 @@ package struct ProtocolFaults: OptionSet, Hashable, Sendable {
     package static let unlimitedRuns = ProtocolFaults(rawValue: 512)
     /// A device takes a suite that it has not offered or that lies below its floor.
     package static let noFloor = ProtocolFaults(rawValue: 1024)
-    /// REG_DONE leaves before the membership is durable.
-    package static let doneBeforeCommit = ProtocolFaults(rawValue: 2048)
 }

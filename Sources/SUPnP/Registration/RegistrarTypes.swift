@@ -86,7 +86,7 @@ package struct AdmissionRequest: Sendable {
     package let id: RegistrationID
     /// The device.
     package let device: DeviceID
-    /// What it will act as: what it asked for and its record allows.
+    /// What its record says that it acts as; what it asked for in ROLE is a hint (P13).
     package let roles: DeviceRoles
     /// The suite that it has chosen with the key manager.
     package let suite: Suite
