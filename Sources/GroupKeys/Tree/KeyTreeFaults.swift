@@ -36,4 +36,6 @@ package struct KeyTreeFaults: OptionSet, Sendable {
     package static let keepsRemovedLeaf = KeyTreeFaults(rawValue: 1 << 14)
     /// A node above joiners only gets its secret from a constant, not from the batch's randomness.
     package static let freshFromConstant = KeyTreeFaults(rawValue: 1 << 15)
+    /// Staging writes the root's secret into the tree.
+    package static let stagesInPlace = KeyTreeFaults(rawValue: 1 << 16)
 }

@@ -137,6 +137,9 @@ struct RekeyStaging: ~Copyable {
         if isOccupied, !faults.contains(.skipsRootRatchet) {
             derivation.derive(.next, node: number, into: secret)
         }
+        if faults.contains(.stagesInPlace) {
+            secrets.base.secret(number).copyMemory(from: secret, byteCount: RekeyLimits.secretLength)
+        }
         return epoch
     }
 
