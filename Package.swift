@@ -71,7 +71,7 @@ targets += [
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),
-    tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto]),
+    tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto], exclude: ["README.md"]),
     tests("SUPnPTests", ["SUPnP", "GroupKeys", "NetworkTypes", crypto, cryptoExtras]),
 ]
 

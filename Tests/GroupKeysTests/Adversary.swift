@@ -40,6 +40,8 @@ final class Adversary {
     private var truth: [Value: Set<UInt32>] = [:]
     private var recorded: [Recorded] = []
     private var successors: [Value: Set<Value>] = [:]
+    /// What follows from a secret of zeros, for any node.
+    private var fromConstants: Set<Value> = []
 
     /// Learns what the manager derived: the yardstick, not what the adversary has.
     func calibrate(_ witness: DerivationWitness, _ diffs: [KeyTreeDiff]) {
@@ -48,6 +50,16 @@ final class Adversary {
             truth[Value(entry.secret), default: []].insert(TreeNode.leaf(entry.leaf).number)
         }
         successors = [:]
+        let zeros = Value(SIMD4.zero).secret
+        for rekey in recorded {
+            for node in UInt32(0)..<32 {
+                for label in TreeLabel.allCases {
+                    let value = Value(
+                        KeyDerivation.node(zeros, label, epoch: rekey.epoch, node: node, salt: rekey.salt))
+                    if truth[value] != nil { fromConstants.insert(value) }
+                }
+            }
+        }
     }
 
     /// Records a rekey's packets.
@@ -58,9 +70,9 @@ final class Adversary {
         successors = [:]
     }
 
-    /// Everything that follows from `values`.
+    /// Everything that follows from `values` and from what everybody knows.
     func closure(of values: Set<Value>) -> Set<Value> {
-        var known = values.filter { truth[$0] != nil }
+        var known = values.filter { truth[$0] != nil }.union(fromConstants)
         var pending = Array(known)
         while let value = pending.popLast() {
             for next in following(value) where known.insert(next).inserted { pending.append(next) }
