@@ -7,6 +7,7 @@ Prints a line for each file. Ends with 1 and the first difference where one is f
 """
 import json
 import sys
+import unicodedata
 from pathlib import Path
 
 import supnp
@@ -83,19 +84,68 @@ def spake2plus(vectors):
         same(f"{one['name']}: L", one["l"], supnp.write_point(supnp.times(w1, supnp.BASE)))
 
 
-def classic(vectors):
-    for one in vectors["keys"]:
-        salt, rnd1, rnd2 = raw(one["salt"]), raw(one["rnd1"]), raw(one["rnd2"])
-        s = supnp.sha256(salt + one["password"].encode())
-        same("s", one["s"], s)
-        same("r", one["r"], supnp.sha256(rnd1 + s))
-        same("S-KEY", one["sKey"], supnp.sha256(rnd2 + s))
-    for one in vectors["sealed"]:
-        opened = supnp.open_classic(raw(one["datagram"]), raw(one["key"]))
-        same(one["name"], one["direction"], opened.direction)
-        same(one["name"], one["keyid"], opened.keyid)
-        same(one["name"], one["counter"], f"{opened.counter:016x}")
-        same(one["name"], one["plaintext"], opened.plaintext)
+def registration(vectors):
+    hardened(vectors["hardened"])
+    classic(vectors["classic"])
+
+
+def hardened(run):
+    device, group = run["deviceID"].encode(), raw(run["groupID"])
+    datagrams = [raw(datagram) for datagram in run["messages"]]
+    read = [supnp.classify(datagram) for datagram in datagrams]
+    same("messages in clear", ["clear"] * 6, [one[0] for one in read])
+    bodies, messages = [one[2] for one in read], [supnp.read_body(one[2]) for one in read]
+    same("types", [1, 2, 3, 9, 10, 4], [kind for kind, _ in messages])
+    tags = [tags for _, tags in messages]
+    same("DEVICE_ID", [run["deviceID"]] * 6, [one[1].decode() for one in tags])
+    sequence = read[0][1].nonce
+    same("sequence numbers", [sequence] * 6, [one[1].nonce for one in read])
+    same("the request's size", True, len(datagrams[0]) >= 256 and len(datagrams[1]) <= len(datagrams[0]))
+    # The cookie.
+    h1, cookie, key = supnp.sha256(bodies[0]), tags[1][0x0E], raw(run["cookieKey"])
+    same("the cookie's code", cookie[6:].hex(), supnp.hmac(key, raw(run["deviceAddress"]) + h1 + cookie[:6])[:16])
+    same("CTL_RANDOM", tags[1][0x0D].hex(), supnp.hmac(key, b"rnd" + cookie)[:16])
+    same("the cookie comes back", cookie.hex(), tags[2][0x0E])
+    same("H1", h1.hex(), tags[2][0x27])
+    # SPAKE2+.
+    same("the suite that is chosen", tags[0][3][0], tags[1][4][0])
+    w0, w1 = supnp.stretch(tags[1][0x0F][0], run["code"].encode(), tags[1][5], device, group)
+    transcript = supnp.sha256(b"supnp1 th" + u16(sequence) + h1 + supnp.sha256(bodies[1]))
+    context, ids = b"SUPnP1-PAKE-P256" + transcript, (device, group)
+    x, y = (int(run[name], 16) % supnp.ORDER for name in "xy")
+    share_p, own = supnp.prover(context, ids, w0, w1, x, tags[3][0x12])
+    share_v, other = supnp.verifier(context, ids, w0, supnp.times(w1, supnp.BASE), y, tags[2][0x11])
+    same("SHARE_P", tags[2][0x11].hex(), share_p)
+    same("SHARE_V", tags[3][0x12].hex(), share_v)
+    same("CONFIRM_V", tags[3][0x14].hex(), own["confirmV"])
+    same("CONFIRM_P", tags[4][0x13].hex(), other["confirmP"])
+    # The keys.
+    th2 = supnp.sha256(transcript + bodies[2] + bodies[3] + bodies[4])
+    master = extract(th2, own["shared"])
+    done = supnp.open_box(expand(master, "fin"), tags[5][0x0B], u16(4) + device + th2)
+    same("REG_DONE", run["done"], done)
+    member = supnp.read_tags(done)[0x17]
+    same("MEMBER_ID", run["member"], int.from_bytes(member, "big"))
+    for name in ("leaf", "relay", "refresh"):
+        same(name, run[name], expand(master, name, member + u32(0)))
+
+
+def classic(run):
+    datagrams = [raw(datagram) for datagram in run["messages"]]
+    read = [supnp.classify(datagram) for datagram in datagrams]
+    messages = [supnp.read_body(one[2]) for one in read]
+    same("types", [1, 2, 3, 4], [kind for kind, _ in messages])
+    tags = [tags for _, tags in messages]
+    s = supnp.sha256(tags[1][5] + unicodedata.normalize("NFC", run["password"]).encode())
+    key = supnp.sha256(tags[3][7] + s)
+    same("s", run["s"], s)
+    same("R", tags[2][8].hex(), supnp.sha256(tags[1][6] + s))
+    same("S-KEY", run["sKey"], key)
+    sealed = tags[3][0x0B]
+    done = supnp.open_box(key, sealed, datagrams[3][:12])
+    same("REG_DONE", run["done"], done)
+    inside = supnp.read_tags(done)
+    same("the seal's IV", sealed[:12].hex(), b"\1\0" + inside[0x18] + u64(run["doneCounter"]))
 
 
 def schedule(vectors):
@@ -247,7 +297,7 @@ def rekey_usr(vectors):
     same("plaintext", vectors["plaintext"], supnp.open_box(key, tags[0x0B], raw(vectors["associated"])))
 
 
-CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "schedule": schedule, "channel": channel,
+CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "registration": registration, "schedule": schedule, "channel": channel,
             "certificate": certificate, "payload": payload, "tree": tree, "rekey0": rekey0}
 
 
