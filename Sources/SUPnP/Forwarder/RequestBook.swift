@@ -78,6 +78,12 @@ struct RequestBook: Sendable {
     /// How many requests are open.
     var openCount: Int { open }
 
+    /// The number of a request that is known.
+    func number(of key: RequestKey) -> UInt64? { numbers[key] }
+
+    /// How a request ended; nil while it is open, and for one that is not known.
+    func completion(of number: UInt64) -> RequestCompletion? { requests[number]?.completion }
+
     /// What becomes of a request.
     enum Opening: Hashable, Sendable {
         /// It is new and has this number.

@@ -132,6 +132,25 @@ struct ServiceDirectoryTests {
         #expect(directory.count == 0)
     }
 
+    @Test("entries have one encoding without the server, cut where the datagram is full")
+    func entryCodec() throws {
+        var directory = ServiceDirectory()
+        let long = try (0..<20).map { ServiceOffer(try name(String(repeating: "x", count: 100) + "\($0)")) }
+        directory.replace(long, of: 77, isClassic: true)
+        let all = try #require(directory.changes(after: 0, limit: 99))
+        let (bytes, count) = DirectoryEntryCodec.encode(all)
+        #expect(bytes.count <= DirectoryEntryCodec.maximumBytes && count < 20 && count >= 9)
+        let decoded = try DirectoryEntryCodec.decode(bytes)
+        #expect(decoded.map(\.offer) == all.prefix(count).map(\.offer))
+        #expect(decoded.allSatisfy { $0.server == 0 && $0.isClassic && $0.isOffered })
+        for cut in 1..<40 where cut != 0 {
+            #expect(throws: DirectoryEntryCodec.Failure.self) {
+                try DirectoryEntryCodec.decode(Array(bytes.prefix(cut)))
+            }
+        }
+        #expect(throws: DirectoryEntryCodec.Failure.order) { try DirectoryEntryCodec.decode(bytes.prefix(113) + bytes.prefix(113)) }
+    }
+
     @Test("a request goes only where its client and the service's record both let it")
     func bridge() throws {
         func entry(classic: Bool, lowest: UInt8 = 1, admits: Bool = false) throws -> ServiceDirectory.Entry {
