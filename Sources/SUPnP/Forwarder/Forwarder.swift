@@ -1,4 +1,4 @@
-package import GroupKeys
+import GroupKeys
 package import NetworkTypes
 
 /// Relays the requests of clients to the group's servers, and their answers back (group keys specification 3.10).

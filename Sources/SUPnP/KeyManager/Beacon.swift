@@ -30,6 +30,23 @@ package struct Beacon: Hashable, Sendable {
     /// The signer's certificate.
     package var certificate: [UInt8]
 
+    /// Says all of it.
+    package init(
+        epoch: UInt32, height: UInt8, memberCount: UInt32, confirmation: [UInt8], counter: UInt64,
+        directoryVersion: UInt32, time: UInt64, revoked: [UInt32], controllers: [ControllerEntry], certificate: [UInt8]
+    ) {
+        self.epoch = epoch
+        self.height = height
+        self.memberCount = memberCount
+        self.confirmation = confirmation
+        self.counter = counter
+        self.directoryVersion = directoryVersion
+        self.time = time
+        self.revoked = revoked
+        self.controllers = controllers
+        self.certificate = certificate
+    }
+
     /// `HMAC(gconf(e), "beacon" ‖ u64 counter)[0..16]`: a member sees that it has the epoch's secret, and not only its
     /// number.
     package static func confirmation(epochSecret: SecretBytes, counter: UInt64) -> [UInt8] {

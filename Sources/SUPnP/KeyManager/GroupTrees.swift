@@ -8,28 +8,36 @@ struct GroupTrees: ~Copyable {
     /// The paper's.
     var classic: ClassicKeyTree
     /// The packets of the last committed rekey, to be sent again by a key manager that takes over.
-    private(set) var lastPackets: [[UInt8]] = []
-    private(set) var lastCoverage: [(node: TreeNode, members: Int)] = []
+    let lastPackets: [[UInt8]]
+    let lastCoverage: [(node: TreeNode, members: Int)]
     /// The last committed rekey of the classic tree.
-    private(set) var lastClassic: StagedClassicRekey?
+    let lastClassic: StagedClassicRekey?
 
     /// Replays the journals. Throws if they do not fit.
     init(_ configuration: KeyManagerConfiguration, state: GroupState) throws(KeyTreeError) {
-        hardened = try Self.begin(configuration, state.snapshot)
-        classic = try ClassicKeyTree(height: configuration.classicHeight, locksMemory: false)
+        var hardened = try Self.begin(configuration, state.snapshot)
+        var classic = try ClassicKeyTree(height: configuration.classicHeight, locksMemory: false)
+        var packets: [[UInt8]] = []
+        var coverage: [(node: TreeNode, members: Int)] = []
         for (index, diff) in state.journal.enumerated() {
             let staged = try hardened.stage(diff)
             if index == state.journal.count - 1 {
-                lastPackets = try staged.packets(signer: configuration.signer, isRepeated: true)
-                lastCoverage = staged.coverage
+                packets = try staged.packets(signer: configuration.signer, isRepeated: true)
+                coverage = staged.coverage
             }
             try hardened.merge(staged)
         }
+        var last: StagedClassicRekey?
         for change in state.classicJournal {
             let staged = try Self.stage(change, on: classic)
             try classic.merge(staged)
-            lastClassic = staged
+            last = staged
         }
+        self.hardened = hardened
+        self.classic = classic
+        lastPackets = packets
+        lastCoverage = coverage
+        lastClassic = last
     }
 
     /// Stages a change of the classic tree from its inputs alone.

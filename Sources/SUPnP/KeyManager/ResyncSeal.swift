@@ -1,4 +1,4 @@
-import Crypto
+package import Crypto
 package import GroupKeys
 
 /// Seals a member's whole path for it alone (REKEY_USR, group keys specification 3.9.6): under a key that is fresh for
@@ -22,7 +22,7 @@ package struct ResyncSeal: Sendable {
         else { return nil }
         let input = secret.withUnsafeBytes { SecretBytes(Array($0)) }
         let extracted = KeyDerivation.extract(salt: pairKey.exposed, inputKeyMaterial: input)
-        let expanded = KeyDerivation.expand(extracted, info: KeyLabel(.resynchronisation).bytes)
+        let expanded = KeyDerivation.expand(extracted, info: KeyLabel.info("usr"))
         key = expanded.withUnsafeBytes { SymmetricKey(data: $0) }
         var data: [UInt8] = []
         data.append(bigEndian: MessageType.rekeyUser.rawValue)

@@ -38,6 +38,14 @@ package enum MessageType: UInt16, Hashable, Sendable, CaseIterable {
     case refresh = 0x0023
     /// The other side's share (3.7.6).
     case refreshAcknowledged = 0x0024
+    /// A server says which services it offers.
+    case registerServices = 0x0030
+    /// They are in the directory.
+    case servicesRegistered = 0x0031
+    /// A member asks for what has changed in the directory.
+    case directoryQuery = 0x0032
+    /// What has changed in the directory.
+    case directoryAnswer = 0x0033
     /// A sealed request could not be served.
     case error = 0x0040
 

@@ -148,7 +148,9 @@ struct ServiceDirectoryTests {
                 try DirectoryEntryCodec.decode(Array(bytes.prefix(cut)))
             }
         }
-        #expect(throws: DirectoryEntryCodec.Failure.order) { try DirectoryEntryCodec.decode(bytes.prefix(113) + bytes.prefix(113)) }
+        #expect(throws: DirectoryEntryCodec.Failure.order) {
+            try DirectoryEntryCodec.decode(Array(bytes.prefix(112)) + Array(bytes.prefix(112)))
+        }
     }
 
     @Test("a request goes only where its client and the service's record both let it")
