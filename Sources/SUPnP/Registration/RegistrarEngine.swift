@@ -107,7 +107,7 @@ package struct RegistrarEngine: Sendable {
     private mutating func expire(now: ContinuousClock.Instant) {
         while let (key, run) = runs.popExpired(now: now) {
             // What a prover can check in silence it has checked once CONFIRM_V is out.
-            if case .verifying = run.state { failed(key, now: now) }
+            if case .verifying = run.state { failed(key, now: run.deadline) }
         }
     }
 

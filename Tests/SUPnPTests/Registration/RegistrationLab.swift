@@ -3,7 +3,7 @@ import NetworkTypes
 import SUPnP
 
 /// A device and a registrar with a wire between them that a test reads, changes and cuts, in virtual time.
-struct RegistrationLab: ~Copyable {
+final class RegistrationLab {
     static let groupID = [UInt8](repeating: 0x47, count: 16)
     static let home = SocketEndpoint("192.0.2.1:58081") ?? SocketEndpoint(.v4(.loopback), port: 1)
     static let deviceAddress = SocketEndpoint("192.0.2.7:40000") ?? SocketEndpoint(.v4(.loopback), port: 2)
@@ -29,6 +29,8 @@ struct RegistrationLab: ~Copyable {
     var sent: [Datagram] = []
     /// What happens to a datagram: what is returned arrives.
     var wire: (Datagram) -> [Datagram] = { [$0] }
+    /// Who else is on the network: what it sends when a datagram reaches its address.
+    var others: [SocketEndpoint: (Datagram, ContinuousClock.Instant) -> [Datagram]] = [:]
     /// How the store answers an admission.
     var store: (AdmissionRequest) -> StoreAnswer = { _ in .committed }
     var result: Registered?
@@ -54,8 +56,8 @@ struct RegistrationLab: ~Copyable {
 
     /// A lamp that knows this code.
     static func deviceConfiguration(code: String = "0123456789", id: DeviceID? = lamp) -> DeviceEngine.Configuration {
-        var configuration = DeviceEngine.Configuration(
-            id: id ?? DeviceID("?")!, code: SetupCode(code)?.bytes)
+        guard let id else { preconditionFailure("a device has a name of 1 to 64 bytes") }
+        var configuration = DeviceEngine.Configuration(id: id, code: SetupCode(code)?.bytes)
         configuration.takesTestDerivation = true
         configuration.roles = [.client, .server]
         return configuration
@@ -66,7 +68,7 @@ struct RegistrationLab: ~Copyable {
     }
 
     /// The key manager has a record of the device.
-    mutating func provision(_ id: DeviceID? = lamp, code: String = "0123456789") {
+    func provision(_ id: DeviceID? = lamp, code: String = "0123456789") {
         guard let id, let code = SetupCode(code),
             let record = CredentialRecord.provision(
                 id: id, code: code, groupID: Self.groupID, roles: .server, derivation: .testOnly, using: &random)
@@ -74,25 +76,51 @@ struct RegistrationLab: ~Copyable {
         load(record)
     }
 
-    mutating func load(_ record: CredentialRecord) {
+    /// The key manager has a classic record of the device, and the group lets it in.
+    func provisionClassic(_ id: DeviceID? = lamp, password: String = "correct horse") {
+        let salt = [UInt8](repeating: 0x5A, count: 16)
+        guard let id, let password = ClassicPassword(password),
+            let record = CredentialRecord(
+                id: id, roles: .client, salt: salt, secret: .classic(salted: password.salted(salt)),
+                minimumSuite: .classic)
+        else { return }
+        load(record)
+    }
+
+    /// A lab in which both sides have opted in to classic.
+    static func classic(
+        seed: UInt64 = 1, password: String = "correct horse", faults: ProtocolFaults = []
+    ) -> RegistrationLab {
+        var device = deviceConfiguration()
+        device.suites = [.classic]
+        device.code = nil
+        device.password = ClassicPassword(password)
+        device.faults = faults
+        var registrar = registrarConfiguration()
+        registrar.minimumSuite = .classic
+        registrar.faults = faults
+        return RegistrationLab(seed: seed, device: device, registrar: registrar)
+    }
+
+    func load(_ record: CredentialRecord) {
         registrar.handle(.loaded(record), now: now, using: &random)
         drainRegistrar()
     }
 
-    mutating func start() {
+    func start() {
         device.handle(.start(controller: Self.home), now: now, using: &random)
         drainDevice()
         settle()
     }
 
     /// Puts a datagram on the wire, past whatever changes it.
-    mutating func inject(_ datagram: Datagram) {
+    func inject(_ datagram: Datagram) {
         inFlight.append(datagram)
         settle()
     }
 
     /// Lets time pass, timers and all, until the device is done or so long.
-    mutating func run(for duration: Duration = .seconds(20)) {
+    func run(for duration: Duration = .seconds(20)) {
         let end = now + duration
         while now < end, result == nil, failure == nil {
             let next = [deviceWake, registrarWake].compactMap(\.self).min() ?? end
@@ -101,13 +129,20 @@ struct RegistrationLab: ~Copyable {
         }
     }
 
+    /// Begins again, after a result.
+    func restart() {
+        result = nil
+        failure = nil
+        start()
+    }
+
     /// Lets time pass whatever the device does.
-    mutating func pass(_ duration: Duration) {
+    func pass(_ duration: Duration) {
         now += duration
         wake()
     }
 
-    private mutating func wake() {
+    private func wake() {
         if let at = deviceWake, at <= now {
             deviceWake = nil
             device.handle(.woken, now: now, using: &random)
@@ -121,7 +156,7 @@ struct RegistrationLab: ~Copyable {
         settle()
     }
 
-    private mutating func settle() {
+    private func settle() {
         while !inFlight.isEmpty {
             let datagram = inFlight.removeFirst()
             if datagram.to == Self.home {
@@ -130,17 +165,21 @@ struct RegistrationLab: ~Copyable {
             } else if datagram.to == Self.deviceAddress {
                 device.handle(.datagram(datagram.bytes, from: datagram.from), now: now, using: &random)
                 drainDevice()
+            } else if let other = others[datagram.to] {
+                let answers = other(datagram, now)
+                sent += answers
+                inFlight += answers
             }
         }
     }
 
-    private mutating func send(_ bytes: [UInt8], from: SocketEndpoint, to: SocketEndpoint) {
+    private func send(_ bytes: [UInt8], from: SocketEndpoint, to: SocketEndpoint) {
         let datagram = Datagram(bytes: bytes, from: from, to: to)
         sent.append(datagram)
         inFlight += wire(datagram)
     }
 
-    private mutating func drainDevice() {
+    private func drainDevice() {
         while let output = device.nextOutput() {
             switch output {
             case .transmit(let bytes, let target): send(bytes, from: Self.deviceAddress, to: target)
@@ -153,7 +192,7 @@ struct RegistrationLab: ~Copyable {
         }
     }
 
-    private mutating func drainRegistrar() {
+    private func drainRegistrar() {
         while let output = registrar.nextOutput() {
             switch output {
             case .transmit(let bytes, let target): send(bytes, from: Self.home, to: target)
@@ -167,7 +206,7 @@ struct RegistrationLab: ~Copyable {
         }
     }
 
-    private mutating func answer(_ request: AdmissionRequest) {
+    private func answer(_ request: AdmissionRequest) {
         let contents = DoneContents([.memberID: [0, 1, 0, 5], .keyID: [0, 9], .epoch: [0, 0, 0, 3]])
         switch store(request) {
         case .committed: registrar.handle(.admitted(request.id, contents), now: now, using: &random)
@@ -175,5 +214,74 @@ struct RegistrationLab: ~Copyable {
         case .declined(let reason): registrar.handle(.declined(request.id, reason), now: now, using: &random)
         case .silent: break
         }
+    }
+}
+
+/// Somebody on the network who answers as a key manager does, with records of its own.
+final class RogueKeyManager {
+    let address: SocketEndpoint
+    private var engine: RegistrarEngine
+    private var random = SeededGenerator(seed: 666)
+
+    init(_ address: String, now: ContinuousClock.Instant, guess: String = "ABCDEFGHJK") {
+        self.address = SocketEndpoint(address) ?? RegistrationLab.home
+        var configuration = RegistrationLab.registrarConfiguration()
+        configuration.derivation = .testOnly
+        configuration.faults = .unlimitedRuns
+        engine = RegistrarEngine(configuration, now: now, using: &random)
+        if let id = RegistrationLab.lamp, let code = SetupCode(guess),
+            let record = CredentialRecord.provision(
+                id: id, code: code, groupID: RegistrationLab.groupID, roles: .client, derivation: .testOnly,
+                using: &random)
+        {
+            engine.handle(.loaded(record), now: now, using: &random)
+        }
+    }
+
+    func answer(_ datagram: RegistrationLab.Datagram, now: ContinuousClock.Instant) -> [RegistrationLab.Datagram] {
+        engine.handle(.datagram(datagram.bytes, from: datagram.from), now: now, using: &random)
+        var answers: [RegistrationLab.Datagram] = []
+        while let output = engine.nextOutput() {
+            switch output {
+            case .transmit(let bytes, let target): answers.append(.init(bytes: bytes, from: address, to: target))
+            case .work(let work): engine.handle(.worked(work.id, work.run()), now: now, using: &random)
+            case .admit(let request):
+                let contents = DoneContents([.memberID: [0, 6, 6, 6], .keyID: [0, 6]])
+                engine.handle(.admitted(request.id, contents), now: now, using: &random)
+            case .wake, .event: break
+            }
+        }
+        return answers
+    }
+}
+
+extension RegistrationLab {
+    /// The secrets that the key manager has of the last device that it admitted.
+    var memberSecrets: MemberSecrets? {
+        guard case .hardened(let master)? = admissions.last?.keys else { return nil }
+        return master.memberSecrets(member: 0x10005, generation: 0)
+    }
+
+    /// The first datagram of a type that was sent.
+    func first(_ type: MessageType) throws -> Datagram {
+        guard let datagram = sent.first(where: { $0.type == type }) else { throw NotSent(type: type) }
+        return datagram
+    }
+
+    struct NotSent: Error { var type: MessageType }
+}
+
+extension RegistrationLab.Datagram {
+    /// The same datagram with another body.
+    func with(_ message: ControlMessage) -> Self {
+        guard let header = try? Header.decode(bytes) else { return self }
+        var changed = self
+        changed.bytes = message.datagram(flags: header.flags, suite: header.suite, nonce: header.nonce)
+        return changed
+    }
+
+    /// The same datagram from and to elsewhere.
+    func moved(from: SocketEndpoint, to: SocketEndpoint) -> Self {
+        RegistrationLab.Datagram(bytes: bytes, from: from, to: to)
     }
 }
