@@ -94,7 +94,7 @@ enum SUPnPRekeyProperties {
     }
 }
 
-/// A small group that was made once: a tree of four leaves that grows to eight, its packets and its members before.
+/// A small group that was made once: a tree of fifteen leaves that grows, its packets and its members before.
 private struct Fixture: Sendable {
     static let shared = Fixture()
 
@@ -112,14 +112,14 @@ private struct Fixture: Sendable {
             self.group = group
             key = try Curve25519.Signing.PrivateKey(rawRepresentation: Array<UInt8>(0..<32))
             var random = SeededGenerator(seed: 11)
-            var tree = try KeyTree(group: group, limits: KeyTreeLimits(height: 4, locksMemory: false))
+            var tree = try KeyTree(group: group, limits: KeyTreeLimits(height: 5, datagram: 328, locksMemory: false))
             func joiners(_ count: UInt32) -> [KeyTreeBatch.Joiner] {
                 (0..<count).map { .init(member: 0x1_0000 + $0, secret: SecretBytes(count: 32, using: &random)) }
             }
-            let first = try tree.stage(try tree.plan(KeyTreeBatch(joiners: joiners(7)), using: &random))
+            let first = try tree.stage(try tree.plan(KeyTreeBatch(joiners: joiners(15)), using: &random))
             try tree.merge(first)
-            members = [UInt32(0), 3, 6].compactMap { tree.path(ofLeaf: $0) }.map { MemberTree(group: group, path: $0) }
-            let batch = KeyTreeBatch(removals: [1, 4], joiners: joiners(5))
+            members = [UInt32(0), 3, 8, 14].compactMap { tree.path(ofLeaf: $0) }.map { MemberTree(group: group, path: $0) }
+            let batch = KeyTreeBatch(removals: [1, 4, 6, 9], joiners: joiners(7))
             let second = try tree.stage(try tree.plan(batch, using: &random))
             packets = try second.packets(signer: RekeySigner(controller: 7, key: key))
             epochSecret = second.epochSecret
