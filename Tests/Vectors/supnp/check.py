@@ -288,17 +288,57 @@ def payload(vectors):
 
 
 def rekey_usr(vectors):
-    shared = supnp.x25519(raw(vectors["member"]), raw(vectors["managerPublic"]))
-    key = expand(extract(raw(vectors["pairKey"]), shared), "usr")
-    same("key", vectors["key"], key)
     kind, tags = supnp.read_body(raw(vectors["body"]))
     same("type", 0x12, kind)
-    same("X25519", vectors["managerPublic"], tags[0x22])
-    same("plaintext", vectors["plaintext"], supnp.open_box(key, tags[0x0B], raw(vectors["associated"])))
+    own, manager = (supnp.x25519_public(raw(vectors[name])) for name in ("memberPrivate", "managerPrivate"))
+    same("X25519", tags[0x22].hex(), manager)
+    shared = supnp.x25519(raw(vectors["memberPrivate"]), manager)
+    key = expand(extract(raw(vectors["pairKey"]), shared), "usr")
+    associated = u16(0x12) + u32(vectors["member"]) + own + manager
+    plain = supnp.open_box(key, tags[0x0B], associated)
+    same("plaintext", vectors["plaintext"], plain)
+    inside = supnp.read_tags(plain)
+    same("tags", [0x19, 0x1A, 0x1B, 0x1C, 0x1D], list(inside))
+    same("the path's length", 32 * (inside[0x1A][0] + 1), len(inside[0x1B]))
+
+
+def beacon(vectors):
+    group, datagram = raw(vectors["groupID"]), raw(vectors["datagram"])
+    kind, header, body = supnp.classify(datagram)
+    same("class", "clear", kind)
+    kind, tags = supnp.read_body(body)
+    same("type", 0x13, kind)
+    same("the last tag", 0x7E, list(tags)[-1])
+    certificate = supnp.read_certificate(tags[0x16], group, raw(vectors["rootKey"]))
+    same("role", 1, certificate["roles"] & 1)
+    supnp.verify(certificate["publicKey"], tags[0x7E], b"supnp1 beacon" + group + datagram[:-68])
+    same("keyid and nonce", [vectors["epoch"] & 0xFFFF, int(vectors["counter"], 16) & 0xFFFF],
+         [header.keyid, header.nonce])
+    key = expand(raw(vectors["epochSecret"]), "gconf")
+    same("CONFIRMATION", tags[0x2E].hex(), supnp.hmac(key, b"beacon" + raw(vectors["counter"]))[:16])
+    same("EPOCH", vectors["epoch"], int.from_bytes(tags[0x1C], "big"))
+    same("MEMBER_COUNT", vectors["members"], int.from_bytes(tags[0x2D], "big"))
+    same("GROUP_TIME", vectors["time"], int.from_bytes(tags[0x31], "big"))
+    same("REVOKED", "".join(f"{serial:08x}" for serial in vectors["revoked"]), tags[0x30])
+    same("BEACON_COUNTER", vectors["counter"], tags[0x2F])
+    same("CONTROLLERS", vectors["controllers"], tags[0x20])
+
+
+def classic_channel(vectors):
+    for one in vectors["sealed"]:
+        opened = supnp.open_classic(raw(one["datagram"]), raw(one["key"]))
+        for field in ("direction", "sender", "keyid"):
+            same(f"{one['name']}: {field}", one[field], getattr(opened, field))
+        same(one["name"], one["plaintext"], opened.plaintext)
+        for bit in range(8 * len(raw(one["datagram"]))):
+            changed = bytearray(raw(one["datagram"]))
+            changed[bit // 8] ^= 1 << bit % 8
+            refused(f"{one['name']} with bit {bit} flipped", supnp.open_classic, bytes(changed), raw(one["key"]))
 
 
 CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "registration": registration, "schedule": schedule, "channel": channel,
-            "certificate": certificate, "payload": payload, "tree": tree, "rekey0": rekey0}
+            "certificate": certificate, "payload": payload, "tree": tree, "rekey0": rekey0,
+            "rekey-usr": rekey_usr, "beacon": beacon, "classic": classic_channel}
 
 
 def main():

@@ -18,11 +18,12 @@ RESPONSE, FORWARDER, GROUP, EXTENDED = 0x0800, 0x0400, 0x0200, 0x0100
 # Types that may be in clear, with their flags: wire.md section 3.
 CLEAR_FLAGS = {1: (0x80, 0x94), 3: (0x80,), 10: (0x80,), 2: (0x88,), 4: (0x88,), 5: (0x88,), 9: (0x88,), 0x10: (0xB0,),
                0x13: (0xB0,)}
-TYPES = set(CLEAR_FLAGS) | {6, 7, 8, 0x11, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x40}
+TYPES = set(CLEAR_FLAGS) | {6, 7, 8, 0x11, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x30, 0x31, 0x32, 0x33, 0x40}
 # Sizes of values, wire.md section 4: a number, the least and the most, or multiples of one.
 SIZES = {1: (1, 64), 2: 1, 3: (1, 16), 4: 1, 5: 16, 6: 16, 7: 32, 8: 32, 9: 2, 11: (28, 65_535), 12: 16, 13: 16, 14: (1, 64),
          15: 1, 16: 16, 17: 65, 18: 65, 19: 32, 20: 32, 21: 32, 22: [114], 23: 4, 24: 2, 25: 4, 26: 1, 27: [32], 28: 4,
-         29: 32, 30: 34, 31: [36], 33: 4, 34: 32, 35: 2, 36: 4, 37: [20], 39: 32}
+         29: 32, 30: 34, 31: [36], 33: 4, 34: 32, 35: 2, 36: 4, 37: [20], 39: 32, 41: 4, 44: 4, 45: 4, 46: 16, 47: 8, 48: [4], 49: 8,
+         126: 64}
 
 
 class Refused(Exception):
@@ -335,17 +336,21 @@ def assemble(frames):
 class Classic:
     """A classic sealed body, opened."""
     direction: int
+    sender: int
     keyid: int
-    counter: int
     plaintext: bytes
 
 
 def open_classic(datagram, key):
+    """channels.md section 7."""
     kind, header, body = classify(datagram)
     require(kind == "sealed" and header.suite == 0, "not a classic datagram")
-    direction, zero, keyid, counter = struct.unpack(">BBHQ", body[:12])
-    require(direction <= 2 and zero == 0, "the IV is none")
-    return Classic(direction, keyid, counter, AESGCM(key).decrypt(body[:12], body[12:], datagram[:12]))
+    direction, zero, sender, counter = struct.unpack(">BBHQ", body[:12])
+    require(direction <= 2 and zero == 0 and sender > 0 and header.nonce == counter & 0xFFFF, "the IV is none")
+    fixed = header.flag & 0xFF00 & ~(CONTROL | RESPONSE | SERVER)
+    expected = ENCRYPTED | (FORWARDER if direction else 0) | (BROADCAST | GROUP if direction == 2 else 0)
+    require(fixed == expected and len(body) > 28, "the flags are none")
+    return Classic(direction, sender, header.keyid, AESGCM(key).decrypt(body[:12], body[12:], datagram[:12]))
 
 
 def open_box(key, box, associated):
