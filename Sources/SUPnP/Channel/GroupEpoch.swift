@@ -1,6 +1,13 @@
 import GroupKeys
 
-/// The keys of one epoch at a member: one per forwarder process, made when it is first heard.
+/// One process of a forwarder.
+struct ForwarderProcess: Hashable {
+    let controller: ControllerID
+    let boot: BootID
+}
+
+/// The keys of one epoch at a member: one per forwarder process, made when it is first heard, and kept with its window
+/// as long as the epoch lasts, so that a process that comes back finds its window as it was.
 ///
 /// Once the epoch is over its secret goes, and only the keys of the forwarders that are known then stay for the grace.
 final class GroupEpoch {
@@ -10,7 +17,10 @@ final class GroupEpoch {
     private let group: GroupID
     private var secret: SecretBytes?
     private let needsFloor: Bool
-    private var keys: [ControllerID: OpeningKey] = [:]
+    private var keys: [ForwarderProcess: OpeningKey] = [:]
+
+    /// How many processes one epoch knows.
+    private static let processLimit = 256
 
     /// An epoch and its secret. With `needsFloor` no key exists before `raiseFloor`.
     init(number: UInt32, suite: Suite, group: GroupID, secret: SecretBytes, needsFloor: Bool) {
@@ -22,36 +32,36 @@ final class GroupEpoch {
     }
 
     /// The key of a forwarder's process.
-    func key(of controller: ControllerID, boot: BootID) throws(ChannelRefusal) -> OpeningKey {
-        if let key = keys[controller] { return key }
+    func key(of process: ForwarderProcess) throws(ChannelRefusal) -> OpeningKey {
+        if let key = keys[process] { return key }
         guard !needsFloor else { throw .awaitingFloor }
-        guard let key = make(controller, boot: boot, floor: 0) else { throw .epochOver }
-        keys[controller] = key
+        guard keys.count < Self.processLimit else { throw .unknownSender }
+        guard let key = make(process, floor: 0) else { throw .epochOver }
+        keys[process] = key
         return key
     }
 
     /// Refuses what a forwarder's process has sealed below `counter`.
-    func raiseFloor(of controller: ControllerID, boot: BootID, to counter: UInt64) {
-        if let key = keys[controller] {
+    func raiseFloor(of process: ForwarderProcess, to counter: UInt64) {
+        if let key = keys[process] {
             key.raiseFloor(to: counter)
-        } else {
-            keys[controller] = make(controller, boot: boot, floor: counter)
+        } else if keys.count < Self.processLimit {
+            keys[process] = make(process, floor: counter)
         }
     }
 
-    /// Drops the key of a process that is gone.
-    func forget(_ controller: ControllerID) { keys[controller] = nil }
-
     /// The epoch is over: makes the keys of these processes that are not made yet, and drops the secret.
-    func close(for processes: [ControllerID: BootID]) {
-        for (controller, boot) in processes { _ = try? key(of: controller, boot: boot) }
+    func close(for processes: some Sequence<ForwarderProcess>) {
+        for process in processes { _ = try? key(of: process) }
         secret = nil
     }
 
-    private func make(_ controller: ControllerID, boot: BootID, floor: UInt64) -> OpeningKey? {
+    private func make(_ process: ForwarderProcess, floor: UInt64) -> OpeningKey? {
         guard let secret else { return nil }
         return try? OpeningKey(
-            .group(suite: suite, group: group, controller: controller, epoch: number),
-            key: ChannelKeys.groupSender(epochSecret: secret, controller: controller, boot: boot), floor: floor)
+            .group(suite: suite, group: group, controller: process.controller, epoch: number),
+            key: ChannelKeys.groupSender(
+                epochSecret: secret, controller: process.controller, boot: process.boot),
+            floor: floor)
     }
 }

@@ -10,7 +10,7 @@ package import GroupKeys
 /// causes is one question to the key manager, 100 ms later and at most every 2 s.
 ///
 /// Forwarders are known by certificates that were verified, and by their boots, which come sealed or signed
-/// (REG_DONE, BEACON). A boot that has been replaced does not come back in an epoch in which it was known.
+/// (REG_DONE, BEACON). A process that is replaced keeps its window to the end of the epoch.
 ///
 /// A class of one owner, not `Sendable`.
 package final class GroupReceiver {
@@ -30,8 +30,6 @@ package final class GroupReceiver {
         package var askAgain: Duration = .seconds(2)
         /// How many forwarders are known at a time.
         package var forwarders = 64
-        /// How many boots of one forwarder are refused to come back.
-        package var retiredBoots = 64
 
         /// The specification's values.
         package init() {}
@@ -85,12 +83,10 @@ package final class GroupReceiver {
         let next = GroupEpoch(
             number: epoch, suite: suite, group: group, secret: secret,
             needsFloor: resumedThrough.map { epoch <= $0 } ?? false)
-        current?.close(for: forwarders.mapValues(\.boot))
+        current?.close(for: forwarders.values.map(\.process))
         previous = current.map { ($0, now + limits.grace) }
         current = next
         askAt = nil
-        let oldest = previous?.epoch.number ?? epoch
-        for controller in forwarders.keys { forwarders[controller]?.forgetBoots(before: oldest) }
         let waiting = held.filter { $0.until > now }
         held = []
         return waiting.compactMap { try? open($0.message, now: now) }
@@ -113,19 +109,18 @@ package final class GroupReceiver {
 
     // MARK: Forwarders
 
-    /// Accepts the broadcasts of a forwarder's process. Says false if the certificate is not one of a forwarder that
-    /// holds at present, if the boot was replaced before, or if too many forwarders or boots are known.
+    /// Accepts the broadcasts of a forwarder's process, and no longer those of the process before it. Says false if the
+    /// certificate is not one of a forwarder that holds at present, or if too many forwarders are known.
     package func setForwarder(_ certificate: ControllerCertificate, boot: BootID) -> Bool {
         guard certificate.isValid(for: .forwarder, time: time, revoked: revoked) else { return false }
-        var known = forwarders[certificate.controller] ?? KnownForwarder(certificate, boot: boot, group: group)
-        guard forwarders[certificate.controller] != nil || forwarders.count < limits.forwarders else { return false }
-        if known.boot != boot {
-            guard known.retired[boot] == nil, known.retired.count < limits.retiredBoots else { return false }
-            known.retired[known.boot] = current?.number ?? 0
-            known.boot = boot
-            current?.forget(certificate.controller)
-            previous?.epoch.forget(certificate.controller)
+        if forwarders[certificate.controller] == nil, forwarders.count >= limits.forwarders {
+            forwarders = forwarders.filter {
+                $0.value.certificate.isValid(for: .forwarder, time: time, revoked: revoked)
+            }
+            guard forwarders.count < limits.forwarders else { return false }
         }
+        var known = forwarders[certificate.controller] ?? KnownForwarder(certificate, boot: boot, group: group)
+        known.boot = boot
         known.replaceCertificate(certificate, group: group)
         forwarders[certificate.controller] = known
         return true
@@ -141,7 +136,7 @@ package final class GroupReceiver {
     /// from the forwarder itself.
     package func raiseFloor(_ controller: ControllerID, epoch: UInt32, to counter: UInt64) {
         guard let current, current.number == epoch, let known = forwarders[controller] else { return }
-        current.raiseFloor(of: controller, boot: known.boot, to: counter)
+        current.raiseFloor(of: known.process, to: counter)
     }
 
     // MARK: Messages
@@ -177,7 +172,7 @@ package final class GroupReceiver {
         guard case .controller(let controller) = message.envelope.sender, var known = forwarders[controller],
             known.certificate.isValid(for: .forwarder, time: time, revoked: revoked)
         else { throw .unknownSender }
-        let opening = try epoch.key(of: controller, boot: known.boot)
+        let opening = try epoch.key(of: known.process)
         defer { forwarders[controller] = known }
         return try opening.openBroadcast(message).verified(by: &known.verifier)
     }
@@ -194,18 +189,13 @@ private struct KnownForwarder {
     var certificate: ControllerCertificate
     var boot: BootID
     var verifier: BroadcastVerifier
-    /// The boots that were replaced, and in which epoch.
-    var retired: [BootID: UInt32] = [:]
+
+    var process: ForwarderProcess { ForwarderProcess(controller: certificate.controller, boot: boot) }
 
     init(_ certificate: ControllerCertificate, boot: BootID, group: GroupID) {
         self.certificate = certificate
         self.boot = boot
         verifier = BroadcastVerifier(certificate, group: group)
-    }
-
-    /// A boot that was replaced before `epoch` has no key in any epoch that is still accepted.
-    mutating func forgetBoots(before epoch: UInt32) {
-        retired = retired.filter { $0.value >= epoch }
     }
 
     mutating func replaceCertificate(_ certificate: ControllerCertificate, group: GroupID) {

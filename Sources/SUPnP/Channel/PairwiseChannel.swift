@@ -126,6 +126,9 @@ package final class PairwiseChannel {
         if let previous, now >= previous.until { self.previous = nil }
     }
 
+    /// When `expire` is due; nil if there is nothing to forget.
+    package var nextWake: ContinuousClock.Instant? { previous?.until }
+
     // MARK: The durable store
 
     /// What has to be committed next, for an end that reserves its counters; nil if enough is reserved.

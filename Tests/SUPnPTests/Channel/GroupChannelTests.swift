@@ -203,10 +203,30 @@ struct GroupChannelTests {
             #expect(receiver.setForwarder(fixture.certificate, boot: boot))
             #expect(try receiver.openWhole(fresh, now: fixture.start) == [2])
             #expect(receiver.refusal(recorded, now: fixture.start) == .notAuthentic)
-            #expect(!receiver.setForwarder(fixture.certificate, boot: fixture.boot))
-            #expect(receiver.refusal(recorded, now: fixture.start) == .notAuthentic)
+            // Should the old process be named again, its window is as it was.
+            #expect(receiver.setForwarder(fixture.certificate, boot: fixture.boot))
+            #expect(receiver.refusal(recorded, now: fixture.start) == .replayed)
         }
         #expect(registry.repeated.isEmpty)
+    }
+
+    @Test("So many forwarders are known and no more, but those whose certificates are over make room")
+    func manyForwarders() throws {
+        let fixture = try ChannelFixture()
+        let receiver = try fixture.receiver(epoch: 5)
+        func certificate(_ number: UInt32, notAfter: UInt64) throws -> ControllerCertificate {
+            try ControllerCertificate.issue(
+                #require(ControllerID(number)), roles: .forwarder, notAfter: notAfter, serial: number,
+                key: fixture.signer.publicKey, group: fixture.group, root: fixture.root)
+        }
+        for number in 100..<163 as Range<UInt32> {
+            #expect(receiver.setForwarder(try certificate(number, notAfter: 10), boot: fixture.boot))
+        }
+        #expect(!receiver.setForwarder(try certificate(163, notAfter: 20), boot: fixture.boot))
+        #expect(receiver.setForwarder(try certificate(162, notAfter: 20), boot: fixture.boot))
+        receiver.update(time: 11, revoked: [])
+        #expect(receiver.setForwarder(try certificate(163, notAfter: 20), boot: fixture.boot))
+        #expect(try receiver.openWhole(fixture.sender(epoch: 5).seal([1])[0], now: fixture.start) == [1])
     }
 
     @Test("A member that has restarted accepts nothing of its epoch before it knows where to begin")

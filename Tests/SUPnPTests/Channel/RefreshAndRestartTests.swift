@@ -24,7 +24,9 @@ struct RefreshAndRestartTests {
         #expect(try member.openWhole(controller.seal([9], .data)[0], now: now) == [9])
         #expect(try controller.openWhole(late[0], now: now + .milliseconds(1_999)) == [0])
         #expect(controller.refusal(late[0], now: now + .milliseconds(1_999)) == .replayed)
+        #expect(controller.nextWake == now + .seconds(2))
         #expect(controller.refusal(late[1], now: now + .seconds(2)) == .otherChannel)
+        #expect(controller.nextWake == nil)
     }
 
     @Test("A forged message of the staged generation does not switch")
