@@ -95,7 +95,7 @@ package final class ClassicSealingKey {
             NonceAudit.witness?.sealing(key: fingerprint, nonce: nonce.withUnsafeBytes { Array($0) })
         #endif
         datagram.append(contentsOf: body)
-        datagram.append(contentsOf: repeatElement(0, count: DatagramAlgorithm.tagLength))
+        datagram.append(contentsOf: DatagramAlgorithm.emptyTag)
         let isSealed = datagram.withUnsafeMutableBytes { bytes in
             cipher.seal(bytes, aad: WireSizes.header, headerLength: ClassicEnvelope.prefixLength, nonce: nonce)
         }

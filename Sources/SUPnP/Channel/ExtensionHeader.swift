@@ -62,12 +62,12 @@ package struct ExtensionHeader: Hashable, Sendable {
 
     /// Appends the 20 bytes.
     package func encode(into bytes: inout [UInt8]) {
-        bytes.append(bigEndian: epoch)
-        bytes.append(bigEndian: sender.rawValue)
-        bytes.append(bigEndian: counter)
-        bytes.append(keyKind.rawValue)
-        bytes.append(0)
-        bytes.append(bigEndian: groupHint)
+        var words = (
+            epoch.bigEndian, sender.rawValue.bigEndian, UInt32(truncatingIfNeeded: counter >> 32).bigEndian,
+            UInt32(truncatingIfNeeded: counter).bigEndian,
+            (UInt32(keyKind.rawValue) << 24 | UInt32(groupHint)).bigEndian
+        )
+        withUnsafeBytes(of: &words) { bytes.append(contentsOf: $0) }
     }
 
     /// Reads the 20 bytes that follow the base header of `datagram`.

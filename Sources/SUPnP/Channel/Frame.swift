@@ -22,6 +22,8 @@ package enum Frame: Hashable, Sendable {
     package static let segmentLimit = 64
     /// The largest message, in bytes.
     package static let messageLimit = 65_536
+    /// The first octet of a whole message's frame.
+    static let wholeOctet: UInt8 = 0
     /// What a whole message's frame adds.
     package static let wholeOverhead = 1
     /// What a segment's frame adds.
@@ -31,7 +33,7 @@ package enum Frame: Hashable, Sendable {
     package init(_ bytes: ArraySlice<UInt8>) throws(FrameError) {
         let rest = bytes.dropFirst()
         switch bytes.first {
-        case 0:
+        case Self.wholeOctet:
             guard !rest.isEmpty else { throw .empty }
             self = .whole(rest)
         case 1:
@@ -51,7 +53,7 @@ package enum Frame: Hashable, Sendable {
     package static func frames(of body: [UInt8], room: Int, message: UInt16) throws(ChannelFault) -> [[UInt8]] {
         guard !body.isEmpty else { throw .empty }
         guard body.count <= messageLimit else { throw .tooLong }
-        if body.count + wholeOverhead <= room { return [[0] + body] }
+        if body.count + wholeOverhead <= room { return [[wholeOctet] + body] }
         let size = room - segmentOverhead
         guard size > 0 else { throw .tooLong }
         let count = (body.count + size - 1) / size

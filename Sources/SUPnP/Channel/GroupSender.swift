@@ -58,6 +58,7 @@ package final class GroupSender {
     package func seal(
         _ body: [UInt8], _ kind: MessageKind = .data, limit: Int = WireSizes.defaultDatagram
     ) throws(ChannelFault) -> [[UInt8]] {
+        let limit = min(limit, WireSizes.maximumDatagram)
         let room = limit - WireSizes.sealedOverhead - BroadcastProof.singleLength
         if !body.isEmpty, body.count + Frame.wholeOverhead <= room {
             return [try sealSingle([0] + body, kind)]

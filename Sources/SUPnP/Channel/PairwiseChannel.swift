@@ -76,8 +76,12 @@ package final class PairwiseChannel {
     package func seal(
         _ body: [UInt8], _ kind: MessageKind, limit: Int = WireSizes.defaultDatagram
     ) throws(ChannelFault) -> [[UInt8]] {
-        let frames = try Frame.frames(of: body, room: limit - WireSizes.sealedOverhead, message: nextMessage)
-        if frames.count > 1 { nextMessage &+= 1 }
+        let room = min(limit, WireSizes.maximumDatagram) - WireSizes.sealedOverhead
+        if !body.isEmpty, body.count + Frame.wholeOverhead <= room {
+            return [try current.sealing.seal(whole: body, kind)]
+        }
+        let frames = try Frame.frames(of: body, room: room, message: nextMessage)
+        nextMessage &+= 1
         var datagrams: [[UInt8]] = []
         datagrams.reserveCapacity(frames.count)
         for frame in frames { datagrams.append(try current.sealing.seal(frame: frame, kind)) }

@@ -79,7 +79,7 @@ package final class SealingKey {
         #if DEBUG
             NonceAudit.witness?.sealing(key: fingerprint, nonce: nonce.withUnsafeBytes { Array($0) })
         #endif
-        datagram.append(contentsOf: repeatElement(0, count: DatagramAlgorithm.tagLength))
+        datagram.append(contentsOf: DatagramAlgorithm.emptyTag)
         let isSealed = datagram.withUnsafeMutableBytes { bytes in
             cipher.seal(bytes, headerLength: WireSizes.sealedHeader, nonce: nonce)
         }
@@ -89,16 +89,28 @@ package final class SealingKey {
         }
     }
 
-    /// Seals one frame.
+    /// Seals one frame, which the caller has made.
     package func seal(frame: [UInt8], _ kind: MessageKind) throws(ChannelFault) -> [UInt8] {
         var datagram = try headers(kind, textCount: frame.count)
         datagram.append(contentsOf: frame)
         try seal(&datagram)
         return datagram
     }
+
+    /// Seals a whole message.
+    func seal(whole body: [UInt8], _ kind: MessageKind) throws(ChannelFault) -> [UInt8] {
+        var datagram = try headers(kind, textCount: Frame.wholeOverhead + body.count)
+        datagram.append(Frame.wholeOctet)
+        datagram.append(contentsOf: body)
+        try seal(&datagram)
+        return datagram
+    }
 }
 
 extension DatagramAlgorithm {
+    /// Where a tag will be.
+    static let emptyTag = [UInt8](repeating: 0, count: tagLength)
+
     /// The algorithm of a suite.
     package init(_ suite: Suite) {
         switch suite {

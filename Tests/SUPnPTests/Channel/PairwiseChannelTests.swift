@@ -161,6 +161,8 @@ struct PairwiseChannelTests {
             try member.seal([UInt8](repeating: 0, count: 65_536), .data, limit: 1_000)
         }
         #expect(member.nextCounter == 0)
+        let largest = try member.seal([UInt8](repeating: 0, count: 65_536), .data, limit: .max)
+        #expect(largest.map(\.count) == [65_507, 32 + 5 + 82 + 16])
         let datagrams = try member.seal([UInt8](repeating: 0, count: 1_151), .data)
         #expect(datagrams.map(\.count) == [1_200])
     }
