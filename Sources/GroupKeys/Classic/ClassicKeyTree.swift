@@ -34,6 +34,24 @@ package struct ClassicKeyTree: ~Copyable, Sendable {
         secrets.use(secrets.reserved)
     }
 
+    /// A tree with a member on every leaf, as many joins would have left it: to measure one change of a large group.
+    package init(
+        filled height: Int, locksMemory: Bool = true, using random: inout some RandomNumberGenerator
+    ) throws(KeyTreeError) {
+        try self.init(height: height, locksMemory: locksMemory)
+        for level in 0...height {
+            for index in 0..<UInt32(1 << (height - level)) {
+                let number = TreeNode.number(height: level, index: index)
+                counts[number] = 1 << UInt32(level)
+                for offset in stride(from: 0, to: RekeyLimits.secretLength, by: 8) {
+                    secrets.base.secret(number).storeBytes(of: random.next(), toByteOffset: offset, as: UInt64.self)
+                }
+            }
+        }
+        trafficKeyID = 1
+        trafficKey = SecretBytes(count: RekeyLimits.secretLength, using: &random)
+    }
+
     /// How many members there are.
     package var memberCount: Int { Int(counts[TreeNode.root(height: height).number]) }
 

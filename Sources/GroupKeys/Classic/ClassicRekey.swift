@@ -5,9 +5,9 @@ import Crypto
 ///     u16 0x0010 ‖ u8 h ‖ u8 op ‖ u16 TEK id ‖ u32 leaf ‖ u16 n ‖ n × item
 ///     item = u32 kek node ‖ u8 m ‖ m × u32 node ‖ IV(12) ‖ ciphertext(m × 32) ‖ tag(16)
 ///
-/// Each item is AES-256-GCM under the key of its kek node, with a random IV; its additional data is the message's fields
-/// from h to leaf and the item's own from kek node to the last node, so that an item fits its own message only. The last
-/// item has the TEK, under the root's key of after, and 0xFFFFFFFF for its node.
+/// Each item is AES-256-GCM under the key of its kek node, with a random IV; its additional data is the message's
+/// fields from h to leaf and the item's own from kek node to the last node, so that an item fits its own message only.
+/// The last item has the TEK, under the root's key of after, and 0xFFFFFFFF for its node.
 ///
 /// It is not signed: whoever holds a key of the tree can make one for those below (the paper's weakness F8).
 package struct ClassicRekey: Sendable {

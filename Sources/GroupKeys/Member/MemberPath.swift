@@ -1,5 +1,5 @@
-/// What one member holds in one epoch: the secrets from its leaf to the root, and the epoch's. It comes with REG_DONE or
-/// REKEY_USR, sealed (group keys §3.7.2, §3.9.6).
+/// What one member holds in one epoch: the secrets from its leaf to the root, and the epoch's. It comes with REG_DONE
+/// or REKEY_USR, sealed (group keys §3.7.2, §3.9.6).
 package struct MemberPath: Sendable {
     package let epoch: UInt32
     /// The height of the tree.

@@ -50,7 +50,7 @@ final class RekeyJournal: @unchecked Sendable {
     private let secrets: UnsafeMutableRawBufferPointer
     private let wrapped: UnsafeMutableRawBufferPointer
 
-    /// Entries for the leaves `removed` and `joined` (ascending, within the capacity), all their ancestors, and the root.
+    /// Entries for the leaves `removed` and `joined` (ascending, within the capacity), their ancestors, and the root.
     init(removed: ArraySlice<UInt32>, joined: [KeyTreeDiff.Joined], height: Int) {
         var entries: [Entry] = []
         entries.reserveCapacity((removed.count + joined.count) * (height + 1) + 1)

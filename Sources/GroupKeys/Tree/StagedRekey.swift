@@ -106,6 +106,12 @@ package struct RekeySigner: Sendable {
         self.key = key
     }
 
+    /// A signer with a fresh key.
+    package init(generating controller: UInt16) { self.init(controller: controller, key: .init()) }
+
+    /// With this its signatures are checked.
+    package var publicKey: Curve25519.Signing.PublicKey { key.publicKey }
+
     /// The datagram with its signature behind.
     func sign(_ datagram: [UInt8], group: GroupID) throws(KeyTreeError) -> [UInt8] {
         do {
