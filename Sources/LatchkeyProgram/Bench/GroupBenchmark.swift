@@ -23,7 +23,7 @@ package struct GroupBenchmark {
     package static let timed =
         "leaves chosen, derivations, wraps, packets with one Ed25519 signature each, and the merge into the tree; "
         + "no storage, no network. EACH is the median divided by the events. MEMBER is decoding, one signature check and "
-        + "the member's own derivations, the mean over members that stay."
+        + "the member's own derivations, the median over members that stay."
 
     private let configuration: Configuration
     private let clock = ContinuousClock()
@@ -201,7 +201,7 @@ private struct Samples {
             operation: operation, members: members, events: events, rounds: rounds, microseconds: times.median,
             fastest: times.min() ?? 0, unsigned: unsigned.median, bytes: Int(mean(bytes)), packets: mean(packets),
             records: mean(records), derivations: mean(derivations),
-            memberMicroseconds: memberTimes.isEmpty ? nil : memberTimes.reduce(0, +) / Double(memberTimes.count),
+            memberMicroseconds: memberTimes.isEmpty ? nil : memberTimes.median,
             plainBinary: isLeave ? PlainHierarchy.encryptions(members: members, leaves: events, degree: 2) : nil,
             plainQuaternary: isLeave ? PlainHierarchy.encryptions(members: members, leaves: events, degree: 4) : nil)
     }

@@ -19,7 +19,7 @@ package struct GroupMeasurement: Codable, Hashable, Sendable {
     package var packets: Double
     package var records: Double
     package var derivations: Double
-    /// The mean time in which a member that stays decodes, verifies and follows, in microseconds; nil if nobody stays.
+    /// The median time in which a member that stays decodes, verifies and follows, in microseconds; nil if nobody stays.
     package var memberMicroseconds: Double?
     /// Encryptions that the plain hierarchy needs for the same, at degree 2 and 4; nil where it has no closed form here.
     package var plainBinary: Double?

@@ -18,21 +18,17 @@ package enum PlainHierarchy {
         guard size == members, leaves <= members else { return nil }
         return (0..<height).reduce(0.0) { sum, level in
             let below = power(degree, height - level)
-            let untouched = probability(members, leaves, drawnFrom: members - below, fixed: 0)
             let child = below / degree
-            let emptied = probability(members, leaves, drawnFrom: members - child, fixed: child)
-            return sum + Double(power(degree, level + 1)) * (1 - untouched - emptied)
+            let untouched = logDrawn(members - max(leaves, below), of: members, draws: min(leaves, below))
+            let emptied = leaves < child ? 0 : exp(logDrawn(leaves, of: members, draws: child))
+            return sum + Double(power(degree, level + 1)) * (-expm1(untouched) - emptied)
         }
     }
 
-    /// C(pool, leaves - fixed) / C(members, leaves).
-    private static func probability(_ members: Int, _ leaves: Int, drawnFrom pool: Int, fixed: Int) -> Double {
-        guard leaves >= fixed, leaves - fixed <= pool else { return 0 }
-        return exp(logChoose(pool, leaves - fixed) - logChoose(members, leaves))
-    }
-
-    private static func logChoose(_ count: Int, _ chosen: Int) -> Double {
-        lgamma(Double(count) + 1) - lgamma(Double(chosen) + 1) - lgamma(Double(count - chosen) + 1)
+    /// The logarithm of the probability that all of so many draws, without putting back, are of `some` out of `all`.
+    private static func logDrawn(_ some: Int, of all: Int, draws: Int) -> Double {
+        guard draws <= some else { return -.infinity }
+        return (0..<draws).reduce(0.0) { $0 + log1p(-Double(all - some) / Double(all - $1)) }
     }
 
     private static func power(_ base: Int, _ exponent: Int) -> Int {
