@@ -29,6 +29,8 @@ final class RegistrationLab {
     var sent: [Datagram] = []
     /// What happens to a datagram: what is returned arrives.
     var wire: (Datagram) -> [Datagram] = { [$0] }
+    /// What REG_DONE says.
+    var contents = DoneContents([.memberID: [0, 1, 0, 5], .keyID: [0, 9], .epoch: [0, 0, 0, 3]])
     /// Who else is on the network: what it sends when a datagram reaches its address.
     var others: [SocketEndpoint: (Datagram, ContinuousClock.Instant) -> [Datagram]] = [:]
     /// How the store answers an admission.
@@ -207,7 +209,6 @@ final class RegistrationLab {
     }
 
     private func answer(_ request: AdmissionRequest) {
-        let contents = DoneContents([.memberID: [0, 1, 0, 5], .keyID: [0, 9], .epoch: [0, 0, 0, 3]])
         switch store(request) {
         case .committed: registrar.handle(.admitted(request.id, contents), now: now, using: &random)
         case .conflict: registrar.handle(.discarded(request.id), now: now, using: &random)
