@@ -71,7 +71,7 @@ targets += [
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),
-    tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto]),
+    tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto], exclude: ["README.md"]),
     tests("SUPnPTests", ["SUPnP", "GroupKeys", "NetworkTypes", crypto, cryptoExtras]),
 ]
 
@@ -131,7 +131,7 @@ if !coreOnly {
             name: "LatchkeyProgram",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "SQLiteStore", "RemoteAccess", "CQREncode", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+                "SQLiteStore", "RemoteAccess", "GroupKeys", "CQREncode", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -200,6 +200,12 @@ if Context.environment["LATCHKEY_BENCH"] != nil {
         .executableTarget(
             name: "ssdp-parse-bench", dependencies: ["NetworkTypes", "UPnP"], path: "Benchmarks/SSDPParseBench",
             swiftSettings: strict
+        )
+    )
+    targets.append(
+        .executableTarget(
+            name: "channel-bench", dependencies: ["NetworkTypes", "GroupKeys", "SUPnP", crypto],
+            path: "Benchmarks/ChannelBench", swiftSettings: strict
         )
     )
 }

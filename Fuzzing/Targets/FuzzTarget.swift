@@ -18,6 +18,20 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case propertySet = "property-set"
     /// A media server's page, and criteria to search and sort it by.
     case didlLite = "didl-lite"
+    /// A datagram on SUPnP's port: what it is.
+    case supnpHeader = "supnp-header"
+    /// The body of a control message.
+    case supnpControl = "supnp-control"
+    /// A conversation of a device and a registrar.
+    case supnpRegistration = "supnp-registration"
+    /// A rekey packet, at the members of a small tree.
+    case supnpRekey = "supnp-rekey"
+    /// A sealed datagram, and the window of counters.
+    case supnpChannel = "supnp-channel"
+    /// The segments of messages.
+    case supnpSegments = "supnp-segments"
+    /// A data message.
+    case supnpPayload = "supnp-payload"
 
     /// Reads `input`; throws when a property does not hold that holds for every input. Refusing is no fault.
     public func check(_ input: [UInt8]) throws(BrokenProperty) {
@@ -30,6 +44,13 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .soapResponse: try ControlProperties.checkResponse(input)
         case .propertySet: try PropertySetProperties.check(input)
         case .didlLite: try DIDLProperties.check(input)
+        case .supnpHeader: try SUPnPHeaderProperties.check(input)
+        case .supnpControl: try SUPnPControlProperties.check(input)
+        case .supnpRegistration: try SUPnPRegistrationProperties.check(input)
+        case .supnpRekey: try SUPnPRekeyProperties.check(input)
+        case .supnpChannel: try SUPnPChannelProperties.check(input)
+        case .supnpSegments: try SUPnPSegmentProperties.check(input)
+        case .supnpPayload: try SUPnPPayloadProperties.check(input)
         }
     }
 }

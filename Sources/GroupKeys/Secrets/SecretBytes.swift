@@ -25,7 +25,14 @@ package final class SecretBytes: Sendable {
     /// A fresh random secret.
     package convenience init(count: Int, using random: inout some RandomNumberGenerator) {
         self.init(count: count) { target in
-            for index in target.indices { target[index] = random.next() }
+            // Eight bytes at a time: the system's source costs a call each.
+            for start in stride(from: 0, to: count, by: 8) {
+                var word = random.next()
+                for index in start..<min(start + 8, count) {
+                    target[index] = UInt8(truncatingIfNeeded: word)
+                    word >>= 8
+                }
+            }
         }
     }
 

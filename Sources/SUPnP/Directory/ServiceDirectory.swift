@@ -1,0 +1,106 @@
+/// What the group's servers offer, as the key manager keeps it and the forwarders know it.
+///
+/// Every change takes the next version. A member tells the version it has and gets what has changed since, so a lost
+/// message costs nothing but time. Withdrawn offers stay as tombstones, a bounded number of them; a member that is
+/// older than the oldest tombstone forgets everything and begins at 0.
+package struct ServiceDirectory: Hashable, Sendable {
+    /// The most offers of all servers together, tombstones not counted.
+    package static let maximumEntries = 65_536
+    /// The most tombstones.
+    package static let maximumTombstones = 1_024
+
+    /// An offer, or what is left of one.
+    package struct Entry: Hashable, Sendable {
+        /// A number that names this offer and no other, and not the server.
+        package let number: UInt32
+        /// The version that brought or withdrew it.
+        package let version: UInt32
+        /// Who offers it; zero when it came over the wire, where it is not told.
+        package let server: UInt32
+        /// Whether it came over a classic registration.
+        package let isClassic: Bool
+        /// What is offered.
+        package let offer: ServiceOffer
+        /// Whether it is still offered.
+        package let isOffered: Bool
+    }
+
+    /// The version of the last change.
+    package private(set) var version: UInt32 = 0
+    /// The oldest version from which on changes are known.
+    package private(set) var floor: UInt32 = 0
+    private var entries: [UInt32: Entry] = [:]
+    private var order: [UInt32] = []
+    private var byServer: [UInt32: [UInt32]] = [:]
+    private var tombstones = 0
+
+    /// A directory without offers.
+    package init() {}
+
+    /// How many offers there are.
+    package var count: Int { entries.count - tombstones }
+
+    /// Whether a server's list still fits, beside those of the others.
+    package func hasRoom(for offers: [ServiceOffer], of server: UInt32) -> Bool {
+        count - (byServer[server]?.count ?? 0) + offers.count <= Self.maximumEntries
+    }
+
+    /// What a server offers, sorted by name.
+    package func offers(of server: UInt32) -> [ServiceOffer] {
+        (byServer[server] ?? []).compactMap { entries[$0]?.offer }.sorted { $0.name < $1.name }
+    }
+
+    /// Replaces a server's list, by an empty one when it leaves. What stays the same keeps its entry.
+    package mutating func replace(_ offers: [ServiceOffer], of server: UInt32, isClassic: Bool) {
+        let known = byServer[server] ?? []
+        for number in known where !offers.contains(where: { $0 == entries[number]?.offer }) { withdraw(number) }
+        let kept = Set(self.offers(of: server))
+        for offer in offers.sorted(by: { $0.name < $1.name }) where !kept.contains(offer) {
+            version += 1
+            let entry = Entry(
+                number: version, version: version, server: server, isClassic: isClassic, offer: offer,
+                isOffered: true)
+            entries[entry.number] = entry
+            order.append(entry.number)
+            byServer[server, default: []].append(entry.number)
+        }
+    }
+
+    /// The changes after a version, oldest first, at most `limit`; nil when that version is too old, or not yet.
+    package func changes(after version: UInt32, limit: Int) -> [Entry]? {
+        guard version == 0 || version >= floor, version <= self.version else { return nil }
+        var found: [Entry] = []
+        for number in order.reversed() {
+            guard let entry = entries[number], entry.version > version else { break }
+            if version > 0 || entry.isOffered { found.append(entry) }
+        }
+        return Array(found.reversed().prefix(limit))
+    }
+
+    /// The offers of a name.
+    package func offers(named name: ServiceName) -> [Entry] {
+        order.compactMap { entries[$0] }.filter { $0.isOffered && $0.offer.name == name }
+    }
+
+    private mutating func withdraw(_ number: UInt32) {
+        guard let entry = entries[number], entry.isOffered else { return }
+        byServer[entry.server]?.removeAll { $0 == number }
+        if byServer[entry.server]?.isEmpty == true { byServer[entry.server] = nil }
+        version += 1
+        entries[number] = Entry(
+            number: number, version: version, server: entry.server, isClassic: entry.isClassic, offer: entry.offer,
+            isOffered: false)
+        order.removeAll { $0 == number }
+        order.append(number)
+        tombstones += 1
+        while tombstones > Self.maximumTombstones { forgetOldestTombstone() }
+    }
+
+    private mutating func forgetOldestTombstone() {
+        guard let index = order.firstIndex(where: { entries[$0]?.isOffered == false }) else { return }
+        let number = order.remove(at: index)
+        floor = entries[number]?.version ?? floor
+        entries[number] = nil
+        tombstones -= 1
+    }
+}

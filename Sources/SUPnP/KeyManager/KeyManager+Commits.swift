@@ -1,0 +1,113 @@
+import GroupKeys
+import NetworkTypes
+
+extension KeyManager {
+    /// Does what has fallen due, and begins the next commit if none is on its way.
+    mutating func advance(now: ContinuousClock.Instant) {
+        if phase == .starting, ledger.isIdle {
+            let term = (state.leadership?.term ?? 0) &+ 1
+            var step = KeyManagerStep()
+            step.leads = true
+            step.changes = [.led(Leadership(term: term, boot: configuration.identity.boot))]
+            begin(step)
+        }
+        guard mayAct(now: now) else { return }
+        registrar.handle(.woken, now: now, using: &random)
+        serveRegistrar(now: now)
+        while let member = leases.nextExpired(now: now) {
+            if let record = state.members[member] { remove(record, .evicted, isUrgent: false, now: now) }
+        }
+        for packet in delivery.due(now: now) { outputs.append(.multicast(packet)) }
+        sendBeacon(now: now)
+        if feed.isDue(now: now) { tellForwarders(.progress) }
+        if ledger.isIdle { beginNext(now: now) }
+        askForWake(now: now)
+    }
+
+    private mutating func askForWake(now: ContinuousClock.Instant) {
+        var instants = [pulse.nextAt, feed.nextAt, delivery.nextAt, leases.nextDeadline].compactMap { $0 }
+        if ledger.isIdle, let at = waiting.firesAt { instants.append(at) }
+        if let next = instants.min() { outputs.append(.wake(at: max(next, now))) }
+    }
+
+    private mutating func begin(_ step: KeyManagerStep) {
+        let revision = ledger.begin(step)
+        outputs.append(.commit(step.changes, expectedRevision: revision))
+    }
+
+    /// The first of these that there is: a batch that is due, a change of the classic tree, changes that need no rekey.
+    private mutating func beginNext(now: ContinuousClock.Instant) {
+        if let batch = waiting.takeBatch(now: now), let step = makeStep(batch, now: now) { return begin(step) }
+        while let work = waiting.takeClassic() {
+            if let step = makeStep(work, now: now) { return begin(step) }
+        }
+        let changes = waiting.takeChanges()
+        guard !changes.isEmpty else { return }
+        let step = makeStep(changes, now: now)
+        if !step.changes.isEmpty { begin(step) }
+    }
+
+    /// A change waits for its commit; where too many do, it is dropped: whoever wanted it asks again.
+    mutating func wait(for change: WaitingChange) {
+        _ = waiting.change(change)
+    }
+
+    // MARK: The store's answers
+
+    mutating func committed(revision: UInt64, now: ContinuousClock.Instant) {
+        guard let step = ledger.committed(revision: revision) else { return }
+        if step.leads { return beginLeading(step, now: now) }
+        release(step, now: now)
+    }
+
+    /// What was staged is dropped, and nothing is sent before the state has been read again.
+    mutating func conflicted() {
+        guard ledger.conflicted() else { return }
+        phase = .rereading
+        outputs.append(.reread)
+    }
+
+    mutating func reread(_ state: GroupState, revision: UInt64, now: ContinuousClock.Instant) {
+        guard phase == .rereading, ledger.reread(revision: revision) else { return }
+        let wasLeading = self.state.leadership?.boot == configuration.identity.boot
+        self.state = state
+        waiting = WaitingMembership(limits: configuration.limits)
+        if wasLeading, state.leadership?.boot != configuration.identity.boot { return depose() }
+        guard let trees = try? GroupTrees(configuration, state: state) else { return depose() }
+        self.trees = trees
+        phase = wasLeading ? .leading : .starting
+        if wasLeading { sendLastRekey(now: now) }
+    }
+
+    private mutating func depose() {
+        phase = .deposed
+        outputs.discard()
+        outputs.append(.event(.deposed))
+    }
+
+    private mutating func beginLeading(_ step: KeyManagerStep, now: ContinuousClock.Instant) {
+        state.apply(step.changes)
+        phase = .leading
+        sendLastRekey(now: now)
+        tellForwardersEverything()
+    }
+
+    /// What the key manager before has committed, and perhaps not sent (3.12.2).
+    private mutating func sendLastRekey(now: ContinuousClock.Instant) {
+        delivery.began(
+            trees.lastPackets, coverage: trees.lastCoverage, members: trees.hardened.memberCount, now: now)
+        for packet in trees.lastPackets { outputs.append(.multicast(packet)) }
+        if let classic = trees.lastClassic { outputs.append(.multicast(classic.datagram)) }
+        pulse.news()
+    }
+}
+
+extension StagedClassicRekey {
+    /// REKEY0 as a datagram: in clear, since its keys are sealed (3.5).
+    var datagram: [UInt8] {
+        Header(
+            flags: [.control, .broadcast, .server], suite: .classic, keyID: trafficKeyID, nonce: trafficKeyID,
+            bodyCount: body.count
+        ).encoded + body
+    }
+}

@@ -1,0 +1,99 @@
+import Crypto
+import GroupKeys
+import NetworkTypes
+
+/// From a device that has proven itself to a member.
+extension KeyManager {
+    mutating func serveRegistrar(now: ContinuousClock.Instant) {
+        while let output = registrar.nextOutput() {
+            switch output {
+            case .transmit(let bytes, let address): outputs.append(.transmit(bytes, to: address))
+            case .work(let work): outputs.append(.work(work))
+            case .wake(let instant): outputs.append(.wake(at: instant))
+            case .event(let event): outputs.append(.event(.registrar(event)))
+            case .admit(let request): admit(request, now: now)
+            }
+        }
+    }
+
+    private mutating func admit(_ request: AdmissionRequest, now: ContinuousClock.Instant) {
+        guard let id = allocateMember(), let keyID = keyID(of: id, suite: request.suite) else {
+            return registrar.handle(.declined(request.id, .capacity), now: now, using: &random)
+        }
+        var leafSecret: SecretBytes?
+        let record: MemberRecord
+        switch request.keys {
+        case .classic(let key, _):
+            record = MemberRecord(
+                id: id, device: request.device, roles: request.roles, suite: request.suite, keyID: keyID, relay: key,
+                refresh: nil)
+        case .hardened(let master):
+            let secrets = master.memberSecrets(member: id, generation: 0)
+            record = MemberRecord(
+                id: id, device: request.device, roles: request.roles, suite: request.suite, keyID: keyID,
+                relay: secrets.relay, refresh: secrets.refresh)
+            if record.isServer { leafSecret = secrets.leaf }
+        }
+        let admission = Admission(
+            record: record, leafSecret: leafSecret, registration: request.id, source: request.source)
+        let isTaken =
+            switch (record.isServer, record.suite.isHardened) {
+            case (true, true): waiting.join(admission, now: now)
+            case (true, false): waiting.classic(.join(admission))
+            case (false, _): waiting.change(.admission(admission))
+            }
+        if !isTaken { registrar.handle(.declined(request.id, .busy), now: now, using: &random) }
+    }
+
+    private mutating func allocateMember() -> UInt32? {
+        let id = max(nextMember, state.nextMember)
+        guard state.members.count < configuration.limits.members, id < .max else { return nil }
+        nextMember = id + 1
+        return id
+    }
+
+    /// A hardened member's KEYID is a hint. A classic one's names its key, so no two have the same.
+    private func keyID(of id: UInt32, suite: Suite) -> UInt16? {
+        let first = id % 0xFFFE
+        guard !suite.isHardened else { return UInt16(first + 1) }
+        let taken = Set(state.members.values.lazy.filter { !$0.suite.isHardened }.map(\.keyID))
+        return (0..<0xFFFE).lazy.map { UInt16((first + $0) % 0xFFFE + 1) }.first { !taken.contains($0) }
+    }
+
+    /// What REG_DONE says.
+    func doneContents(of record: MemberRecord) -> DoneContents {
+        var elements = controllerElements
+        elements[.memberID] = record.id.octets
+        elements[.keyID] = record.keyID.octets
+        elements[.multicast] = MulticastElement.encoded(configuration.multicast)
+        let lease = UInt16(clamping: configuration.limits.lease.components.seconds)
+        elements[.lease] = lease.octets
+        guard record.suite.isHardened else {
+            elements[.certificates] = nil
+            elements[.timers] = (lease / 3).octets + lease.octets
+            if let leaf = record.leaf, let path = trees.classic.path(ofLeaf: leaf) {
+                elements.merge(ClassicPathElements.elements(path)) { $1 }
+            }
+            return DoneContents(elements)
+        }
+        elements[.groupPublicKey] = Array(configuration.root.rawRepresentation)
+        elements[.certificates] = ([configuration.identity.certificate] + feed.certificates).prefix(2).flatMap(\.bytes)
+        elements[.epoch] = epoch.octets
+        if let leaf = record.leaf, let path = trees.hardened.path(ofLeaf: leaf) {
+            elements.merge(PathElements.elements(path)) { $1 }
+        }
+        return DoneContents(elements)
+    }
+}
+
+/// The value of MCAST: `u8 family (4 or 6) ‖ address ‖ u16 port`.
+enum MulticastElement {
+    static func encoded(_ endpoint: SocketEndpoint) -> [UInt8] {
+        let octets: [UInt8] =
+            switch endpoint.address {
+            case .v4(let v4): [4] + v4.rawValue.octets
+            case .v6(let v6): [6] + v6.high.octets + v6.low.octets
+            }
+        return octets + endpoint.port.octets
+    }
+}

@@ -1,0 +1,84 @@
+import GroupKeys
+import NetworkTypes
+
+/// What the key manager says by itself: beacons, and the stream to the forwarders.
+extension KeyManager {
+    /// All controllers, the key manager first.
+    var controllers: [ControllerEntry] {
+        let own = ControllerEntry(
+            id: configuration.identity.id, boot: configuration.identity.boot, address: configuration.address)
+        return [own] + feed.entries.prefix(ControllerEntry.maximumCount - 1)
+    }
+
+    /// CONTROLLERS, BOOTS and CERTS.
+    var controllerElements: [Tag: [UInt8]] {
+        let certificates = [configuration.identity.certificate] + feed.certificates
+        return [
+            .controllers: controllers.flatMap(\.encoded),
+            .boots: controllers.flatMap { $0.id.rawValue.octets + $0.boot.bytes },
+            // Six fit a PONG beside the rest; a group with more forwarders tells of the first.
+            .certificates: certificates.prefix(6).flatMap(\.bytes),
+        ]
+    }
+
+    mutating func sendBeacon(now: ContinuousClock.Instant) {
+        guard let term = state.leadership?.term, let counter = pulse.due(term: term, now: now) else { return }
+        let confirmation =
+            trees.hardened.epochSecret.map { Beacon.confirmation(epochSecret: $0, counter: counter) }
+            ?? [UInt8](repeating: 0, count: 16)
+        let beacon = Beacon(
+            epoch: epoch, height: UInt8(clamping: trees.hardened.height),
+            memberCount: UInt32(clamping: trees.hardened.memberCount), confirmation: confirmation, counter: counter,
+            directoryVersion: state.directory.version, time: clock.groupTime(now: now),
+            revoked: configuration.revoked, controllers: controllers,
+            certificate: configuration.identity.certificate.bytes)
+        let identity = configuration.identity
+        guard
+            let datagram = beacon.datagram(
+                suite: configuration.suite, group: configuration.group, key: identity.signingKey)
+        else { return }
+        outputs.append(.multicast(datagram))
+    }
+
+    mutating func setForwarders(_ entries: [ControllerEntry], _ certificates: [ControllerCertificate]) {
+        feed.entries = entries
+        feed.certificates = certificates
+        pulse.news()
+    }
+
+    // MARK: The stream to the forwarders
+
+    mutating func tellForwarders(_ event: ForwarderEvent) {
+        outputs.append(.forwarder(feed.numbered(event)))
+    }
+
+    mutating func tellForwarders(of record: MemberRecord) {
+        guard let member = ForwarderMember(record, access: state.access(of: record)) else { return }
+        tellForwarders(.member(member))
+    }
+
+    mutating func tellForwardersEverything() {
+        tellForwarders(.snapshotBegan)
+        if let secret = trees.hardened.epochSecret { tellForwarders(.epoch(epoch, secret: secret)) }
+        if let key = trees.classic.trafficKey { tellForwarders(.classicKey(trees.classic.trafficKeyID, key: key)) }
+        for id in state.members.keys.sorted() {
+            if let record = state.members[id] { tellForwarders(of: record) }
+        }
+        feed.directoryVersion = 0
+        tellDirectory()
+        tellForwarders(.snapshotEnded)
+    }
+
+    /// The forwarders learn what has changed in the directory, the members that there is something to ask for.
+    mutating func tellDirectory() {
+        let version = state.directory.version
+        let changes = state.directory.changes(after: feed.directoryVersion, limit: .max)
+        if let changes {
+            tellForwarders(.directory(changes, version: version))
+        } else {
+            return tellForwardersEverything()
+        }
+        feed.directoryVersion = version
+        pulse.news()
+    }
+}

@@ -1,0 +1,52 @@
+import GroupKeys
+import NetworkTypes
+
+/// A device that has proven itself, and becomes a member once that is durable.
+struct Admission: Sendable {
+    let record: MemberRecord
+    /// LEAF_0 of a hardened server.
+    let leafSecret: SecretBytes?
+    /// The run of the registrar that waits for it.
+    let registration: RegistrationID
+    /// Where the device is.
+    let source: SocketEndpoint
+}
+
+/// A member's new pairwise secrets.
+struct RefreshStep: Sendable {
+    let member: UInt32
+    let generation: UInt32
+    let relay: SecretBytes
+    let refresh: SecretBytes
+    /// The new secret of a server's leaf.
+    let leafSecret: SecretBytes?
+    let pending: PendingRefresh
+
+    var change: StateChange {
+        .refreshed(member, generation: generation, relay: relay, refresh: refresh, pending)
+    }
+}
+
+/// A change that waits for a commit and needs no rekey.
+enum WaitingChange: Sendable {
+    case admission(Admission)
+    case removal(UInt32, LinkBook.Departure)
+    case refresh(RefreshStep)
+    case offers(UInt32, [ServiceOffer], correlation: UInt32)
+    case administrative(StateChange)
+    case refreshConfirmed(UInt32)
+}
+
+/// What a key manager makes durable in one commit, and what it does once it is.
+struct KeyManagerStep {
+    var changes: [StateChange] = []
+    var staged: StagedRekey?
+    var classic: [StagedClassicRekey] = []
+    var isUrgent = false
+    var leads = false
+    var admissions: [Admission] = []
+    var refreshes: [RefreshStep] = []
+    var removals: [(member: UInt32, departure: LinkBook.Departure)] = []
+    /// Messages for members that only say that something is durable.
+    var replies: [(member: UInt32, message: ControlMessage)] = []
+}

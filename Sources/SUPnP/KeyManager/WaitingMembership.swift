@@ -1,0 +1,100 @@
+import GroupKeys
+
+/// The joins, leaves and refreshes that wait for a rekey, and the changes that need none.
+struct WaitingMembership: Sendable {
+    /// What one rekey of the hardened tree serves.
+    struct Batch: Sendable {
+        var joins: [Admission] = []
+        var removals: [UInt32: LinkBook.Departure] = [:]
+        var refreshes: [UInt32: RefreshStep] = [:]
+        var isUrgent = false
+
+        var isEmpty: Bool { joins.isEmpty && removals.isEmpty && refreshes.isEmpty }
+    }
+
+    /// One change of the classic tree, which serves each alone.
+    enum ClassicWork: Sendable {
+        case join(Admission)
+        case leave(UInt32, LinkBook.Departure)
+    }
+
+    private let limits: KeyManagerLimits
+    private var batch = Batch()
+    private var schedule: BatchSchedule
+    private var classic: [ClassicWork] = []
+    private var changes: [WaitingChange] = []
+
+    init(limits: KeyManagerLimits) {
+        self.limits = limits
+        schedule = BatchSchedule(limits: limits)
+    }
+
+    /// When the next rekey is due; nil when nothing waits for one.
+    var firesAt: ContinuousClock.Instant? { schedule.firesAt }
+
+    /// A server joins the hardened tree. False when too many wait.
+    mutating func join(_ admission: Admission, now: ContinuousClock.Instant) -> Bool {
+        guard schedule.hasRoom else { return false }
+        batch.joins.append(admission)
+        schedule.added(isUrgent: false, now: now)
+        return true
+    }
+
+    /// A server of the hardened tree goes. Leaving twice is leaving once; what is more urgent holds.
+    mutating func remove(
+        _ member: UInt32, _ departure: LinkBook.Departure, isUrgent: Bool, now: ContinuousClock.Instant
+    ) {
+        if batch.removals[member] == nil || departure == .evicted { batch.removals[member] = departure }
+        batch.refreshes[member] = nil
+        batch.isUrgent = batch.isUrgent || isUrgent
+        schedule.added(isUrgent: isUrgent, now: now)
+    }
+
+    /// A server's leaf gets a fresh secret. False when it already waits for that, or for its removal.
+    mutating func refresh(_ step: RefreshStep, now: ContinuousClock.Instant) -> Bool {
+        guard batch.refreshes[step.member] == nil, batch.removals[step.member] == nil, schedule.hasRoom else {
+            return false
+        }
+        batch.refreshes[step.member] = step
+        schedule.added(isUrgent: false, now: now)
+        return true
+    }
+
+    /// A change of the classic tree. False when too many wait.
+    mutating func classic(_ work: ClassicWork) -> Bool {
+        guard classic.count < limits.waitingEvents else { return false }
+        classic.append(work)
+        return true
+    }
+
+    /// A change that needs no rekey. False when too many wait.
+    mutating func change(_ change: WaitingChange) -> Bool {
+        guard changes.count < limits.waitingChanges else { return false }
+        changes.append(change)
+        return true
+    }
+
+    /// The batch, if it is due.
+    mutating func takeBatch(now: ContinuousClock.Instant) -> Batch? {
+        guard let at = schedule.firesAt, at <= now else { return nil }
+        schedule.fired(now: now)
+        defer { batch = Batch() }
+        return batch.isEmpty ? nil : batch
+    }
+
+    /// The oldest change of the classic tree.
+    mutating func takeClassic() -> ClassicWork? { classic.isEmpty ? nil : classic.removeFirst() }
+
+    /// The oldest changes that need no rekey.
+    mutating func takeChanges() -> [WaitingChange] {
+        let taken = Array(changes.prefix(limits.changesPerCommit))
+        changes.removeFirst(taken.count)
+        return taken
+    }
+
+    /// Whether a member's refresh waits.
+    func refreshWaits(for member: UInt32) -> Bool {
+        batch.refreshes[member] != nil
+            || changes.contains { if case .refresh(let step) = $0 { step.member == member } else { false } }
+    }
+}

@@ -1,0 +1,173 @@
+import Crypto
+import GroupKeys
+import NetworkTypes
+
+/// A member's channels to the controllers.
+extension Member {
+    mutating func receivePairwise(_ bytes: [UInt8], _ header: Header, now: ContinuousClock.Instant) {
+        guard let sender = sender(of: bytes, header), let link = session?.controllers.link(sender),
+            let opened = try? link.open(bytes, now: now)
+        else { return }
+        switch opened {
+        case .whole(let kind, let body): take(kind, body, from: sender, now: now)
+        case .segment(let segment):
+            guard case .whole(let whole)? = session?.assembler.receive(segment, now: now) else { return }
+            take(whole.kind, whole.body, from: sender, now: now)
+        }
+    }
+
+    private func sender(of bytes: [UInt8], _ header: Header) -> ControllerID? {
+        guard header.suite.isHardened else {
+            return (try? UnverifiedClassicMessage(bytes)).flatMap { ControllerID(UInt32($0.sender)) }
+        }
+        guard case .controller(let id)? = (try? UnverifiedMessage(bytes))?.envelope.sender else { return nil }
+        return id
+    }
+
+    private mutating func take(
+        _ kind: MessageKind, _ body: [UInt8], from sender: ControllerID, now: ContinuousClock.Instant
+    ) {
+        guard kind.isControl else { return takeData(body, now: now) }
+        guard keyManagerIs(sender), let message = try? ControlMessage.decode(body) else { return }
+        keyManagerHeard(now: now)
+        switch message.type {
+        case .pong: takePong(message, now: now)
+        case .rekeyUser: takePath(message, now: now)
+        case .leaveAcknowledged: if session?.tasks.leave != nil { end(.left, now: now) }
+        case .evictionNotice: end(.evicted, now: now)
+        case .refreshAcknowledged: finishRefresh(message, now: now)
+        case .servicesRegistered:
+            guard let offer = session?.tasks.offer, message.integer(.correlation) == offer.correlation else { return }
+            session?.tasks.offer = nil
+            outputs.append(.event(.servicesRegistered))
+        case .directoryAnswer: takeDirectory(message, now: now)
+        default: return
+        }
+    }
+
+    private mutating func takePong(_ message: ControlMessage, now: ContinuousClock.Instant) {
+        session?.addCertificates(message[.certificates] ?? [])
+        // A classic member cannot verify a beacon, so it learns of the controllers here.
+        if session?.root == nil,
+            let list = ControllerEntry.decode(message[.controllers] ?? [], boots: message[.boots] ?? []), !list.isEmpty
+        {
+            guard session?.controllers.set(list, using: &random) == true else { return end(.lost, now: now) }
+        }
+        if let version: UInt32 = message.integer(.directoryVersion), version != session?.directory.version,
+            session?.tasks.query == nil
+        {
+            queryDirectory(now: now)
+        }
+        if let epoch: UInt32 = message.integer(.epoch), let have = session?.tree?.epoch, epoch > have {
+            lacking(now: now)
+        }
+    }
+
+    private mutating func takeDirectory(_ message: ControlMessage, now: ContinuousClock.Instant) {
+        guard let query = session?.tasks.query, message.integer(.correlation) == query.correlation,
+            let version: UInt32 = message.integer(.directoryVersion)
+        else { return }
+        session?.tasks.query = nil
+        var changes: [DirectoryView.Change] = []
+        if message[.directoryReset] != nil {
+            changes = session?.directory.reset() ?? []
+            queryDirectory(now: now)
+        } else {
+            guard let entries = try? DirectoryEntryCodec.decode(message[.directoryEntries] ?? []) else { return }
+            changes = session?.directory.apply(entries, upTo: version) ?? []
+            // A page that is not the last leads on; the last one leads to an empty page.
+            if !entries.isEmpty { queryDirectory(now: now) }
+        }
+        for change in changes { outputs.append(.event(.directory(change))) }
+    }
+
+    // MARK: Tasks
+
+    mutating func queryDirectory(now: ContinuousClock.Instant) {
+        let correlation = UInt32(truncatingIfNeeded: random.next() as UInt64)
+        session?.tasks.query = (correlation, .control(at: now))
+    }
+
+    mutating func registerServices(now: ContinuousClock.Instant) {
+        guard session?.isServer == true, let bytes = ServiceOfferCodec.encode(offers) else { return }
+        let correlation = UInt32(truncatingIfNeeded: random.next() as UInt64)
+        session?.tasks.offer = (correlation, bytes, .control(at: now))
+    }
+
+    mutating func beginRefresh(now: ContinuousClock.Instant) {
+        guard session?.refreshSecret != nil, session?.tasks.refresh == nil else { return }
+        let secret = SecretBytes(count: 32, using: &random)
+        let own = secret.withUnsafeBytes { try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0) }
+        if let own { session?.tasks.refresh = (own, .control(at: now)) }
+    }
+
+    private mutating func finishRefresh(_ message: ControlMessage, now: ContinuousClock.Instant) {
+        guard let session, let own = session.tasks.refresh?.own, let old = session.refreshSecret,
+            let share = message[.x25519],
+            let peer = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: share),
+            let agreed = try? own.sharedSecretFromKeyAgreement(with: peer)
+        else { return }
+        let master = MasterSecret(refresh: old, agreement: agreed.withUnsafeBytes { SecretBytes(Array($0)) })
+        let generation = session.controllers.generation + 1
+        let secrets = master.memberSecrets(member: session.id.rawValue, generation: generation)
+        self.session?.refreshSecret = secrets.refresh
+        self.session?.controllers.refreshed(generation: generation, relay: secrets.relay, now: now)
+        self.session?.tasks.refresh = nil
+        // Shows the key manager that the new keys are there.
+        self.session?.tasks.pingAt = now
+        outputs.append(.event(.refreshed))
+    }
+
+    mutating func advanceTasks(now: ContinuousClock.Instant) {
+        guard let session else { return }
+        if session.keyManagerHeardAt + configuration.lease <= now { return end(.lost, now: now) }
+        if session.receiver?.advance(now: now) == true { lacking(now: now) }
+        if session.tasks.pingAt <= now {
+            let fifth = configuration.pingInterval / 5
+            let spread = fifth * 2 / 1_000 * Int.random(in: 0...1_000, using: &random)
+            self.session?.tasks.pingAt = now + configuration.pingInterval - fifth + spread
+            tell(ControlMessage(.ping))
+        }
+        if let share = self.session?.tasks.asker.due(now: now) {
+            let have = session.tree?.epoch ?? UInt32(session.classic?.trafficKeyID ?? 0)
+            tell(ControlMessage(.rekeyNegative, [.x25519: share, .haveEpoch: have.octets]))
+        }
+        advanceQuestions(now: now)
+        if let next = self.session?.tasks.nextAt { outputs.append(.wake(at: max(next, now))) }
+        if let next = self.session?.receiver?.nextWake { outputs.append(.wake(at: max(next, now))) }
+    }
+
+    private mutating func advanceQuestions(now: ContinuousClock.Instant) {
+        if session?.tasks.query?.schedule.due(now: now) == .send, let query = session?.tasks.query {
+            let have = session?.directory.version ?? 0
+            tell(
+                ControlMessage(
+                    .directoryQuery, [.directoryVersion: have.octets, .correlation: query.correlation.octets]))
+        }
+        if session?.tasks.offer?.schedule.due(now: now) == .send, let offer = session?.tasks.offer {
+            tell(
+                ControlMessage(
+                    .registerServices, [.services: offer.body, .correlation: offer.correlation.octets]))
+        }
+        if session?.tasks.refresh?.schedule.due(now: now) == .send, let refresh = session?.tasks.refresh {
+            tell(ControlMessage(.refresh, [.x25519: Array(refresh.own.publicKey.rawRepresentation)]))
+        }
+        switch session?.tasks.leave?.due(now: now) {
+        case .send: tell(ControlMessage(.leave))
+        case .giveUp: end(.left, now: now)
+        case .nothing, nil: return
+        }
+    }
+
+    private mutating func tell(_ message: ControlMessage) {
+        guard let id = session?.controllers.keyManager else { return }
+        send(message.encoded, MessageKind(isControl: true, actsAsServer: session?.isServer ?? false), to: id)
+    }
+
+    mutating func send(_ body: [UInt8], _ kind: MessageKind, to id: ControllerID) {
+        guard let link = session?.controllers.link(id), let address = session?.controllers.address(id),
+            let datagrams = try? link.seal(body, kind)
+        else { return }
+        for datagram in datagrams { outputs.append(.transmit(datagram, to: address)) }
+    }
+}

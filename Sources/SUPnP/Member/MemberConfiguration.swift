@@ -1,0 +1,19 @@
+/// What a member is set up with.
+package struct MemberConfiguration: Sendable {
+    /// Its registration.
+    package let device: DeviceEngine.Configuration
+    /// The services that it offers.
+    package var offers: [ServiceOffer] = []
+    /// The lowest suite over which its requests may travel; a hardened client has to say so to be heard by classic
+    /// servers.
+    package var lowestSuite: DataPayload.LowestSuite = .hardened
+    /// The time between two PINGs, give or take a fifth.
+    package var pingInterval: Duration = .seconds(30)
+    /// How long the key manager may be silent.
+    package var lease: Duration = .seconds(90)
+    /// Whether it registers again by itself when it is lost or could not register.
+    package var persists = true
+
+    /// A member.
+    package init(device: DeviceEngine.Configuration) { self.device = device }
+}

@@ -1,0 +1,161 @@
+import Crypto
+import GroupKeys
+import NetworkTypes
+
+/// What a member has from its registration until it is a member no longer.
+struct MemberSession {
+    let id: MemberID
+    let suite: Suite
+    let group: GroupID
+    let isServer: Bool
+    let multicast: SocketEndpoint?
+    /// The group's root key; nil for a classic member, which knows none.
+    let root: Curve25519.Signing.PublicKey?
+    var refreshSecret: SecretBytes?
+    var controllers: ControllerBook
+    var certificates: [ControllerID: ControllerCertificate] = [:]
+    var tree: MemberTree?
+    var receiver: GroupReceiver?
+    var classic: ClassicGroupSide?
+    var assembler = MessageAssembler()
+    var beacons = BeaconWatch()
+    var directory = DirectoryView()
+    var tasks: MemberTasks
+    var served = ServedRequests()
+    var keyManagerHeardAt: ContinuousClock.Instant
+
+    /// Nil if REG_DONE lacks something.
+    init?(
+        _ registered: Registered, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+    ) {
+        let contents = registered.contents
+        guard let number: UInt32 = contents.integer(.memberID), let id = MemberID(number),
+            let keyID: UInt16 = contents.integer(.keyID),
+            let list = ControllerEntry.decode(contents[.controllers] ?? [], boots: contents[.boots] ?? [])
+        else { return nil }
+        self.id = id
+        suite = registered.suite
+        multicast = MulticastElement.decode(contents[.multicast] ?? [])
+        tasks = MemberTasks(now: now)
+        keyManagerHeardAt = now
+        switch registered.keys {
+        case .classic(let key, _, _):
+            guard let group = GroupID([UInt8](repeating: 0, count: 16)) else { return nil }
+            self.group = group
+            root = nil
+            controllers = ControllerBook(suite: suite, group: group, member: id, keyID: keyID, relay: key)
+            let path = ClassicPathElements.path { contents[$0] }
+            isServer = path != nil
+            classic = path.flatMap { try? ClassicGroupSide($0) }
+        case .hardened(let secrets):
+            guard let group = registered.groupID.flatMap({ GroupID($0) }), let rootBytes = contents[.groupPublicKey],
+                let root = try? Curve25519.Signing.PublicKey(rawRepresentation: rootBytes)
+            else { return nil }
+            self.group = group
+            self.root = root
+            refreshSecret = secrets.refresh
+            controllers = ControllerBook(
+                suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay)
+            let path = PathElements.path { contents[$0] }
+            isServer = path != nil
+            if let path {
+                tree = MemberTree(group: group, path: path)
+                let receiver = GroupReceiver(suite: suite, group: group)
+                _ = try? receiver.install(epoch: path.epoch, secret: path.epochSecret, now: now)
+                self.receiver = receiver
+            }
+        }
+        _ = controllers.set(list, using: &random)
+        addCertificates(contents[.certificates] ?? [])
+    }
+
+    /// Takes certificates that the group's root key has signed.
+    mutating func addCertificates(_ bytes: [UInt8]) {
+        guard let root, bytes.count.isMultiple(of: UnverifiedCertificate.length) else { return }
+        for start in stride(from: 0, to: bytes.count, by: UnverifiedCertificate.length) {
+            let one = Array(bytes[start..<start + UnverifiedCertificate.length])
+            guard
+                let certificate = try? UnverifiedCertificate(one).verified(
+                    root: root, group: group, time: beacons.time, revoked: beacons.revoked)
+            else { continue }
+            certificates[certificate.controller] = certificate
+        }
+        connectForwarders()
+    }
+
+    /// Lets in the broadcasts of the forwarders whose certificate and process are known. Says whether a certificate of
+    /// one lacks.
+    @discardableResult
+    mutating func connectForwarders() -> Bool {
+        guard let receiver else { return false }
+        var lacks = false
+        for id in controllers.forwarders {
+            guard let certificate = certificates[id] else {
+                lacks = true
+                continue
+            }
+            if let boot = controllers.boot(id) { _ = receiver.setForwarder(certificate, boot: boot) }
+        }
+        return lacks
+    }
+
+    /// The key that a controller signs rekeys with.
+    func rekeyKey(_ controller: UInt16) -> Curve25519.Signing.PublicKey? {
+        guard let id = ControllerID(UInt32(controller)), let certificate = certificates[id],
+            certificate.isValid(for: .keyManager, time: beacons.time, revoked: beacons.revoked)
+        else { return nil }
+        return certificate.key
+    }
+}
+
+/// What a member keeps of the beacons: only those that rise count.
+struct BeaconWatch: Sendable {
+    private(set) var counter: UInt64 = 0
+    private(set) var time: UInt64 = 0
+    private(set) var revoked: Set<UInt32> = []
+
+    /// Takes a beacon; false for one that is not later than all before it.
+    mutating func take(_ beacon: Beacon) -> Bool {
+        guard beacon.counter > counter else { return false }
+        counter = beacon.counter
+        time = max(time, beacon.time)
+        revoked = Set(beacon.revoked)
+        return true
+    }
+}
+
+/// What a member has under way with the key manager.
+struct MemberTasks {
+    var asker = ResyncAsker()
+    var pingAt: ContinuousClock.Instant
+    var query: (correlation: UInt32, schedule: RetrySchedule)?
+    var offer: (correlation: UInt32, body: [UInt8], schedule: RetrySchedule)?
+    var leave: RetrySchedule?
+    var refresh: (own: Curve25519.KeyAgreement.PrivateKey, schedule: RetrySchedule)?
+
+    init(now: ContinuousClock.Instant) { pingAt = now + .seconds(1) }
+
+    /// When something is due.
+    var nextAt: ContinuousClock.Instant {
+        let others = [asker.nextAt, query?.schedule.at, offer?.schedule.at, leave?.at, refresh?.schedule.at]
+        return others.compactMap { $0 }.reduce(pingAt, min)
+    }
+}
+
+extension MulticastElement {
+    /// Reads the value of MCAST.
+    static func decode(_ bytes: [UInt8]) -> SocketEndpoint? {
+        var reader = ByteReader(bytes)
+        guard let family: UInt8 = reader.read() else { return nil }
+        switch (family, bytes.count) {
+        case (4, 7):
+            guard let value: UInt32 = reader.read(), let port: UInt16 = reader.read() else { return nil }
+            return SocketEndpoint(.v4(IPv4Address(rawValue: value)), port: port)
+        case (6, 19):
+            guard let high: UInt64 = reader.read(), let low: UInt64 = reader.read(), let port: UInt16 = reader.read()
+            else { return nil }
+            return SocketEndpoint(.v6(IPv6Address(high: high, low: low)), port: port)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package import GroupKeys
+
+/// A group's durable state: what a key manager starts from, and what its commits change.
+///
+/// It is a value. A store keeps it, with a revision that grows with every commit, and applies a commit's changes all
+/// together or not at all. At rest its secrets are sealed; that is the store's part.
+package struct GroupState: Sendable {
+    /// The last leader; nil before the first.
+    package private(set) var leadership: Leadership?
+    /// The devices that may register.
+    package private(set) var credentials: [DeviceID: CredentialRecord] = [:]
+    /// The services of classic devices to which hardened clients' requests may go.
+    package private(set) var bridged: [DeviceID: [ServicePattern]] = [:]
+    /// The members by number.
+    package private(set) var members: [UInt32: MemberRecord] = [:]
+    /// The next member's number.
+    package private(set) var nextMember: UInt32 = 0x1_0000
+    /// What the servers offer.
+    package private(set) var directory = ServiceDirectory()
+    /// The hardened tree at the beginning of the journal; nil for an empty one.
+    package private(set) var snapshot: TreeSnapshot?
+    /// The rekeys of the hardened tree since the snapshot, oldest first.
+    package private(set) var journal: [KeyTreeDiff] = []
+    /// All rekeys of the classic tree, oldest first.
+    package private(set) var classicJournal: [ClassicTreeChange] = []
+    private var byDevice: [DeviceID: UInt32] = [:]
+
+    /// A group that has just been made.
+    package init() {}
+
+    /// The member that a device is at present.
+    package func member(of device: DeviceID) -> MemberRecord? { byDevice[device].flatMap { members[$0] } }
+
+    /// What a member may ask for, as its device's record says.
+    package func access(of record: MemberRecord) -> AccessList {
+        AccessList((credentials[record.device]?.servicePatterns ?? []).compactMap { ServicePattern($0) })
+    }
+
+    /// Applies the changes of one commit, in their order.
+    package mutating func apply(_ changes: [StateChange]) {
+        for change in changes { apply(change) }
+    }
+
+    private mutating func apply(_ change: StateChange) {
+        switch change {
+        case .led(let leadership): self.leadership = leadership
+        case .enrolled(let record): credentials[record.id] = record
+        case .struckOff(let device): credentials[device] = nil
+        case .bridged(let device, let patterns): bridged[device] = patterns
+        case .admitted(let records): records.forEach { admit($0) }
+        case .removed(let ids): ids.forEach { remove($0) }
+        case .rekeyed(let diff):
+            journal.append(diff)
+            for joined in diff.joined { members[joined.member]?.leaf = joined.leaf }
+        case .condensed(let snapshot):
+            self.snapshot = snapshot
+            journal = []
+        case .classicRekeyed(let change):
+            classicJournal.append(change)
+            if let member = change.member { members[member]?.leaf = change.leaf }
+        case .refreshed(let id, let generation, let relay, let refresh, let pending):
+            members[id]?.generation = generation
+            members[id]?.relay = relay
+            members[id]?.refresh = refresh
+            members[id]?.pendingRefresh = pending
+        case .refreshConfirmed(let id): members[id]?.pendingRefresh = nil
+        case .offered(let id, let offers):
+            guard let record = members[id] else { return }
+            directory.replace(offers, of: id, isClassic: !record.suite.isHardened)
+        }
+    }
+
+    private mutating func admit(_ record: MemberRecord) {
+        members[record.id] = record
+        byDevice[record.device] = record.id
+        nextMember = max(nextMember, record.id &+ 1)
+    }
+
+    private mutating func remove(_ id: UInt32) {
+        guard let record = members.removeValue(forKey: id) else { return }
+        if byDevice[record.device] == id { byDevice[record.device] = nil }
+        directory.replace([], of: id, isClassic: !record.suite.isHardened)
+    }
+}

@@ -1,0 +1,233 @@
+import Crypto
+import GroupKeys
+import NetworkTypes
+import TestKit
+
+@testable import SUPnP
+
+/// A group on a simulated network, in virtual time: a store, key managers, forwarders and members.
+final class GroupWorld {
+    static let multicast = SocketEndpoint(.v4(IPv4Address(239, 255, 83, 80)), port: 58_080)
+
+    let seed: UInt64
+    var clock = VirtualClock()
+    var network: DatagramNetwork
+    var store = MemoryGroupStore()
+    var random: SeededGenerator
+    let group: GroupID
+    let root: Curve25519.Signing.PrivateKey
+    let fakeKey: SecretBytes
+    var keyManagers: [KeyManagerNode] = []
+    var forwarders: [ForwarderNode] = []
+    var members: [String: MemberNode] = [:]
+    var codes: [String: SetupCode] = [:]
+    var passwords: [String: ClassicPassword] = [:]
+    /// What the store answers, and when.
+    var storeAnswers = Timeline<(KeyManagerNode, KeyManager<SeededGenerator>.Input)>()
+    var storeDelay: Duration = .milliseconds(1)
+    var suite = Suite.hardenedAESGCM
+    var adjustKeyManager: (inout KeyManagerConfiguration) -> Void = { _ in }
+    var adjustForwarder: (inout ForwarderConfiguration) -> Void = { _ in }
+    /// Every datagram that was sent, for those who listen.
+    var recorded: [[UInt8]] = []
+    var records = false
+    private var nextRenewal: ContinuousClock.Instant
+    private var serial: UInt32 = 0
+
+    init(seed: UInt64, conditions: LinkConditions = LinkConditions()) {
+        self.seed = seed
+        random = SeededGenerator(seed: seed)
+        network = DatagramNetwork(seed: seed &+ 1, start: clock.now, conditions: conditions)
+        group = GroupID(using: &random)
+        root = Self.signingKey(&random)
+        fakeKey = SecretBytes(count: 32, using: &random)
+        nextRenewal = clock.now
+    }
+
+    var now: ContinuousClock.Instant { clock.now }
+    var keyManager: KeyManagerNode? { keyManagers.last { $0.isAlive } }
+
+    static func signingKey(_ random: inout SeededGenerator) -> Curve25519.Signing.PrivateKey {
+        let bytes = SecretBytes(count: 32, using: &random).exposed
+        guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes) else {
+            preconditionFailure("any 32 bytes are a key")
+        }
+        return key
+    }
+
+    static func require<T>(_ value: T?, _ what: String) -> T {
+        guard let value else { preconditionFailure(what) }
+        return value
+    }
+
+    func identity(_ number: UInt32, roles: ControllerRoles) -> ControllerIdentity {
+        let key = Self.signingKey(&random)
+        let id = Self.require(ControllerID(number), "a controller's number")
+        serial += 1
+        let certificate = try? ControllerCertificate.issue(
+            id, roles: roles, notAfter: 7 * 86_400, serial: serial, key: key.publicKey, group: group, root: root)
+        return ControllerIdentity(
+            id: id, boot: BootID(using: &random), signingKey: key,
+            certificate: Self.require(certificate, "a certificate"))
+    }
+
+    // MARK: Controllers
+
+    @discardableResult
+    func startKeyManager(_ number: UInt32 = 1, address: UInt8 = 1) throws -> KeyManagerNode {
+        let endpoint = SocketEndpoint(.v4(IPv4Address(10, 0, 0, address)), port: 58_081)
+        var configuration = KeyManagerConfiguration(
+            identity: identity(number, roles: .keyManager), address: endpoint, group: group, root: root.publicKey,
+            suite: suite, multicast: Self.multicast, fakeKey: fakeKey)
+        configuration.treeLimits = KeyTreeLimits(height: 12, locksMemory: false)
+        configuration.classicHeight = 4
+        configuration.registrar.derivation = .testOnly
+        adjustKeyManager(&configuration)
+        let engine = try KeyManager(
+            configuration, state: store.state, revision: store.revision, random: nextRandom(), now: now)
+        let node = KeyManagerNode(engine, address: endpoint, identity: configuration.identity)
+        keyManagers.append(node)
+        network.attach(endpoint)
+        tell(node, .forwarders(forwarders.map(\.entry), certificates: forwarders.map(\.identity.certificate)))
+        return node
+    }
+
+    @discardableResult
+    func startForwarder(_ number: UInt32 = 2, address: UInt8 = 2) -> ForwarderNode {
+        let endpoint = SocketEndpoint(.v4(IPv4Address(10, 0, 0, address)), port: 58_082)
+        var configuration = ForwarderConfiguration(
+            identity: identity(number, roles: .forwarder), group: group, suite: suite)
+        adjustForwarder(&configuration)
+        let node = ForwarderNode(
+            Forwarder(configuration, random: nextRandom()), address: endpoint, identity: configuration.identity)
+        forwarders.removeAll { $0.address == endpoint }
+        forwarders.append(node)
+        network.attach(endpoint)
+        if let keyManager {
+            tell(
+                keyManager,
+                .forwarders(forwarders.map(\.entry), certificates: forwarders.map(\.identity.certificate)))
+            tell(keyManager, .snapshotWanted)
+        }
+        return node
+    }
+
+    /// The process is gone, and with it everything that it had not said.
+    func kill(_ node: KeyManagerNode) {
+        node.isAlive = false
+        network.detach(node.address)
+    }
+
+    // MARK: Members
+
+    func enroll(_ name: String, roles: DeviceRoles, services: [String] = []) {
+        let code = SetupCode(using: &random)
+        codes[name] = code
+        let id = Self.require(DeviceID(name), "a device's name")
+        var record = Self.require(
+            CredentialRecord.provision(
+                id: id, code: code, groupID: group.bytes, roles: roles, derivation: .testOnly, using: &random),
+            "a record")
+        record.servicePatterns = services
+        if let keyManager { tell(keyManager, .enroll(record)) }
+    }
+
+    @discardableResult
+    func addMember(
+        _ name: String, roles: DeviceRoles, offers: [ServiceOffer] = [], at controller: SocketEndpoint? = nil
+    )
+        -> MemberNode
+    {
+        let id = Self.require(DeviceID(name), "a device's name")
+        var device = DeviceEngine.Configuration(id: id, code: codes[name]?.bytes)
+        device.roles = roles
+        device.takesTestDerivation = true
+        if let password = passwords[name] {
+            device.password = password
+            device.code = nil
+            device.suites = [.classic]
+        }
+        var configuration = MemberConfiguration(device: device)
+        configuration.offers = offers
+        let count = members.count + 1
+        let address =
+            members[name]?.address
+            ?? SocketEndpoint(
+                .v4(IPv4Address(10, 1, UInt8(truncatingIfNeeded: count >> 7), UInt8(count & 127))), port: 40_000)
+        let node = MemberNode(Member(configuration, random: nextRandom()), name: name, address: address)
+        members[name] = node
+        network.attach(address)
+        tell(node, .start(controller: controller ?? Self.require(keyManagers.last, "a key manager").address))
+        return node
+    }
+
+    /// The device loses its power.
+    func crash(_ name: String) {
+        guard let node = members[name] else { return }
+        node.isAlive = false
+        network.detach(node.address)
+    }
+
+    func nextRandom() -> SeededGenerator { SeededGenerator(seed: random.next()) }
+
+    // MARK: Time
+
+    /// Runs for a while.
+    func run(for duration: Duration) {
+        let end = now + duration
+        while step(until: end) {}
+        clock.advance(to: end)
+    }
+
+    /// Runs until something holds; false if it does not within `limit`.
+    func run(until holds: () -> Bool, limit: Duration = .seconds(10)) -> Bool {
+        let end = now + limit
+        while !holds() { guard step(until: end) else { return holds() } }
+        return true
+    }
+
+    private func step(until end: ContinuousClock.Instant) -> Bool {
+        let wakes =
+            keyManagers.filter(\.isAlive).map(\.wakeAt) + forwarders.map(\.wakeAt)
+            + members.values.filter(\.isAlive).map(\.wakeAt)
+        let next = ([network.nextArrival, storeAnswers.next, nextRenewal] + wakes).compactMap { $0 }.min()
+        guard let next, next <= end else { return false }
+        clock.advance(to: next)
+        if let (node, answer) = storeAnswers.popDue(now: now) {
+            if node.isAlive { tell(node, answer) }
+            return true
+        }
+        if let delivery = network.nextDelivery(by: now) {
+            deliver(delivery)
+            return true
+        }
+        if nextRenewal <= now { renewLeases() }
+        for node in keyManagers where node.isAlive && node.isDue(now) { tell(node, .wake) }
+        for node in forwarders where node.isDue(now) { tell(node, .wake) }
+        for name in members.keys.sorted() {
+            if let node = members[name], node.isAlive, node.isDue(now) { tell(node, .wake) }
+        }
+        return true
+    }
+
+    private func renewLeases() {
+        nextRenewal = now + .milliseconds(500)
+        for node in forwarders where node.holdsLease { tell(node, .leaseRenewed(sentAt: now)) }
+        for node in keyManagers where node.isAlive && node.holdsLease { tell(node, .leaseRenewed(sentAt: now)) }
+    }
+
+    private func deliver(_ delivery: DatagramNetwork.Delivery) {
+        if let node = keyManagers.last(where: { $0.isAlive && $0.address == delivery.destination }) {
+            tell(node, .datagram(delivery.bytes, from: delivery.source))
+        } else if let node = forwarders.first(where: { $0.address == delivery.destination }) {
+            tell(node, .datagram(delivery.bytes, from: delivery.source))
+        } else if let node = members.values.first(where: { $0.address == delivery.destination && $0.isAlive }) {
+            tell(node, .datagram(delivery.bytes, from: delivery.source))
+        }
+    }
+
+    func transmit(_ bytes: [UInt8], from source: SocketEndpoint, to address: SocketEndpoint) {
+        if records { recorded.append(bytes) }
+        network.send(bytes, from: source, to: address, now: now)
+    }
+}
