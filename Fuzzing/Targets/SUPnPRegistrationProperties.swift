@@ -83,7 +83,9 @@ private struct RegistrationTalk: ~Copyable {
         now += .milliseconds(20 * Int(time))
         switch kind & 7 {
         case 0:
-            if let datagram = Self.next(&toRegistrar, keeps: kind & 8 != 0) { try tellRegistrar(changed(datagram, bytes)) }
+            if let datagram = Self.next(&toRegistrar, keeps: kind & 8 != 0) {
+                try tellRegistrar(changed(datagram, bytes))
+            }
         case 1: if let datagram = Self.next(&toDevice, keeps: kind & 8 != 0) { tellDevice(changed(datagram, bytes)) }
         case 2: tellDevice(headed(bytes, isResponse: true, kind))
         case 3: try tellRegistrar(headed(bytes, isResponse: false, kind))

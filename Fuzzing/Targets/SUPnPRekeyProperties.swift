@@ -118,7 +118,9 @@ private struct Fixture: Sendable {
             }
             let first = try tree.stage(try tree.plan(KeyTreeBatch(joiners: joiners(15)), using: &random))
             try tree.merge(first)
-            members = [UInt32(0), 3, 8, 14].compactMap { tree.path(ofLeaf: $0) }.map { MemberTree(group: group, path: $0) }
+            members = [UInt32(0), 3, 8, 14].compactMap { tree.path(ofLeaf: $0) }.map {
+                MemberTree(group: group, path: $0)
+            }
             let batch = KeyTreeBatch(removals: [1, 4, 6, 9], joiners: joiners(7))
             let second = try tree.stage(try tree.plan(batch, using: &random))
             packets = try second.packets(signer: RekeySigner(controller: 7, key: key))

@@ -1,3 +1,5 @@
+import Crypto
+import GroupKeys
 import SUPnP
 
 /// What holds for every datagram on SUPnP's port.
@@ -24,11 +26,21 @@ enum SUPnPHeaderProperties {
             try checkHeader(header, datagram)
             try expect(!header.flags.contains(.encrypted) && header.flags.contains(.control), "no data is in clear")
             try expect(type.clearFlags.contains(header.flags), "a type in clear has its own flags")
+            if type == .beacon { try checkBeacon(datagram) }
         case .sealed(let header):
             try checkHeader(header, datagram)
             try expect(header.flags.contains(.encrypted), "what is sealed says so")
             try expect(header.flags.contains(.extended) == header.suite.isHardened, "the envelope goes with the suite")
         }
+    }
+
+    /// Nobody has signed it: it is read as far as that, and refused.
+    private static func checkBeacon(_ datagram: [UInt8]) throws(BrokenProperty) {
+        guard let group = GroupID(Array<UInt8>(0xA0..<0xB0)),
+            let root = try? Curve25519.Signing.PrivateKey(rawRepresentation: [UInt8](repeating: 1, count: 32))
+        else { preconditionFailure("fixed names") }
+        let beacon = Beacon(verifying: datagram, group: group, root: root.publicKey, revoked: [])
+        try expect(beacon == nil, "a beacon passes that nobody has signed")
     }
 
     private static func checkHeader(_ header: Header, _ datagram: [UInt8]) throws(BrokenProperty) {
@@ -48,5 +60,24 @@ enum SUPnPControlProperties {
                 element.tag.accepts(element.value) != false, "a value that its tag does not have: \(element.tag)")
         }
         try expectSame(message, try? ControlMessage.decode(message.encoded), "control message")
+        try checkDirectory(message)
+        if let contents = DoneContents(decoding: Array(input.dropFirst(2))) {
+            try expect(contents.encoded == Array(input.dropFirst(2)), "the contents of REG_DONE have one encoding")
+        }
+        _ = PathElements.path { message[$0] }
+        _ = ClassicPathElements.path { message[$0] }
+    }
+
+    private static func checkDirectory(_ message: ControlMessage) throws(BrokenProperty) {
+        if let bytes = message[.services], let offers = try? ServiceOfferCodec.decode(bytes) {
+            try expect(ServiceOfferCodec.encode(offers) == bytes, "a list of services has one encoding")
+        }
+        if let bytes = message[.directoryEntries], let entries = try? DirectoryEntryCodec.decode(bytes) {
+            let (written, count) = DirectoryEntryCodec.encode(entries)
+            try expect(written == bytes && count == entries.count, "changes of the directory have one encoding")
+            var view = DirectoryView()
+            _ = view.apply(entries, upTo: entries.last?.version ?? 0)
+            try expect(view.apply(entries, upTo: 0).isEmpty, "changes that are known change nothing")
+        }
     }
 }

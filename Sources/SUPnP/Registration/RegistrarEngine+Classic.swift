@@ -40,7 +40,7 @@ extension RegistrarEngine {
         guard let response = arrival.message[.response] else { return drop(.malformed(nil)) }
         let expected = ClassicSecrets.response(random1: challenge.random1, salted: challenge.salted)
         guard response.count == expected.count, CRYPTO_memcmp(response, expected, expected.count) == 0,
-            let record = run.record
+            let record = run.record, record == credentials[key.device]
         else {
             runs.remove(key)
             fail(.proof, to: key)

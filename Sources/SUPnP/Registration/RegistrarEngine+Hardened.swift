@@ -56,7 +56,8 @@ extension RegistrarEngine {
             exchange.suite == arrival.header.suite
         else { return drop(.noRun) }
         guard let confirmP = arrival.message[.confirmP] else { return drop(.malformed(nil)) }
-        guard let shared = answer.accept(confirmP), let record = run.record else {
+        // A record that has changed since message 3 proves nothing: it may have been taken back.
+        guard let shared = answer.accept(confirmP), let record = run.record, record == credentials[key.device] else {
             runs.remove(key)
             return failed(key, now: now)
         }

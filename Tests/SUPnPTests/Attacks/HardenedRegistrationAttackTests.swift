@@ -1,7 +1,8 @@
 import GroupKeys
 import NetworkTypes
-@testable import SUPnP
 import Testing
+
+@testable import SUPnP
 
 /// What is tried against the hardened registration, with one of its checks switched off and with all of them.
 @Suite("Attacks on the hardened registration")
