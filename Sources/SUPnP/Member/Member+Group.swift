@@ -34,11 +34,11 @@ extension Member {
         else { return }
         keyManagerHeard(now: now)
         self.session?.addCertificates(beacon.certificate)
-        guard self.session?.controllers.set(beacon.controllers, using: &random) == true else {
-            return end(.lost, now: now)
-        }
+        let news = self.session?.controllers.set(beacon.controllers, using: &random)
+        if news == .tooMany { return end(.lost, now: now) }
         self.session?.receiver?.update(time: beacon.time, revoked: Set(beacon.revoked))
-        if self.session?.connectForwarders() == true { self.session?.tasks.pingAt = now }
+        let lacksCertificate = self.session?.connectForwarders() == true
+        if lacksCertificate || news == .process { self.session?.tasks.pingAt = now }
         if beacon.directoryVersion != session.directory.version, session.tasks.query == nil { queryDirectory(now: now) }
         compareEpoch(with: beacon, now: now)
     }

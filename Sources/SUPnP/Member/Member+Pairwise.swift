@@ -51,7 +51,7 @@ extension Member {
         if session?.root == nil,
             let list = ControllerEntry.decode(message[.controllers] ?? [], boots: message[.boots] ?? []), !list.isEmpty
         {
-            guard session?.controllers.set(list, using: &random) == true else { return end(.lost, now: now) }
+            if session?.controllers.set(list, using: &random) == .tooMany { return end(.lost, now: now) }
         }
         if let version: UInt32 = message.integer(.directoryVersion), version != session?.directory.version,
             session?.tasks.query == nil
