@@ -16,7 +16,6 @@ extension Member {
         guard let session, session.tree != nil,
             let packet = try? UnverifiedRekeyPacket(bytes).verified(for: session.group, keys: session.rekeyKey)
         else { return }
-        keyManagerHeard(now: now)
         switch self.session?.tree?.apply(packet) {
         case .advanced: epochChanged(now: now)
         case .behind, .mismatch: lacking(now: now)
@@ -32,7 +31,6 @@ extension Member {
                 verifying: bytes, group: session.group, root: root, revoked: session.beacons.revoked),
             self.session?.beacons.take(beacon) == true
         else { return }
-        keyManagerHeard(now: now)
         self.session?.addCertificates(beacon.certificate)
         let news = self.session?.controllers.set(beacon.controllers, using: &random)
         if news == .tooMany { return end(.lost, now: now) }
@@ -57,6 +55,8 @@ extension Member {
 
     func keyManagerIs(_ id: ControllerID) -> Bool { session?.controllers.keyManager == id }
 
+    /// The key manager has said something to this member: what it says to all proves nothing, since somebody who was
+    /// evicted by a key manager that died before it could say so hears that too.
     mutating func keyManagerHeard(now: ContinuousClock.Instant) { session?.keyManagerHeardAt = now }
 
     /// The tree is in another epoch: the channel follows, and what has waited for it is opened.
