@@ -116,7 +116,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     package mutating func handle(_ input: Input, now: ContinuousClock.Instant) {
         switch input {
         case .committed(let revision): committed(revision: revision, now: now)
-        case .conflict: conflicted()
+        case .conflict: conflicted(now: now)
         case .reread(let state, let revision): reread(state, revision: revision, now: now)
         case .leaseRenewed(let instant): clock.renewed(sentAt: instant)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)

@@ -26,9 +26,10 @@ extension Member {
     }
 
     mutating func followBeacon(_ bytes: [UInt8], now: ContinuousClock.Instant) {
-        guard let session, let root = session.root,
+        guard let session,
             let beacon = Beacon(
-                verifying: bytes, group: session.group, root: root, revoked: session.beacons.revoked),
+                verifying: bytes, group: session.group, after: session.beacons.counter,
+                certificate: session.certificate),
             self.session?.beacons.take(beacon) == true
         else { return }
         self.session?.addCertificates(beacon.certificate)
