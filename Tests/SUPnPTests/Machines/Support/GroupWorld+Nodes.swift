@@ -69,6 +69,7 @@ final class MemberNode {
 
     var id: MemberID? { engine.id }
     var path: MemberPath? { engine.path }
+    var trafficKeyID: UInt16? { engine.trafficKeyID }
     var isMember: Bool { engine.id != nil }
     var requests: [InboundRequest] {
         events.compactMap { if case .request(let request) = $0 { request } else { nil } }
