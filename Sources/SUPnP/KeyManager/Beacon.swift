@@ -84,18 +84,19 @@ package struct Beacon: Hashable, Sendable {
         return datagram.dropLast(64) + Array(signature)
     }
 
-    /// Reads a datagram, and verifies its signature under the certificate that it carries, which `root` has signed for
-    /// a key manager. Nil for anything else.
+    /// Reads a datagram, and verifies its signature. `counter` is that of the last beacon: only a later one is read.
+    /// `certificate` verifies a certificate that it carries, or knows it already. Nil for anything else.
     package init?(
-        verifying datagram: [UInt8], group: GroupID, root: Curve25519.Signing.PublicKey, revoked: Set<UInt32>
+        verifying datagram: [UInt8], group: GroupID, after counter: UInt64,
+        certificate: (_ bytes: [UInt8], _ time: UInt64) -> ControllerCertificate?
     ) {
         guard case .clear(_, .beacon) = DatagramClass(datagram),
             let message = try? ControlMessage.decode(datagram, from: WireSizes.header),
-            let parsed = Beacon(message, group: group),
-            let certificate = try? UnverifiedCertificate(parsed.certificate).verified(
-                root: root, group: group, time: parsed.time, revoked: revoked.union(parsed.revoked)),
-            certificate.roles.contains(.keyManager), let signature = message[.signature], signature.count == 64,
-            certificate.key.isValidSignature(
+            let parsed = Beacon(message, group: group), parsed.counter > counter,
+            let signer = certificate(parsed.certificate, parsed.time),
+            signer.isValid(for: .keyManager, time: parsed.time, revoked: Set(parsed.revoked)),
+            let signature = message[.signature], signature.count == 64,
+            signer.key.isValidSignature(
                 signature, for: Self.prefix(group) + datagram.dropLast(Self.signatureElement))
         else { return nil }
         self = parsed

@@ -9,7 +9,7 @@ extension KeyManager {
             var step = KeyManagerStep()
             step.leads = true
             step.changes = [.led(Leadership(term: term, boot: configuration.identity.boot))]
-            begin(step)
+            begin(step, of: .none)
         }
         guard mayAct(now: now) else { return }
         registrar.handle(.woken, now: now, using: &random)
@@ -30,21 +30,25 @@ extension KeyManager {
         if let next = instants.min() { outputs.append(.wake(at: max(next, now))) }
     }
 
-    private mutating func begin(_ step: KeyManagerStep) {
+    private mutating func begin(_ step: KeyManagerStep, of origin: KeyManagerStep.Origin) {
+        var step = step
+        step.origin = origin
         let revision = ledger.begin(step)
         outputs.append(.commit(step.changes, expectedRevision: revision))
     }
 
     /// The first of these that there is: a batch that is due, a change of the classic tree, changes that need no rekey.
     private mutating func beginNext(now: ContinuousClock.Instant) {
-        if let batch = waiting.takeBatch(now: now), let step = makeStep(batch, now: now) { return begin(step) }
+        if let batch = waiting.takeBatch(now: now), let step = makeStep(batch, now: now) {
+            return begin(step, of: .batch(batch))
+        }
         while let work = waiting.takeClassic() {
-            if let step = makeStep(work, now: now) { return begin(step) }
+            if let step = makeStep(work, now: now) { return begin(step, of: .classic(work)) }
         }
         let changes = waiting.takeChanges()
         guard !changes.isEmpty else { return }
         let step = makeStep(changes, now: now)
-        if !step.changes.isEmpty { begin(step) }
+        if !step.changes.isEmpty { begin(step, of: .changes(changes)) }
     }
 
     /// A change waits for its commit; where too many do, it is dropped: whoever wanted it asks again.
@@ -61,22 +65,24 @@ extension KeyManager {
     }
 
     /// What was staged is dropped, and nothing is sent before the state has been read again.
-    mutating func conflicted() {
-        guard ledger.conflicted() else { return }
+    mutating func conflicted(now: ContinuousClock.Instant) {
+        guard let step = ledger.conflicted() else { return }
+        waiting.putBack(step.origin, now: now)
         phase = .rereading
         outputs.append(.reread)
     }
 
+    /// Whoever still leads decides anew, from the state as it is, what the dropped step was wanted for.
     mutating func reread(_ state: GroupState, revision: UInt64, now: ContinuousClock.Instant) {
         guard phase == .rereading, ledger.reread(revision: revision) else { return }
         let wasLeading = self.state.leadership?.boot == configuration.identity.boot
         self.state = state
-        waiting = WaitingMembership(limits: configuration.limits)
         if wasLeading, state.leadership?.boot != configuration.identity.boot { return depose() }
         guard let trees = try? GroupTrees(configuration, state: state) else { return depose() }
         self.trees = trees
         phase = wasLeading ? .leading : .starting
-        if wasLeading { sendLastRekey(now: now) }
+        for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &random) }
+        if wasLeading { tellForwardersEverything() }
     }
 
     private mutating func depose() {

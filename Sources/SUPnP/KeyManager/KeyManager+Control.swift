@@ -104,7 +104,7 @@ extension KeyManager {
 
     private mutating func path(of record: MemberRecord, leaf: UInt32, for share: [UInt8]) -> ControlMessage? {
         guard let id = MemberID(record.id), let path = trees.hardened.path(ofLeaf: leaf),
-            let own = privateShare()
+            let own = KeyAgreement.privateHalf(using: &random)
         else { return nil }
         let ownShare = Array(own.publicKey.rawRepresentation)
         let pairKey = ChannelKeys.pairwise(
@@ -123,12 +123,6 @@ extension KeyManager {
         send(ControlMessage(.rekeyUser, ClassicPathElements.elements(path)), to: record.id, isResponse: true)
     }
 
-    /// A fresh private half of an agreement.
-    mutating func privateShare() -> Curve25519.KeyAgreement.PrivateKey? {
-        let secret = SecretBytes(count: 32, using: &random)
-        return secret.withUnsafeBytes { try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0) }
-    }
-
     // MARK: Refresh
 
     private mutating func refresh(_ message: ControlMessage, of record: MemberRecord, now: ContinuousClock.Instant) {
@@ -138,11 +132,10 @@ extension KeyManager {
             guard pending.memberShare == share else { return }
             return send(RefreshMessages.acknowledgement(pending.managerShare), to: record.id, isResponse: true)
         }
-        guard !waiting.refreshWaits(for: record.id), record.generation < .max, let own = privateShare(),
-            let peer = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: share),
-            let agreed = try? own.sharedSecretFromKeyAgreement(with: peer)
+        guard !waiting.refreshWaits(for: record.id), record.generation < .max,
+            let own = KeyAgreement.privateHalf(using: &random), let agreed = KeyAgreement.secret(own, with: share)
         else { return }
-        let master = MasterSecret(refresh: old, agreement: agreed.withUnsafeBytes { SecretBytes(Array($0)) })
+        let master = MasterSecret(refresh: old, agreement: agreed)
         let secrets = master.memberSecrets(member: record.id, generation: record.generation + 1)
         let isLeaf = record.isServer && record.leaf != nil
         let step = RefreshStep(

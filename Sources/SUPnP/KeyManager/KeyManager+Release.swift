@@ -60,7 +60,7 @@ extension KeyManager {
         guard let record = state.members[admission.record.id], let id = MemberID(record.id) else { return }
         _ = links.link(of: record, using: &random)
         links.heard(id, from: admission.source)
-        if record.isServer { leases.began(record.id, now: now) }
+        leases.began(record.id, now: now)
         tellForwarders(of: record)
         registrar.handle(.admitted(admission.registration, doneContents(of: record)), now: now, using: &random)
         serveRegistrar(now: now)

@@ -22,7 +22,7 @@ extension KeyManager {
         step.removals = removals.keys.sorted().compactMap { id in
             state.members[id] == nil ? nil : (id, removals[id] ?? .left)
         }
-        step.refreshes = batch.refreshes.values.filter { state.members[$0.member] != nil && removals[$0.member] == nil }
+        step.refreshes = batch.refreshes.values.filter { isCurrent($0) && removals[$0.member] == nil }
             .sorted { $0.member < $1.member }
         guard stage(&step, now: now) else { return nil }
         return step
@@ -62,6 +62,11 @@ extension KeyManager {
         serveRegistrar(now: now)
         step.admissions = []
         return stage(&step, now: now)
+    }
+
+    /// Whether a refresh follows on what the member has.
+    private func isCurrent(_ refresh: RefreshStep) -> Bool {
+        state.members[refresh.member]?.generation == refresh.pending.generation
     }
 
     private func hardenedLeaf(of member: UInt32) -> UInt32? {
@@ -119,7 +124,7 @@ extension KeyManager {
                 step.removals.append((member, departure))
                 step.changes.append(.removed([member]))
             case .refresh(let refresh):
-                guard state.members[refresh.member] != nil else { continue }
+                guard isCurrent(refresh) else { continue }
                 step.refreshes.append(refresh)
                 step.changes.append(refresh.change)
             case .offers(let member, let offers, let correlation):

@@ -102,7 +102,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         feed = ForwarderFeed()
         clock = LeaderClock(fence: limits.leaderFence, began: now, time: configuration.time)
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &self.random) }
-        for record in state.members.values where record.isServer { leases.began(record.id, now: now) }
+        for member in state.members.keys { leases.began(member, now: now) }
     }
 
     /// The epoch of the hardened tree.
@@ -116,7 +116,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     package mutating func handle(_ input: Input, now: ContinuousClock.Instant) {
         switch input {
         case .committed(let revision): committed(revision: revision, now: now)
-        case .conflict: conflicted()
+        case .conflict: conflicted(now: now)
         case .reread(let state, let revision): reread(state, revision: revision, now: now)
         case .leaseRenewed(let instant): clock.renewed(sentAt: instant)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)

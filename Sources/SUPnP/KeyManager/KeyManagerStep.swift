@@ -39,6 +39,15 @@ enum WaitingChange: Sendable {
 
 /// What a key manager makes durable in one commit, and what it does once it is.
 struct KeyManagerStep {
+    /// What the step was made of, for another one if the commit conflicts and the key manager leads all the same.
+    enum Origin {
+        case none
+        case batch(WaitingMembership.Batch)
+        case classic(WaitingMembership.ClassicWork)
+        case changes([WaitingChange])
+    }
+
+    var origin = Origin.none
     var changes: [StateChange] = []
     var staged: StagedRekey?
     var classic: [StagedClassicRekey] = []

@@ -17,10 +17,7 @@ package struct ResyncSeal: Sendable {
         own: Curve25519.KeyAgreement.PrivateKey, peer: [UInt8], memberShare: [UInt8], managerShare: [UInt8],
         pairKey: SecretBytes, member: MemberID
     ) {
-        guard let share = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: peer),
-            let secret = try? own.sharedSecretFromKeyAgreement(with: share)
-        else { return nil }
-        let input = secret.withUnsafeBytes { SecretBytes(Array($0)) }
+        guard let input = KeyAgreement.secret(own, with: peer) else { return nil }
         let extracted = KeyDerivation.extract(salt: pairKey.exposed, inputKeyMaterial: input)
         let expanded = KeyDerivation.expand(extracted, info: KeyLabel.info("usr"))
         key = expanded.withUnsafeBytes { SymmetricKey(data: $0) }

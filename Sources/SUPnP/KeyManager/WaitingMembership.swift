@@ -92,6 +92,21 @@ struct WaitingMembership: Sendable {
         return taken
     }
 
+    /// What a commit that conflicted was made of waits again, before everything else.
+    mutating func putBack(_ origin: KeyManagerStep.Origin, now: ContinuousClock.Instant) {
+        switch origin {
+        case .none: return
+        case .batch(let old):
+            batch.joins = old.joins + batch.joins
+            batch.removals.merge(old.removals) { new, _ in new }
+            batch.refreshes.merge(old.refreshes) { new, _ in new }
+            batch.isUrgent = batch.isUrgent || old.isUrgent
+            schedule.added(isUrgent: old.isUrgent, now: now)
+        case .classic(let work): classic.insert(work, at: 0)
+        case .changes(let old): changes = old + changes
+        }
+    }
+
     /// Whether a member's refresh waits.
     func refreshWaits(for member: UInt32) -> Bool {
         batch.refreshes[member] != nil

@@ -45,26 +45,39 @@ struct ControllerBook {
     /// A controller's process.
     func boot(_ id: ControllerID) -> BootID? { entries[id]?.entry.boot }
 
-    /// Takes the list of controllers. False when a controller has started too often: the member registers anew.
-    mutating func set(_ list: [ControllerEntry], using random: inout some RandomNumberGenerator) -> Bool {
+    /// What a list of controllers says.
+    enum News: Hashable, Sendable {
+        /// Nothing.
+        case none
+        /// A controller or a process that was not known, and whose certificate may be another.
+        case process
+        /// A controller has started too often: the member registers anew.
+        case tooMany
+    }
+
+    /// Takes the list of controllers.
+    mutating func set(_ list: [ControllerEntry], using random: inout some RandomNumberGenerator) -> News {
+        var news = News.none
         order = list.map(\.id)
         for entry in list {
             if var known = entries[entry.id] {
                 if known.entry.boot != entry.boot {
-                    guard known.usedBoots.count < Self.bootLimit else { return false }
+                    guard known.usedBoots.count < Self.bootLimit else { return .tooMany }
                     guard !known.usedBoots.contains(entry.boot), let link = makeLink(entry, using: &random) else {
                         continue
                     }
                     known.link = link
                     known.usedBoots.insert(entry.boot)
+                    news = .process
                 }
                 known.entry = entry
                 entries[entry.id] = known
             } else if let link = makeLink(entry, using: &random) {
                 entries[entry.id] = Entry(entry: entry, link: link, usedBoots: [entry.boot])
+                news = .process
             }
         }
-        return true
+        return news
     }
 
     /// The next generation of the pairwise secrets: everything is sealed under it from here on.

@@ -16,7 +16,6 @@ extension Member {
         guard let session, session.tree != nil,
             let packet = try? UnverifiedRekeyPacket(bytes).verified(for: session.group, keys: session.rekeyKey)
         else { return }
-        keyManagerHeard(now: now)
         switch self.session?.tree?.apply(packet) {
         case .advanced: epochChanged(now: now)
         case .behind, .mismatch: lacking(now: now)
@@ -27,18 +26,18 @@ extension Member {
     }
 
     mutating func followBeacon(_ bytes: [UInt8], now: ContinuousClock.Instant) {
-        guard let session, let root = session.root,
+        guard let session,
             let beacon = Beacon(
-                verifying: bytes, group: session.group, root: root, revoked: session.beacons.revoked),
+                verifying: bytes, group: session.group, after: session.beacons.counter,
+                certificate: session.certificate),
             self.session?.beacons.take(beacon) == true
         else { return }
-        keyManagerHeard(now: now)
         self.session?.addCertificates(beacon.certificate)
-        guard self.session?.controllers.set(beacon.controllers, using: &random) == true else {
-            return end(.lost, now: now)
-        }
+        let news = self.session?.controllers.set(beacon.controllers, using: &random)
+        if news == .tooMany { return end(.lost, now: now) }
         self.session?.receiver?.update(time: beacon.time, revoked: Set(beacon.revoked))
-        if self.session?.connectForwarders() == true { self.session?.tasks.pingAt = now }
+        let lacksCertificate = self.session?.connectForwarders() == true
+        if lacksCertificate || news == .process { self.session?.tasks.pingAt = now }
         if beacon.directoryVersion != session.directory.version, session.tasks.query == nil { queryDirectory(now: now) }
         compareEpoch(with: beacon, now: now)
     }
@@ -57,6 +56,8 @@ extension Member {
 
     func keyManagerIs(_ id: ControllerID) -> Bool { session?.controllers.keyManager == id }
 
+    /// The key manager has said something to this member: what it says to all proves nothing, since somebody who was
+    /// evicted by a key manager that died before it could say so hears that too.
     mutating func keyManagerHeard(now: ContinuousClock.Instant) { session?.keyManagerHeardAt = now }
 
     /// The tree is in another epoch: the channel follows, and what has waited for it is opened.

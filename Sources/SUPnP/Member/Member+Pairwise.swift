@@ -51,7 +51,7 @@ extension Member {
         if session?.root == nil,
             let list = ControllerEntry.decode(message[.controllers] ?? [], boots: message[.boots] ?? []), !list.isEmpty
         {
-            guard session?.controllers.set(list, using: &random) == true else { return end(.lost, now: now) }
+            if session?.controllers.set(list, using: &random) == .tooMany { return end(.lost, now: now) }
         }
         if let version: UInt32 = message.integer(.directoryVersion), version != session?.directory.version,
             session?.tasks.query == nil
@@ -96,18 +96,14 @@ extension Member {
 
     mutating func beginRefresh(now: ContinuousClock.Instant) {
         guard session?.refreshSecret != nil, session?.tasks.refresh == nil else { return }
-        let secret = SecretBytes(count: 32, using: &random)
-        let own = secret.withUnsafeBytes { try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0) }
-        if let own { session?.tasks.refresh = (own, .control(at: now)) }
+        if let own = KeyAgreement.privateHalf(using: &random) { session?.tasks.refresh = (own, .control(at: now)) }
     }
 
     private mutating func finishRefresh(_ message: ControlMessage, now: ContinuousClock.Instant) {
         guard let session, let own = session.tasks.refresh?.own, let old = session.refreshSecret,
-            let share = message[.x25519],
-            let peer = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: share),
-            let agreed = try? own.sharedSecretFromKeyAgreement(with: peer)
+            let share = message[.x25519], let agreed = KeyAgreement.secret(own, with: share)
         else { return }
-        let master = MasterSecret(refresh: old, agreement: agreed.withUnsafeBytes { SecretBytes(Array($0)) })
+        let master = MasterSecret(refresh: old, agreement: agreed)
         let generation = session.controllers.generation + 1
         let secrets = master.memberSecrets(member: session.id.rawValue, generation: generation)
         self.session?.refreshSecret = secrets.refresh

@@ -69,16 +69,23 @@ struct MemberSession {
         addCertificates(contents[.certificates] ?? [])
     }
 
+    /// A certificate that the group's root key has signed, and that holds at `time`; nil for any other. One that is
+    /// known is not verified again.
+    func certificate(_ bytes: [UInt8], time: UInt64) -> ControllerCertificate? {
+        if let known = certificates.values.first(where: { $0.bytes == bytes }) { return known }
+        guard let root else { return nil }
+        return try? UnverifiedCertificate(bytes).verified(
+            root: root, group: group, time: max(time, beacons.time), revoked: beacons.revoked)
+    }
+
     /// Takes certificates that the group's root key has signed.
     mutating func addCertificates(_ bytes: [UInt8]) {
-        guard let root, bytes.count.isMultiple(of: UnverifiedCertificate.length) else { return }
+        guard root != nil, bytes.count.isMultiple(of: UnverifiedCertificate.length) else { return }
         for start in stride(from: 0, to: bytes.count, by: UnverifiedCertificate.length) {
             let one = Array(bytes[start..<start + UnverifiedCertificate.length])
-            guard
-                let certificate = try? UnverifiedCertificate(one).verified(
-                    root: root, group: group, time: beacons.time, revoked: beacons.revoked)
-            else { continue }
-            certificates[certificate.controller] = certificate
+            if let certificate = certificate(one, time: beacons.time) {
+                certificates[certificate.controller] = certificate
+            }
         }
         connectForwarders()
     }

@@ -22,10 +22,7 @@ struct ResyncAsker: Sendable {
     mutating func lacking(
         waits: Bool = true, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
     ) {
-        guard question == nil else { return }
-        let secret = SecretBytes(count: 32, using: &random)
-        let own = secret.withUnsafeBytes { try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0) }
-        guard let own else { return }
+        guard question == nil, let own = KeyAgreement.privateHalf(using: &random) else { return }
         let wait = waits ? Self.jitter / 1_000 * Int.random(in: 0...1_000, using: &random) : .zero
         question = Question(own: own, schedule: .control(at: now + wait))
     }

@@ -37,11 +37,12 @@ struct CommitLedger<Step> {
         return step
     }
 
-    /// The state has another revision than expected: the step is dropped. False if none is on its way.
-    mutating func conflicted() -> Bool {
-        guard case .waiting = state else { return false }
+    /// The state has another revision than expected: the step is over. Gives it, for what it was wanted for; nil if
+    /// none is on its way.
+    mutating func conflicted() -> Step? {
+        guard case .waiting(let step) = state else { return nil }
         state = .stale
-        return true
+        return step
     }
 
     /// The state has been read again. False unless that was wanted.

@@ -28,6 +28,9 @@ package struct GroupState: Sendable {
     /// A group that has just been made.
     package init() {}
 
+    /// The last rekey's epoch, as far as the journal tells; 0 for an empty one.
+    package var epoch: UInt32 { journal.last?.epoch ?? 0 }
+
     /// The member that a device is at present.
     package func member(of device: DeviceID) -> MemberRecord? { byDevice[device].flatMap { members[$0] } }
 

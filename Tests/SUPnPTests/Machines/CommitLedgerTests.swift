@@ -19,10 +19,10 @@ struct CommitLedgerTests {
     @Test("a step that conflicts is gone, and nothing begins before the state has been read again")
     func conflict() {
         var ledger = CommitLedger<String>(revision: 4)
-        #expect(ledger.conflicted() == false)
+        #expect(ledger.conflicted() == nil)
         #expect(ledger.reread(revision: 9) == false)
         _ = ledger.begin("step")
-        #expect(ledger.conflicted() == true)
+        #expect(ledger.conflicted() == "step")
         #expect(!ledger.isIdle)
         #expect(ledger.committed(revision: 5) == nil)
         #expect(ledger.reread(revision: 9) == true)

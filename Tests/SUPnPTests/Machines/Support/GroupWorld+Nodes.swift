@@ -25,6 +25,7 @@ final class KeyManagerNode {
     }
 
     func isDue(_ now: ContinuousClock.Instant) -> Bool { wakeAt.map { $0 <= now } ?? false }
+    var isLeading: Bool { engine.isLeading }
 }
 
 final class ForwarderNode {
@@ -66,6 +67,9 @@ final class MemberNode {
 
     func isDue(_ now: ContinuousClock.Instant) -> Bool { wakeAt.map { $0 <= now } ?? false }
 
+    var id: MemberID? { engine.id }
+    var path: MemberPath? { engine.path }
+    var trafficKeyID: UInt16? { engine.trafficKeyID }
     var isMember: Bool { engine.id != nil }
     var requests: [InboundRequest] {
         events.compactMap { if case .request(let request) = $0 { request } else { nil } }

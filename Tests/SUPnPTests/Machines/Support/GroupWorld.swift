@@ -132,6 +132,19 @@ final class GroupWorld {
         if let keyManager { tell(keyManager, .enroll(record)) }
     }
 
+    /// A device of the paper's suite.
+    func enrollClassic(_ name: String, password text: String, roles: DeviceRoles, services: [String] = []) {
+        let password = Self.require(ClassicPassword(text), "a password")
+        passwords[name] = password
+        let salt = SecretBytes(count: 16, using: &random).exposed
+        let record = Self.require(
+            CredentialRecord(
+                id: Self.require(DeviceID(name), "a device's name"), roles: roles, salt: salt,
+                secret: .classic(salted: password.salted(salt)), servicePatterns: services, minimumSuite: .classic),
+            "a record")
+        if let keyManager { tell(keyManager, .enroll(record)) }
+    }
+
     @discardableResult
     func addMember(
         _ name: String, roles: DeviceRoles, offers: [ServiceOffer] = [], at controller: SocketEndpoint? = nil
