@@ -12,13 +12,13 @@ from ..laboratory import MEDIA_FOLDER, REPOSITORY, Laboratory
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError
-from . import control_point, host, latency, media_server, memory, peer_report, report, throughput
+from . import control_point, group, host, latency, media_server, memory, peer_report, report, throughput
 from .paths import all_ways
 from .street import Street
 
 GIB = 1 << 30
 TUNNEL = ("throughput", "latency", "memory")
-PARTS = (*TUNNEL, "host", "media-server", "control-point")
+PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels")
 
 
 def parts(text: str) -> list[str]:
@@ -34,7 +34,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lab/bench",
         description="Measures Latchkey beside others in the same run, and writes docs/performance.md: "
-        "the tunnel beside stunnel and HAProxy, a hosted device beside libupnp and gupnp, a control point beside gupnp.",
+        "the tunnel beside stunnel and HAProxy, a hosted device beside libupnp and gupnp, a control point beside gupnp, "
+        "a secure group's key tree beside the paper's, and its channels.",
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build-release/release", help="the release build")
     parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: tunnel, {', '.join(PARTS)}")
@@ -43,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=GIB, help="bytes of the film")
     parser.add_argument("--seconds", type=float, default=4, help="seconds of each load on a hosted device")
     parser.add_argument("--devices", type=int, default=200, help="devices for a control point")
+    parser.add_argument("--changes", type=int, default=200, help="how often a single join or eviction is measured")
     parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
     return parser.parse_args()
 
@@ -108,6 +110,14 @@ def main() -> int:
         with Street(options.bin.resolve(), out) as street:
             results = control_point.measure(street, options.rounds, options.devices)
         keep("control-point", conditions, peer_report.control_point_table(results, options.rounds, options.devices))
+    if "group" in wanted:
+        print("a group's key tree …", flush=True)
+        conditions = report.conditions(command)
+        keep("group", conditions, group.trees(group.measure_trees(options.bin.resolve(), options.changes)))
+    if "channels" in wanted:
+        print("a group's channels …", flush=True)
+        conditions = report.conditions(command)
+        keep("channels", conditions, group.channels(group.measure_channels(options.bin.resolve())))
     return 0
 
 
