@@ -1,4 +1,7 @@
 // Prints the name of each device on the private networks of this host.
+// snippet.hide
+#if canImport(NIOUPnP)
+// snippet.show
 import NIOUPnP
 
 try await withControlPoint { controlPoint in
@@ -6,3 +9,5 @@ try await withControlPoint { controlPoint in
         print(device.friendlyName)
     }
 }
+// snippet.hide
+#endif

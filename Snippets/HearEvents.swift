@@ -1,4 +1,7 @@
 // Prints how loud the first renderer plays, now and whenever that changes.
+// snippet.hide
+#if canImport(NIOUPnP)
+// snippet.show
 import NIOUPnP
 
 try await withControlPoint { controlPoint in
@@ -8,3 +11,5 @@ try await withControlPoint { controlPoint in
         }
     }
 }
+// snippet.hide
+#endif

@@ -1,4 +1,7 @@
 // A lamp on the private networks of this host: found, described, switched and heard.
+// snippet.hide
+#if canImport(NIOUPnP)
+// snippet.show
 import NIOUPnP
 
 let status = HostedVariable("Status", false, evented: true)
@@ -11,3 +14,5 @@ let lamp = HostedDevice(
     }
 }
 try await DeviceHost(lamp).run()
+// snippet.hide
+#endif

@@ -1,4 +1,7 @@
 // Switches on the first lamp that answers, and asks it whether it is.
+// snippet.hide
+#if canImport(NIOUPnP)
+// snippet.show
 import NIOUPnP
 
 try await withControlPoint { controlPoint in
@@ -10,3 +13,5 @@ try await withControlPoint { controlPoint in
         break
     }
 }
+// snippet.hide
+#endif

@@ -39,7 +39,9 @@ enum SUPnPHeaderProperties {
         guard let group = GroupID(Array<UInt8>(0xA0..<0xB0)),
             let root = try? Curve25519.Signing.PrivateKey(rawRepresentation: [UInt8](repeating: 1, count: 32))
         else { preconditionFailure("fixed names") }
-        let beacon = Beacon(verifying: datagram, group: group, root: root.publicKey, revoked: [])
+        let beacon = Beacon(verifying: datagram, group: group, after: 0) { bytes, time in
+            try? UnverifiedCertificate(bytes).verified(root: root.publicKey, group: group, time: time, revoked: [])
+        }
         try expect(beacon == nil, "a beacon passes that nobody has signed")
     }
 

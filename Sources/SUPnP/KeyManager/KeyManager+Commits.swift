@@ -4,7 +4,7 @@ import NetworkTypes
 extension KeyManager {
     /// Does what has fallen due, and begins the next commit if none is on its way.
     mutating func advance(now: ContinuousClock.Instant) {
-        if phase == .starting, ledger.isIdle {
+        if leader.phase == .starting, ledger.isIdle {
             let term = (state.leadership?.term ?? 0) &+ 1
             var step = KeyManagerStep()
             step.leads = true
@@ -68,32 +68,32 @@ extension KeyManager {
     mutating func conflicted(now: ContinuousClock.Instant) {
         guard let step = ledger.conflicted() else { return }
         waiting.putBack(step.origin, now: now)
-        phase = .rereading
+        leader.phase = .rereading
         outputs.append(.reread)
     }
 
     /// Whoever still leads decides anew, from the state as it is, what the dropped step was wanted for.
     mutating func reread(_ state: GroupState, revision: UInt64, now: ContinuousClock.Instant) {
-        guard phase == .rereading, ledger.reread(revision: revision) else { return }
+        guard leader.phase == .rereading, ledger.reread(revision: revision) else { return }
         let wasLeading = self.state.leadership?.boot == configuration.identity.boot
         self.state = state
         if wasLeading, state.leadership?.boot != configuration.identity.boot { return depose() }
         guard let trees = try? GroupTrees(configuration, state: state) else { return depose() }
         self.trees = trees
-        phase = wasLeading ? .leading : .starting
+        leader.phase = wasLeading ? .leading : .starting
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &random) }
         if wasLeading { tellForwardersEverything() }
     }
 
     private mutating func depose() {
-        phase = .deposed
+        leader.phase = .deposed
         outputs.discard()
         outputs.append(.event(.deposed))
     }
 
     private mutating func beginLeading(_ step: KeyManagerStep, now: ContinuousClock.Instant) {
         state.apply(step.changes)
-        phase = .leading
+        leader.phase = .leading
         sendLastRekey(now: now)
         tellForwardersEverything()
     }

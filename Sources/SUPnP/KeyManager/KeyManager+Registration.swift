@@ -17,7 +17,9 @@ extension KeyManager {
     }
 
     private mutating func admit(_ request: AdmissionRequest, now: ContinuousClock.Instant) {
-        guard let id = allocateMember(), let keyID = keyID(of: id, suite: request.suite) else {
+        guard state.members.count < configuration.limits.members,
+            let id = waiting.allocateMember(after: state), let keyID = keyID(of: id, suite: request.suite)
+        else {
             return registrar.handle(.declined(request.id, .capacity), now: now, using: &random)
         }
         var leafSecret: SecretBytes?
@@ -43,13 +45,6 @@ extension KeyManager {
             case (false, _): waiting.change(.admission(admission))
             }
         if !isTaken { registrar.handle(.declined(request.id, .busy), now: now, using: &random) }
-    }
-
-    private mutating func allocateMember() -> UInt32? {
-        let id = max(nextMember, state.nextMember)
-        guard state.members.count < configuration.limits.members, id < .max else { return nil }
-        nextMember = id + 1
-        return id
     }
 
     /// A hardened member's KEYID is a hint. A classic one's names its key, so no two have the same.

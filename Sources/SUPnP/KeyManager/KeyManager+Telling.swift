@@ -29,7 +29,7 @@ extension KeyManager {
         let beacon = Beacon(
             epoch: epoch, height: UInt8(clamping: trees.hardened.height),
             memberCount: UInt32(clamping: trees.hardened.memberCount), confirmation: confirmation, counter: counter,
-            directoryVersion: state.directory.version, time: clock.groupTime(now: now),
+            directoryVersion: state.directory.version, time: leader.groupTime(now: now),
             revoked: configuration.revoked, controllers: controllers,
             certificate: configuration.identity.certificate.bytes)
         let identity = configuration.identity

@@ -62,11 +62,8 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case event(KeyManagerEvent)
     }
 
-    enum Phase { case starting, leading, rereading, deposed }
-
     let configuration: KeyManagerConfiguration
     var state: GroupState
-    var phase = Phase.starting
     var trees: GroupTrees
     var registrar: RegistrarEngine
     var ledger: CommitLedger<KeyManagerStep>
@@ -76,11 +73,9 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     var leases: LeaseTable
     var pulse: BeaconPulse
     var feed: ForwarderFeed
-    var clock: LeaderClock
+    var leader: LeaderState
     var outputs = OutputQueue<Output>()
     var random: Random
-    /// The next number for a member, where it is ahead of what is durable.
-    var nextMember: UInt32 = 0
 
     /// Starts from the durable state. Throws if its tree cannot be built again.
     package init(
@@ -100,7 +95,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         leases = LeaseTable(lease: limits.lease)
         pulse = BeaconPulse(limits: limits)
         feed = ForwarderFeed()
-        clock = LeaderClock(fence: limits.leaderFence, began: now, time: configuration.time)
+        leader = LeaderState(fence: limits.leaderFence, began: now, time: configuration.time)
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &self.random) }
         for member in state.members.keys { leases.began(member, now: now) }
     }
@@ -110,7 +105,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     /// The members, as far as they are durable.
     package var members: [UInt32: MemberRecord] { state.members }
     /// Whether it leads.
-    package var isLeading: Bool { phase == .leading }
+    package var isLeading: Bool { leader.phase == .leading }
 
     /// Takes an input.
     package mutating func handle(_ input: Input, now: ContinuousClock.Instant) {
@@ -118,7 +113,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case .committed(let revision): committed(revision: revision, now: now)
         case .conflict: conflicted(now: now)
         case .reread(let state, let revision): reread(state, revision: revision, now: now)
-        case .leaseRenewed(let instant): clock.renewed(sentAt: instant)
+        case .leaseRenewed(let instant): leader.renewed(sentAt: instant)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)
         default: if mayAct(now: now) { act(on: input, now: now) }
         }
@@ -129,7 +124,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     package mutating func nextOutput() -> Output? { outputs.next() }
 
     /// Whether it leads, and its lease is held.
-    func mayAct(now: ContinuousClock.Instant) -> Bool { phase == .leading && clock.isHeld(now: now) }
+    func mayAct(now: ContinuousClock.Instant) -> Bool { leader.phase == .leading && leader.isHeld(now: now) }
 
     private mutating func act(on input: Input, now: ContinuousClock.Instant) {
         switch input {

@@ -20,6 +20,11 @@ extension Tag {
     package static let revokedSerials = Tag(rawValue: 0x30)
     /// u64: seconds since the group's creation.
     package static let groupTime = Tag(rawValue: 0x31)
+    /// u64, in a PONG: the counter of the forwarder's next broadcast in the epoch that EPOCH names (3.6.3).
+    package static let groupCounter = Tag(rawValue: 0x32)
     /// Ed25519, 64 bytes, always the last.
     package static let signature = Tag(rawValue: 0x7E)
+    /// u64, in the first PING of a member that has restarted and kept its keys: the controller leaves out its counters
+    /// below it (3.6.3). Critical, because the member refuses what a controller that passes it over would send.
+    package static let resumeFrom = Tag(rawValue: 0x8032)
 }

@@ -23,6 +23,7 @@ struct WaitingMembership: Sendable {
     private var schedule: BatchSchedule
     private var classic: [ClassicWork] = []
     private var changes: [WaitingChange] = []
+    private var nextMember: UInt32 = 0
 
     init(limits: KeyManagerLimits) {
         self.limits = limits
@@ -31,6 +32,14 @@ struct WaitingMembership: Sendable {
 
     /// When the next rekey is due; nil when nothing waits for one.
     var firesAt: ContinuousClock.Instant? { schedule.firesAt }
+
+    /// A number for a member; it is given once, whether the member comes to be or not. Nil when there is none left.
+    mutating func allocateMember(after state: GroupState) -> UInt32? {
+        let id = max(nextMember, state.nextMember)
+        guard id < .max else { return nil }
+        nextMember = id + 1
+        return id
+    }
 
     /// A server joins the hardened tree. False when too many wait.
     mutating func join(_ admission: Admission, now: ContinuousClock.Instant) -> Bool {

@@ -129,7 +129,8 @@ extension Member {
             tell(ControlMessage(.rekeyNegative, [.x25519: share, .haveEpoch: have.octets]))
         }
         advanceQuestions(now: now)
-        if let next = self.session?.tasks.nextAt { outputs.append(.wake(at: max(next, now))) }
+        let leaseEnds = session.keyManagerHeardAt + configuration.lease
+        if let next = self.session?.tasks.nextAt { outputs.append(.wake(at: max(min(next, leaseEnds), now))) }
         if let next = self.session?.receiver?.nextWake { outputs.append(.wake(at: max(next, now))) }
     }
 

@@ -129,7 +129,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         guard session == nil, let session = MemberSession(registered, now: now, using: &random) else { return }
         self.session = session
         outputs.append(.event(.registered(session.id.rawValue)))
-        if let multicast = session.multicast { outputs.append(.joinMulticast(multicast)) }
+        if let multicast = session.identity.multicast { outputs.append(.joinMulticast(multicast)) }
         if let epoch = session.tree?.epoch { outputs.append(.event(.epoch(epoch))) }
         queryDirectory(now: now)
         registerServices(now: now)
@@ -138,7 +138,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     /// The member is none any more.
     mutating func end(_ event: MemberEvent, now: ContinuousClock.Instant) {
         guard let session else { return }
-        if let multicast = session.multicast { outputs.append(.leaveMulticast(multicast)) }
+        if let multicast = session.identity.multicast { outputs.append(.leaveMulticast(multicast)) }
         for service in session.directory.services { outputs.append(.event(.directory(.vanished(service)))) }
         self.session = nil
         outputs.append(.event(event))

@@ -2,8 +2,8 @@ import Crypto
 import GroupKeys
 import NetworkTypes
 
-/// What a member has from its registration until it is a member no longer.
-struct MemberSession {
+/// What a registration has made of a device, and what stays as it is.
+struct MemberIdentity {
     let id: MemberID
     let suite: Suite
     let group: GroupID
@@ -11,6 +11,11 @@ struct MemberSession {
     let multicast: SocketEndpoint?
     /// The group's root key; nil for a classic member, which knows none.
     let root: Curve25519.Signing.PublicKey?
+}
+
+/// What a member has from its registration until it is a member no longer.
+struct MemberSession {
+    let identity: MemberIdentity
     var refreshSecret: SecretBytes?
     var controllers: ControllerBook
     var certificates: [ControllerID: ControllerCertificate] = [:]
@@ -33,49 +38,57 @@ struct MemberSession {
             let keyID: UInt16 = contents.integer(.keyID),
             let list = ControllerEntry.decode(contents[.controllers] ?? [], boots: contents[.boots] ?? [])
         else { return nil }
-        self.id = id
-        suite = registered.suite
-        multicast = MulticastElement.decode(contents[.multicast] ?? [])
         tasks = MemberTasks(now: now)
         keyManagerHeardAt = now
+        let suite = registered.suite
+        let multicast = MulticastElement.decode(contents[.multicast] ?? [])
         switch registered.keys {
         case .classic(let key, _, _):
-            guard let group = GroupID([UInt8](repeating: 0, count: 16)) else { return nil }
-            self.group = group
-            root = nil
+            guard let group = GroupID([UInt8](repeating: 0, count: GroupID.byteCount)) else { return nil }
             controllers = ControllerBook(suite: suite, group: group, member: id, keyID: keyID, relay: key)
-            let path = ClassicPathElements.path { contents[$0] }
-            isServer = path != nil
-            classic = path.flatMap { try? ClassicGroupSide($0) }
+            classic = ClassicPathElements.path { contents[$0] }.flatMap { try? ClassicGroupSide($0) }
+            identity = MemberIdentity(
+                id: id, suite: suite, group: group, isServer: classic != nil, multicast: multicast, root: nil)
         case .hardened(let secrets):
             guard let group = registered.groupID.flatMap({ GroupID($0) }), let rootBytes = contents[.groupPublicKey],
                 let root = try? Curve25519.Signing.PublicKey(rawRepresentation: rootBytes)
             else { return nil }
-            self.group = group
-            self.root = root
             refreshSecret = secrets.refresh
             controllers = ControllerBook(
                 suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay)
             let path = PathElements.path { contents[$0] }
-            isServer = path != nil
-            if let path {
-                tree = MemberTree(group: group, path: path)
-                let receiver = GroupReceiver(suite: suite, group: group)
-                _ = try? receiver.install(epoch: path.epoch, secret: path.epochSecret, now: now)
-                self.receiver = receiver
-            }
+            identity = MemberIdentity(
+                id: id, suite: suite, group: group, isServer: path != nil, multicast: multicast, root: root)
+            if let path { enter(path, now: now) }
         }
         _ = controllers.set(list, using: &random)
         addCertificates(contents[.certificates] ?? [])
     }
 
+    private mutating func enter(_ path: MemberPath, now: ContinuousClock.Instant) {
+        tree = MemberTree(group: identity.group, path: path)
+        let receiver = GroupReceiver(suite: identity.suite, group: identity.group)
+        _ = try? receiver.install(epoch: path.epoch, secret: path.epochSecret, now: now)
+        self.receiver = receiver
+    }
+
+    var id: MemberID { identity.id }
+    var suite: Suite { identity.suite }
+    var group: GroupID { identity.group }
+    var isServer: Bool { identity.isServer }
+    var root: Curve25519.Signing.PublicKey? { identity.root }
+
     /// A certificate that the group's root key has signed, and that holds at `time`; nil for any other. One that is
     /// known is not verified again.
     func certificate(_ bytes: [UInt8], time: UInt64) -> ControllerCertificate? {
-        if let known = certificates.values.first(where: { $0.bytes == bytes }) { return known }
+        // A key that is out of date or revoked must not set the time back, nor leave itself out of a new list.
+        let time = max(time, beacons.time)
+        if let known = certificates.values.first(where: { $0.bytes == bytes }) {
+            return known.notAfter >= time && !beacons.revoked.contains(known.serial) ? known : nil
+        }
         guard let root else { return nil }
         return try? UnverifiedCertificate(bytes).verified(
-            root: root, group: group, time: max(time, beacons.time), revoked: beacons.revoked)
+            root: root, group: group, time: time, revoked: beacons.revoked)
     }
 
     /// Takes certificates that the group's root key has signed.

@@ -123,5 +123,10 @@ extension Tag {
         .trafficKey: .exactly(34), .nodeKeys: .each(36), .controllers: .within(12...65_535), .timers: .exactly(4),
         .x25519: .exactly(32), .lease: .exactly(2), .haveEpoch: .exactly(4), .boots: .each(20), .multicast: .address,
         .requestHash: .exactly(32), .padding: .zeros,
+        // Those of the machines.
+        .services: .within(0...65_535), .directoryVersion: .exactly(4), .directoryEntries: .within(0...65_535),
+        .directoryReset: .exactly(1), .correlation: .exactly(4), .memberCount: .exactly(4),
+        .confirmation: .exactly(16), .beaconCounter: .exactly(8), .revokedSerials: .each(4),
+        .groupTime: .exactly(8), .groupCounter: .exactly(8), .signature: .exactly(64), .resumeFrom: .exactly(8),
     ]
 }

@@ -258,4 +258,43 @@ struct KeyManagerTests {
         world.run(for: .seconds(3))
         #expect(Self.hasConverged(world))
     }
+
+    // MARK: What members believe
+
+    @Test("a key manager whose certificate was revoked cannot take itself off the list, nor set the time back")
+    func revokedManager() throws {
+        let world = try Self.group(2)
+        let old = try #require(world.keyManager)
+        world.kill(old)
+        world.adjustKeyManager = { $0.revoked = [old.identity.certificate.serial] }
+        let next = try world.startKeyManager(9, address: 9)
+        world.run(for: .seconds(3))
+        let node = try #require(world.members["s0"])
+        #expect(node.controllers?.first == next.identity.id)
+        let forged = Beacon(
+            epoch: 99, height: 1, memberCount: 2, confirmation: [UInt8](repeating: 0, count: 16), counter: 1 << 60,
+            directoryVersion: 0, time: 0, revoked: [],
+            controllers: [ControllerEntry(id: old.identity.id, boot: old.identity.boot, address: old.address)],
+            certificate: old.identity.certificate.bytes)
+        let datagram = try #require(
+            forged.datagram(suite: world.suite, group: world.group, key: old.identity.signingKey))
+        world.tell(node, .datagram(datagram, from: old.address))
+        #expect(node.controllers?.first == next.identity.id)
+        world.tell(next, .evict(Self.device("s1"), isUrgent: true))
+        world.run(for: .seconds(1))
+        #expect(Self.hasConverged(world))
+    }
+
+    @Test("a member that the key manager does not answer for the length of its lease registers again")
+    func lost() throws {
+        let world = try Self.group(2)
+        let node = try #require(world.members["s0"])
+        let id = node.id
+        world.network.partition([node.address])
+        world.run(for: .seconds(91))
+        #expect(node.events.contains(.lost))
+        world.network.heal()
+        #expect(world.run(until: { node.isMember && Self.hasConverged(world) }, limit: .seconds(40)))
+        #expect(node.id != id)
+    }
 }

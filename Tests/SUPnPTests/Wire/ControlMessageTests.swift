@@ -35,6 +35,10 @@ struct ControlMessageTests {
             ([0, 1, 0x80, 1, 0, 0], .unknownCritical(Tag(rawValue: 0x8001))),
             ([0, 1, 0, 1, 0, 0], .value(.deviceID)), ([0, 1, 0, 0x7F, 0, 2, 0, 1], .value(.padding)),
             ([0, 1, 0, 0x0A, 0, 7, 6, 1, 1, 1, 1, 0, 1], .value(.origin)),
+            ([0, 0x32, 0, 0x29, 0, 2, 0, 1], .value(.directoryVersion)),
+            ([0, 0x13, 0, 0x2F, 0, 4, 0, 0, 0, 1], .value(.beaconCounter)),
+            ([0, 0x13, 0, 0x7E, 0, 1, 0], .value(.signature)), ([0, 0x21, 0, 0x32, 0, 1, 0], .value(.groupCounter)),
+            ([0, 0x20, 0x80, 0x32, 0, 4, 0, 0, 0, 1], .value(.resumeFrom)),
         ] as [([UInt8], ControlError)])
     func refused(bytes: [UInt8], error: ControlError) {
         #expect(throws: error) { try ControlMessage.decode(bytes) }

@@ -70,6 +70,7 @@ final class MemberNode {
     var id: MemberID? { engine.id }
     var path: MemberPath? { engine.path }
     var trafficKeyID: UInt16? { engine.trafficKeyID }
+    var controllers: [ControllerID]? { engine.session?.controllers.order }
     var isMember: Bool { engine.id != nil }
     var requests: [InboundRequest] {
         events.compactMap { if case .request(let request) = $0 { request } else { nil } }

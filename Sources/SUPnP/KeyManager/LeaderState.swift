@@ -1,5 +1,10 @@
-/// Whether a leader may act by its own clock (group keys specification 3.12.2): it fences itself before its lease ends.
-struct LeaderClock: Sendable {
+/// Whether a key manager leads, and whether it may act by its own clock (group keys specification 3.12.2): it fences
+/// itself before its lease ends.
+struct LeaderState: Sendable {
+    /// Where it is on its way; `KeyManager` has the map.
+    enum Phase: Sendable { case starting, leading, rereading, deposed }
+
+    var phase = Phase.starting
     private let fence: Duration?
     private let began: ContinuousClock.Instant
     private let timeAtStart: UInt64
