@@ -98,7 +98,9 @@ extension KeyManager {
         case .resend(let index):
             if let packet = delivery.packet(index) { outputs.append(.multicast(packet)) }
         case .unicast:
-            if let answer = path(of: record, leaf: leaf, for: share) { send(answer, to: record.id, isResponse: true) }
+            guard let answer = path(of: record, leaf: leaf, for: share) else { return }
+            // A group that loses many packets loses many answers too.
+            for _ in 0..<delivery.copies { send(answer, to: record.id, isResponse: true) }
         }
     }
 

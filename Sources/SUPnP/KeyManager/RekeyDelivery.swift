@@ -27,6 +27,9 @@ struct RekeyDelivery: Sendable {
         resends.sent(packets, copies: repetition.copies, now: now)
     }
 
+    /// How often what members lack is sent: as often as the packets.
+    var copies: Int { repetition.copies }
+
     /// When copies are due.
     var nextAt: ContinuousClock.Instant? { resends.nextAt }
 

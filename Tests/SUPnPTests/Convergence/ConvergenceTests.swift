@@ -10,7 +10,8 @@ import Testing
 struct ConvergenceTests {
     /// A history of joins, leaves, evictions and crashes on a network with these conditions; gives the members that
     /// had not the key manager's secret, or had it and should not, 3 s after its last event.
-    private func history(_ conditions: LinkConditions, seed: UInt64, servers: Int = 24, events: Int = 12) throws -> Int {
+    private func history(_ conditions: LinkConditions, seed: UInt64, servers: Int = 24, events: Int = 12) throws -> Int
+    {
         let world = try KeyManagerTests.group(servers, seed: seed, conditions: conditions)
         var random = SeededGenerator(seed: seed &* 7)
         for _ in 0..<events {
@@ -18,8 +19,14 @@ struct ConvergenceTests {
             switch Int.random(in: 0..<4, using: &random) {
             case 0: if let node = world.members[name], node.isAlive { world.tell(node, .leave) }
             case 1: world.crash(name)
-            case 2: if let manager = world.keyManager { world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: false)) }
-            default: if let manager = world.keyManager { world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: true)) }
+            case 2:
+                if let manager = world.keyManager {
+                    world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: false))
+                }
+            default:
+                if let manager = world.keyManager {
+                    world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: true))
+                }
             }
             world.run(for: .milliseconds(Int64.random(in: 0...700, using: &random)))
         }
@@ -66,11 +73,13 @@ struct ConvergenceTests {
             let seed = UInt64(seed)
             let world = try KeyManagerTests.group(24, seed: seed, conditions: .hostile(loss: 0.5))
             for name in ["s3", "s9", "s17"] {
-                if let manager = world.keyManager { world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: true)) }
+                if let manager = world.keyManager {
+                    world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: true))
+                }
                 world.run(for: .milliseconds(300))
             }
             let stray = try strayAfterLastEvent(world)
-            #expect(stray <= 8, "seed \(seed)")
+            #expect(stray <= 8, "of 21; seed \(seed)")
             #expect(world.run(until: { Self.stray(world) == 0 }, limit: .seconds(20)), "seed \(seed)")
         }
     }
@@ -82,7 +91,9 @@ struct ConvergenceTests {
             let island = Set((0..<8).compactMap { world.members["s\($0)"]?.address })
             world.network.partition(island)
             for name in ["s9", "s1", "s11"] {
-                if let manager = world.keyManager { world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: true)) }
+                if let manager = world.keyManager {
+                    world.tell(manager, .evict(KeyManagerTests.device(name), isUrgent: true))
+                }
                 world.run(for: .seconds(2))
             }
             #expect(Self.stray(world) >= 7, "seed \(seed): the island has not heard of it")
