@@ -97,7 +97,9 @@ extension Forwarder {
     private func encoded(
         _ request: DataPayload.Request, number: UInt64, of member: ForwarderMember
     ) -> [UInt8]? {
-        guard let id = DataPayload.ForwardID(rawValue: number), let alias = members[member.id]?.alias else { return nil }
+        guard let id = DataPayload.ForwardID(rawValue: number), let alias = members[member.id]?.alias else {
+            return nil
+        }
         let broadcast = DataPayload.Broadcast(
             id: id, alias: alias, service: request.service, windowMilliseconds: request.windowMilliseconds,
             isFromHardened: member.suite.isHardened, payload: request.payload)

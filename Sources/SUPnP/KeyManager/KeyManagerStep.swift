@@ -37,6 +37,26 @@ enum WaitingChange: Sendable {
     case refreshConfirmed(UInt32)
 }
 
+extension WaitingChange {
+    /// Whether a device or a member wants it, and so could want it without end.
+    var isMembersWish: Bool {
+        switch self {
+        case .admission, .refresh, .offers: true
+        case .removal, .administrative, .refreshConfirmed: false
+        }
+    }
+
+    /// Whether it says anew what another has said for the same member.
+    func replaces(_ other: WaitingChange) -> Bool {
+        switch (self, other) {
+        case (.removal(let member, _), .removal(let old, _)): member == old
+        case (.offers(let member, _, _), .offers(let old, _, _)): member == old
+        case (.refreshConfirmed(let member), .refreshConfirmed(let old)): member == old
+        default: false
+        }
+    }
+}
+
 /// What a key manager makes durable in one commit, and what it does once it is.
 struct KeyManagerStep {
     /// What the step was made of, for another one if the commit conflicts and the key manager leads all the same.

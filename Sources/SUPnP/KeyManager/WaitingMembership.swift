@@ -69,16 +69,21 @@ struct WaitingMembership: Sendable {
         return true
     }
 
-    /// A change of the classic tree. False when too many wait.
+    /// A change of the classic tree. False when too many wait; a leave always finds room.
     mutating func classic(_ work: ClassicWork) -> Bool {
-        guard classic.count < limits.waitingEvents else { return false }
+        if case .join = work, classic.count >= limits.waitingEvents { return false }
         classic.append(work)
         return true
     }
 
-    /// A change that needs no rekey. False when too many wait.
+    /// A change that needs no rekey. False when too many wait; a removal or an administrator's change always finds
+    /// room. What a member says again takes the place of what it said before.
     mutating func change(_ change: WaitingChange) -> Bool {
-        guard changes.count < limits.waitingChanges else { return false }
+        if let place = changes.firstIndex(where: { change.replaces($0) }) {
+            changes[place] = change
+            return true
+        }
+        guard !change.isMembersWish || changes.count < limits.waitingChanges else { return false }
         changes.append(change)
         return true
     }

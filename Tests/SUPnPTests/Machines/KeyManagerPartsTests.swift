@@ -119,4 +119,34 @@ struct KeyManagerPartsTests {
         while let key = queue.popDue(now: start + .seconds(1)) { taken.append(key) }
         #expect(taken == expected.map(\.1))
     }
+
+    @Test("what members want waits in a bounded place; a removal and an administrator's change always find room")
+    func waitingChanges() throws {
+        var limits = KeyManagerLimits()
+        limits.waitingChanges = 2
+        var waiting = WaitingMembership(limits: limits)
+        let offers = (0..<3).map { waiting.change(.offers($0, [], correlation: 0)) }
+        #expect(offers == [true, true, false])
+        let again = waiting.change(.offers(1, [], correlation: 7))
+        #expect(again, "it takes the place of the one before")
+        let removals = (0..<3).map { waiting.change(.removal($0, .evicted)) }
+        #expect(removals == [true, true, true])
+        let repeated = waiting.change(.removal(0, .evicted))
+        #expect(repeated)
+        let taken = waiting.takeChanges()
+        #expect(taken.count == 5)
+        guard case .offers(1, _, let correlation) = taken[1] else {
+            Issue.record("another order")
+            return
+        }
+        #expect(correlation == 7)
+    }
+
+    @Test("a number is given to one device only, whether it becomes a member or not")
+    func memberNumbers() {
+        var waiting = WaitingMembership(limits: KeyManagerLimits())
+        let state = GroupState()
+        let numbers = (0..<3).map { _ in waiting.allocateMember(after: state) }
+        #expect(numbers == [0x1_0000, 0x1_0001, 0x1_0002])
+    }
 }

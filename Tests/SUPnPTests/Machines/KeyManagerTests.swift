@@ -173,7 +173,7 @@ struct KeyManagerTests {
         #expect(next.isLeading)
         // The old one has not heard of it, and is asked to evict.
         let before = stale.transmissions
-        world.network.detach(next.address)
+        world.records = true
         world.tell(stale, .evict(Self.device("s1"), isUrgent: true))
         let told = world.forwarders[0].told.count
         let sent = stale.transmissions
@@ -181,6 +181,9 @@ struct KeyManagerTests {
         #expect(stale.events.last == .deposed)
         #expect(stale.transmissions == sent, "nothing that depends on the commit, and nothing else")
         #expect(sent - before <= 1, "at most a beacon before the conflict")
+        let last = world.store.state.epoch
+        let rekeys = world.recorded.compactMap { try? UnverifiedRekeyPacket($0).fields.epoch }
+        #expect(rekeys.filter { $0 > last }.isEmpty)
         #expect(world.store.state.members.count == 4)
         let sinceThen = world.forwarders[0].told.dropFirst(told).filter {
             if case .epoch = $0 { true } else { false }
