@@ -43,6 +43,65 @@ enum ClassicEnvelope {
     static let prefixLength = WireSizes.header + WireSizes.aeadNonce
     /// What a classic message adds to its plaintext.
     static let overhead = prefixLength + WireSizes.aeadTag
+
+    /// What an IV says.
+    struct Vector {
+        let direction: ClassicDirection
+        let sender: UInt16
+        let counter: UInt64
+
+        init(direction: ClassicDirection, sender: UInt16, counter: UInt64) {
+            self.direction = direction
+            self.sender = sender
+            self.counter = counter
+        }
+
+        /// Reads the IV behind the base header; nothing but the canonical encoding of one.
+        init(_ datagram: [UInt8]) throws(ChannelRefusal) {
+            var reader = ByteReader(datagram, from: WireSizes.header)
+            guard datagram.count >= ClassicEnvelope.overhead, let octet: UInt8 = reader.read(),
+                let reserved: UInt8 = reader.read(), let sender: UInt16 = reader.read(),
+                let counter: UInt64 = reader.read()
+            else { throw .envelope(.short) }
+            guard let direction = ClassicDirection(rawValue: octet) else { throw .envelope(.keyKind(octet)) }
+            guard reserved == 0 else { throw .envelope(.reserved) }
+            guard sender != 0 else { throw .envelope(.sender) }
+            self.init(direction: direction, sender: sender, counter: counter)
+        }
+    }
+
+    /// `header ‖ IV ‖ ciphertext ‖ tag`; nil if the library fails.
+    static func seal(
+        _ text: [UInt8], header: Header, _ vector: Vector, cipher: DatagramCipher, fingerprint: KeyFingerprint
+    ) -> [UInt8]? {
+        var bytes = header.encoded
+        bytes.reserveCapacity(overhead + text.count)
+        bytes.append(vector.direction.rawValue)
+        bytes.append(0)
+        bytes.append(bigEndian: vector.sender)
+        bytes.append(bigEndian: vector.counter)
+        let nonce = Nonce(bytes[WireSizes.header...])
+        #if DEBUG
+            NonceAudit.witness?.sealing(key: fingerprint, nonce: nonce.withUnsafeBytes { Array($0) })
+        #endif
+        bytes.append(contentsOf: text)
+        bytes.append(contentsOf: DatagramAlgorithm.emptyTag)
+        let isSealed = bytes.withUnsafeMutableBytes { bytes in
+            cipher.seal(bytes, aad: WireSizes.header, headerLength: prefixLength, nonce: nonce)
+        }
+        return isSealed ? bytes : nil
+    }
+
+    /// The text of `header ‖ IV ‖ ciphertext ‖ tag`; nil unless all of it is authentic.
+    static func open(_ sealed: [UInt8], cipher: DatagramCipher) -> [UInt8]? {
+        guard sealed.count >= overhead else { return nil }
+        var bytes = sealed
+        let nonce = Nonce(bytes[WireSizes.header..<prefixLength])
+        let isAuthentic = bytes.withUnsafeMutableBytes { bytes in
+            cipher.open(bytes, aad: WireSizes.header, headerLength: prefixLength, nonce: nonce)
+        }
+        return isAuthentic ? Array(bytes[prefixLength..<bytes.count - WireSizes.aeadTag]) : nil
+    }
 }
 
 /// A classic key that seals, with its counter (specification 3.5).
@@ -84,22 +143,11 @@ package final class ClassicSealingKey {
             flags: scope.flags.union(kind.flags), suite: .classic, keyID: scope.keyID,
             nonce: UInt16(truncatingIfNeeded: counter),
             bodyCount: body.count + ClassicEnvelope.overhead - WireSizes.header)
-        var datagram = header.encoded
-        datagram.reserveCapacity(ClassicEnvelope.overhead + body.count)
-        datagram.append(scope.direction.rawValue)
-        datagram.append(0)
-        datagram.append(bigEndian: sender)
-        datagram.append(bigEndian: counter)
-        let nonce = Nonce(datagram[WireSizes.header...])
-        #if DEBUG
-            NonceAudit.witness?.sealing(key: fingerprint, nonce: nonce.withUnsafeBytes { Array($0) })
-        #endif
-        datagram.append(contentsOf: body)
-        datagram.append(contentsOf: DatagramAlgorithm.emptyTag)
-        let isSealed = datagram.withUnsafeMutableBytes { bytes in
-            cipher.seal(bytes, aad: WireSizes.header, headerLength: ClassicEnvelope.prefixLength, nonce: nonce)
-        }
-        guard isSealed else { throw .cipherUnavailable }
+        guard
+            let datagram = ClassicEnvelope.seal(
+                body, header: header, .init(direction: scope.direction, sender: sender, counter: counter),
+                cipher: cipher, fingerprint: fingerprint)
+        else { throw .cipherUnavailable }
         return datagram
     }
 }
@@ -133,18 +181,12 @@ package struct UnverifiedClassicMessage: Sendable {
         guard header.suite == .classic else { throw .suite }
         guard !header.flags.contains(.extended) else { throw .envelope(.flags) }
         guard datagram.count > ClassicEnvelope.overhead else { throw .envelope(.short) }
-        var reader = ByteReader(datagram, from: WireSizes.header)
-        guard let octet: UInt8 = reader.read(), let reserved: UInt8 = reader.read(),
-            let sender: UInt16 = reader.read(), let counter: UInt64 = reader.read()
-        else { throw .envelope(.short) }
-        guard let direction = ClassicDirection(rawValue: octet) else { throw .envelope(.keyKind(octet)) }
-        guard reserved == 0 else { throw .envelope(.reserved) }
-        guard sender != 0 else { throw .envelope(.sender) }
-        guard header.nonce == UInt16(truncatingIfNeeded: counter) else { throw .envelope(.nonce) }
+        let vector = try ClassicEnvelope.Vector(datagram)
+        guard header.nonce == UInt16(truncatingIfNeeded: vector.counter) else { throw .envelope(.nonce) }
         self.header = header
-        self.direction = direction
-        self.sender = sender
-        self.counter = counter
+        direction = vector.direction
+        sender = vector.sender
+        counter = vector.counter
         bytes = datagram
     }
 }
@@ -198,17 +240,12 @@ package final class ClassicOpeningKey {
         case .replayed: throw .replayed
         case .tooOld: throw .tooOld
         }
-        var bytes = message.bytes
-        let nonce = Nonce(bytes[WireSizes.header..<ClassicEnvelope.prefixLength])
-        let isAuthentic = bytes.withUnsafeMutableBytes { bytes in
-            cipher.open(bytes, aad: WireSizes.header, headerLength: ClassicEnvelope.prefixLength, nonce: nonce)
-        }
-        guard isAuthentic else { throw .notAuthentic }
+        guard let body = ClassicEnvelope.open(message.bytes, cipher: cipher) else { throw .notAuthentic }
         guard windows[message.sender] != nil || windows.count < Self.senderLimit else { throw .unknownSender }
         _ = window.record(message.counter)
         windows[message.sender] = window
         return Opened(
             kind: MessageKind(message.header.flags), sender: message.sender, counter: message.counter,
-            body: Array(bytes[ClassicEnvelope.prefixLength..<bytes.count - DatagramAlgorithm.tagLength]))
+            body: body)
     }
 }

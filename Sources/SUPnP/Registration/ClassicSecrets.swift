@@ -1,7 +1,5 @@
 import Crypto
 package import GroupKeys
-// For the normal form, which the standard library has and does not show.
-@_spi(_Unicode) import Swift
 
 /// The password of a classic device (3.5, F17): its normal form C in UTF-8, 1...128 bytes.
 ///
@@ -11,9 +9,7 @@ package struct ClassicPassword: Sendable {
 
     /// Nil unless the normal form has 1 to 128 bytes.
     package init?(_ text: String) {
-        var normal = String.UnicodeScalarView()
-        normal.append(contentsOf: text._nfc)
-        let bytes = Array(String(normal).utf8)
+        let bytes = Array(NormalForm.composed(text).utf8)
         guard (1...128).contains(bytes.count) else { return nil }
         self.bytes = SecretBytes(bytes)
     }
@@ -45,31 +41,28 @@ package enum ClassicSecrets {
     }
 }
 
-/// SEALED of a classic REG_DONE (3.5): `IV ‖ ciphertext ‖ tag`, AES-256-GCM under S-KEY, the datagram's header
-/// authenticated. IV = `u8 1 ‖ u8 0 ‖ u16 the member's KEYID ‖ u64 counter`.
+/// SEALED of a classic REG_DONE (3.5): the classic envelope, `IV ‖ ciphertext ‖ tag` under S-KEY with the datagram's
+/// header authenticated. IV = `u8 1 ‖ u8 0 ‖ u16 the member's KEYID ‖ u64 counter`.
 struct ClassicDoneSeal {
     let key: SecretBytes
     let header: Header
 
     func seal(_ plaintext: [UInt8], keyID: UInt16, counter: UInt64) -> [UInt8]? {
-        var iv: [UInt8] = [1, 0]
-        iv.append(bigEndian: keyID)
-        iv.append(bigEndian: counter)
-        guard let nonce = try? AES.GCM.Nonce(data: iv),
-            let box = try? AES.GCM.seal(
-                plaintext, using: key.symmetricKey, nonce: nonce, authenticating: header.encoded),
-            let combined = box.combined
+        guard let cipher = try? DatagramCipher(.aes256GCM, key: key, for: .seal),
+            let bytes = ClassicEnvelope.seal(
+                plaintext, header: header, .init(direction: .fromController, sender: keyID, counter: counter),
+                cipher: cipher, fingerprint: KeyFingerprint(key))
         else { return nil }
-        return Array(combined)
+        return Array(bytes.dropFirst(WireSizes.header))
     }
 
     /// The plaintext, the key's number and the counter of the IV.
     func open(_ sealed: [UInt8]) -> (plaintext: [UInt8], keyID: UInt16, counter: UInt64)? {
-        var iv = ByteReader(sealed)
-        guard let direction: UInt16 = iv.read(), direction == 0x0100, let keyID: UInt16 = iv.read(),
-            let counter: UInt64 = iv.read(), let box = try? AES.GCM.SealedBox(combined: sealed),
-            let plaintext = try? AES.GCM.open(box, using: key.symmetricKey, authenticating: header.encoded)
+        let bytes = header.encoded + sealed
+        guard let vector = try? ClassicEnvelope.Vector(bytes), vector.direction == .fromController,
+            let cipher = try? DatagramCipher(.aes256GCM, key: key, for: .open),
+            let plaintext = ClassicEnvelope.open(bytes, cipher: cipher)
         else { return nil }
-        return (Array(plaintext), keyID, counter)
+        return (plaintext, vector.sender, vector.counter)
     }
 }

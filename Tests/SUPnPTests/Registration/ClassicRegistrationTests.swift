@@ -148,6 +148,22 @@ struct ClassicRegistrationTests {
         #expect(!lab.sent.contains { $0.message?[.response] != nil })
     }
 
+    @Test(
+        "However a password is typed, its bytes are those of its normal form C",
+        arguments: [
+            // Composed, decomposed, marks in the wrong order, a singleton, a script of algorithmic composition, an
+            // exclusion from composition, and marks that compose with nothing.
+            ("caf\u{E9}", "caf\u{E9}"), ("cafe\u{301}", "caf\u{E9}"), ("a\u{301}\u{323}", "\u{1EA1}\u{301}"),
+            ("\u{E1}\u{323}", "\u{1EA1}\u{301}"), ("\u{212B}", "\u{C5}"), ("\u{1112}\u{1161}\u{11AB}", "\u{D55C}"),
+            ("\u{D558}\u{11AB}", "\u{D55C}"), ("\u{958}", "\u{915}\u{93C}"), ("q\u{307}\u{323}", "q\u{323}\u{307}"),
+            ("\u{FB01}", "\u{FB01}"),
+        ])
+    func typed(text: String, normal: String) throws {
+        let salt = [UInt8](repeating: 0, count: 16)
+        let bytes = normal.unicodeScalars.flatMap { Array(String($0).utf8) }
+        #expect(try #require(ClassicPassword(text)).salted(salt).exposed == sha256(salt + bytes))
+    }
+
     @Test("A password is its normal form C, 1 to 128 bytes")
     func normalForm() {
         let salt = [UInt8](repeating: 0, count: 16)
