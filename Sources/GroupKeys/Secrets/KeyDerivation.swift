@@ -10,6 +10,14 @@ package enum KeyDerivation {
         }
     }
 
+    /// HKDF-Extract with a salt that is a secret itself.
+    package static func extract(salt: SecretBytes, inputKeyMaterial: SecretBytes) -> SecretBytes {
+        let key = salt.withUnsafeBytes { SymmetricKey(data: $0) }
+        return inputKeyMaterial.withUnsafeBytes { material in
+            SecretBytes(HMAC<SHA256>.authenticationCode(for: material, using: key))
+        }
+    }
+
     /// HKDF-Expand to 32 bytes: one HMAC over `info` and the octet 1.
     package static func expand(_ key: SecretBytes, info: [UInt8]) -> SecretBytes {
         key.withUnsafeBytes { material in

@@ -15,8 +15,8 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         case start(controller: SocketEndpoint)
         /// A datagram of the network, unicast or of the group.
         case datagram([UInt8], from: SocketEndpoint)
-        /// Stretching of ``Output/derive(_:)`` is done; nil when it failed.
-        case derived(ProverSecrets?)
+        /// Stretching of ``Output/derive(_:)`` is done.
+        case derived(PasswordDerivationWork.Result)
         /// Offer these services from here on.
         case offer([ServiceOffer])
         /// Answer a request.
@@ -84,8 +84,8 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
             self.controller = controller
             register(now: now)
         case .datagram(let bytes, let source): receive(bytes, from: source, now: now)
-        case .derived(let secrets):
-            registration.handle(.derived(secrets), now: now, using: &random)
+        case .derived(let result):
+            registration.handle(.derived(result), now: now, using: &random)
             serveRegistration(now: now)
         case .offer(let offers):
             self.offers = offers

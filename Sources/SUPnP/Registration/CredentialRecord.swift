@@ -80,7 +80,7 @@ package struct CredentialRecord: Equatable, Sendable {
         for _ in 0..<16 { salt.append(random.next()) }
         let work = PasswordDerivationWork(
             derivation, code: code.bytes, deviceID: id.bytes, groupID: groupID, salt: salt)
-        guard let record = work.run()?.record else { return nil }
+        guard let record = work.run().secrets?.record else { return nil }
         return CredentialRecord(id: id, roles: roles, salt: salt, secret: .hardened(derivation, record))
     }
 

@@ -27,11 +27,12 @@ extension DeviceEngine {
         case .hardened(let derivation, let groupID, _):
             guard let code = configuration.code else { return tryNext(now: now, using: &random) }
             phase = .deriving(candidate)
+            stretching += 1
             emit(
                 .derive(
                     PasswordDerivationWork(
                         derivation, code: code, deviceID: configuration.id.bytes, groupID: groupID,
-                        salt: candidate.salt)))
+                        salt: candidate.salt, number: stretching)))
         }
     }
 

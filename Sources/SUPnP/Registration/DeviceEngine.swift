@@ -46,6 +46,8 @@ package struct DeviceEngine: ~Copyable {
     var attempt = DeviceAttempt()
     /// Of the run under way with the candidate under trial.
     var prover: SPAKE2PlusProver?
+    /// The number of the stretching that was asked for last.
+    var stretching: UInt64 = 0
     /// When answers were not authentic.
     var failures: [ContinuousClock.Instant] = []
     private var outputs: [DeviceOutput] = []
@@ -61,7 +63,8 @@ package struct DeviceEngine: ~Copyable {
         switch input {
         case .start(let controller): start(controller, now: now, using: &random)
         case .datagram(let datagram, let source): receive(datagram, from: source, now: now, using: &random)
-        case .derived(let secrets): derived(secrets, now: now, using: &random)
+        case .derived(let result):
+            if result.number == stretching { derived(result.secrets, now: now, using: &random) }
         case .woken:
             wakeAt = nil
             act(now: now, using: &random)

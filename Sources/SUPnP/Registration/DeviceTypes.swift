@@ -7,8 +7,8 @@ package enum DeviceInput: Sendable {
     case start(controller: SocketEndpoint)
     /// A clear control datagram, and where it came from.
     case datagram([UInt8], from: SocketEndpoint)
-    /// Stretching that was asked for is done; nil when it failed.
-    case derived(ProverSecrets?)
+    /// Stretching that was asked for is done.
+    case derived(PasswordDerivationWork.Result)
     /// The time that was asked for has come.
     case woken
 }

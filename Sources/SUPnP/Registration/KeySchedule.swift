@@ -20,7 +20,7 @@ package struct MasterSecret: Sendable {
 
     /// After a refresh: `Extract(salt = RFR, ikm = X25519 shared secret)` (3.7.6).
     package init(refresh: SecretBytes, agreement: SecretBytes) {
-        secret = KeyDerivation.extract(salt: refresh.exposed, inputKeyMaterial: agreement)
+        secret = KeyDerivation.extract(salt: refresh, inputKeyMaterial: agreement)
     }
 
     /// K_fin, which seals the one REG_DONE.

@@ -90,6 +90,18 @@ struct P256Point: ~Copyable {
         return bytes.count == 65 ? bytes : nil
     }
 
+    /// The same for a point that both sides alone have: it is overwritten when it goes.
+    var secretEncoding: SecretBytes? {
+        guard !isInfinity else { return nil }
+        var length = 0
+        let bytes = SecretBytes(count: 65) { target in
+            length = EC_POINT_point2oct(
+                P256Curve.shared.group, point, POINT_CONVERSION_UNCOMPRESSED,
+                target.baseAddress?.assumingMemoryBound(to: UInt8.self), 65, nil)
+        }
+        return length == 65 ? bytes : nil
+    }
+
     private static func inContext(_ body: (OpaquePointer) -> Int32) -> Bool {
         guard let context = BN_CTX_secure_new() else { return false }
         defer { BN_CTX_free(context) }

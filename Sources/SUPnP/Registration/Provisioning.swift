@@ -62,24 +62,41 @@ package struct PasswordDerivationWork: Sendable {
     package let derivation: PasswordDerivation
     /// The record's salt, 16 bytes.
     package let salt: [UInt8]
+    private let number: UInt64
     private let input: SecretBytes
+
+    /// What came out.
+    package struct Result: Sendable {
+        /// Tells the works of one device apart: one that comes late is not taken for another.
+        let number: UInt64
+        /// The secrets; nil when the salt is empty or a half is zero.
+        package let secrets: ProverSecrets?
+    }
 
     /// Prepares the stretching of a code for a device in a group.
     package init(
-        _ derivation: PasswordDerivation, code: SecretBytes, deviceID: [UInt8], groupID: [UInt8], salt: [UInt8]
+        _ derivation: PasswordDerivation, code: SecretBytes, deviceID: [UInt8], groupID: [UInt8], salt: [UInt8],
+        number: UInt64 = 0
     ) {
         self.derivation = derivation
         self.salt = salt
+        self.number = number
         // The counts make it never empty, which swift-crypto's scrypt does not bear.
-        var bytes = SPAKE2Plus.counted(code.exposed)
-        bytes += SPAKE2Plus.counted(deviceID)
-        bytes += SPAKE2Plus.counted(groupID)
-        input = SecretBytes(bytes)
+        let before = SPAKE2Plus.count(of: code.count)
+        let after = SPAKE2Plus.counted(deviceID) + SPAKE2Plus.counted(groupID)
+        input = SecretBytes(count: before.count + code.count + after.count) { target in
+            target.copyBytes(from: before)
+            let rest = UnsafeMutableRawBufferPointer(rebasing: target[before.count...])
+            code.withUnsafeBytes { rest.copyMemory(from: $0) }
+            UnsafeMutableRawBufferPointer(rebasing: rest[code.count...]).copyBytes(from: after)
+        }
     }
 
-    /// Does it: 30 to 400 ms. Nil when the salt is empty or a half is zero.
-    package func run() -> ProverSecrets? {
-        guard !salt.isEmpty, let bytes = derivation.stretch(input, salt: salt) else { return nil }
-        return ProverSecrets(stretched: bytes)
+    /// Does it: 30 to 400 ms.
+    package func run() -> Result {
+        guard !salt.isEmpty, let bytes = derivation.stretch(input, salt: salt) else {
+            return Result(number: number, secrets: nil)
+        }
+        return Result(number: number, secrets: ProverSecrets(stretched: bytes))
     }
 }

@@ -43,10 +43,12 @@ package enum SPAKE2Plus {
     ]
 
     /// The bytes with their count before them: eight bytes, little-endian as RFC 9383 §3.3 has it.
-    package static func counted(_ bytes: [UInt8]) -> [UInt8] {
+    package static func counted(_ bytes: [UInt8]) -> [UInt8] { count(of: bytes.count) + bytes }
+
+    static func count(of bytes: Int) -> [UInt8] {
         var count: [UInt8] = []
-        count.append(bigEndian: UInt64(bytes.count).byteSwapped)
-        return count + bytes
+        count.append(bigEndian: UInt64(bytes).byteSwapped)
+        return count
     }
 
     /// The keys of a run (RFC 9383 §3.4).
@@ -55,14 +57,20 @@ package enum SPAKE2Plus {
         let confirmV: [UInt8]
         let shared: SecretBytes
 
-        init(_ identities: Identities, shareP: [UInt8], shareV: [UInt8], z: [UInt8], v: [UInt8], w0: SecretBytes) {
+        init(
+            _ identities: Identities, shareP: [UInt8], shareV: [UInt8], z: SecretBytes, v: SecretBytes,
+            w0: SecretBytes
+        ) {
             let m = P256Point.decode(SPAKE2Plus.m)?.encoded ?? []
             let n = P256Point.decode(SPAKE2Plus.n)?.encoded ?? []
             var hash = SHA256()
-            for part in [identities.context, identities.prover, identities.verifier, m, n, shareP, shareV, z, v] {
+            for part in [identities.context, identities.prover, identities.verifier, m, n, shareP, shareV] {
                 hash.update(data: SPAKE2Plus.counted(part))
             }
-            hash.update(data: SPAKE2Plus.counted(w0.exposed))
+            for secret in [z, v, w0] {
+                hash.update(data: SPAKE2Plus.count(of: secret.count))
+                secret.withUnsafeBytes { hash.update(bufferPointer: $0) }
+            }
             let main = SymmetricKey(data: hash.finalize())
             let confirmation = HKDF<SHA256>.deriveKey(
                 inputKeyMaterial: main, info: Array("ConfirmationKeys".utf8), outputByteCount: 64)
@@ -133,8 +141,8 @@ package struct SPAKE2PlusProver: ~Copyable {
         guard let x = P256Scalar.reducing(x), let w0 = P256Scalar.reducing(secrets.w0),
             let w1 = P256Scalar.reducing(secrets.w1), let mask = P256Point.decode(SPAKE2Plus.n)?.times(w0)
         else { throw .secret }
-        guard let bare = peer.minus(mask), !bare.isInfinity, let z = bare.times(x)?.encoded,
-            let v = bare.times(w1)?.encoded
+        guard let bare = peer.minus(mask), !bare.isInfinity, let z = bare.times(x)?.secretEncoding,
+            let v = bare.times(w1)?.secretEncoding
         else { throw .share }
         let keys = SPAKE2Plus.Keys(identities, shareP: share, shareV: shareV, z: z, v: v, w0: secrets.w0)
         guard !checking || SPAKE2Plus.isSame(keys.confirmV, confirmV) else { throw .confirmation }
@@ -185,8 +193,8 @@ package struct SPAKE2PlusVerifier: ~Copyable {
             let shareV = own.plus(mask)?.encoded, let hidden = P256Point.decode(SPAKE2Plus.m)?.times(w0),
             let l = P256Point.decode(record.l)
         else { throw .secret }
-        guard let bare = peer.minus(hidden), !bare.isInfinity, let z = bare.times(y)?.encoded,
-            let v = l.times(y)?.encoded
+        guard let bare = peer.minus(hidden), !bare.isInfinity, let z = bare.times(y)?.secretEncoding,
+            let v = l.times(y)?.secretEncoding
         else { throw .share }
         let keys = SPAKE2Plus.Keys(identities, shareP: shareP, shareV: shareV, z: z, v: v, w0: record.w0)
         return Answer(shareV: shareV, keys: keys)

@@ -67,6 +67,6 @@ struct HardenedRecording {
             PasswordDerivationWork(
                 .testOnly, code: code.bytes, deviceID: Array("lamp".utf8), groupID: RegistrationLab.groupID,
                 salt: salt
-            ).run())
+            ).run().secrets)
     }
 }

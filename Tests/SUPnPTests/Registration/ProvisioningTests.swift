@@ -33,7 +33,7 @@ struct ProvisioningTests {
         let work = PasswordDerivationWork(
             vector.derivation, code: SecretBytes(Array("0123456789".utf8)), deviceID: Array("lamp".utf8),
             groupID: [UInt8](repeating: 0x47, count: 16), salt: (0..<16).map { $0 })
-        let secrets = try #require(work.run())
+        let secrets = try #require(work.run().secrets)
         #expect(secrets.w0.exposed == hex(vector.w0))
         #expect(secrets.w1.exposed == hex(vector.w1))
     }
@@ -75,94 +75,5 @@ struct ProvisioningTests {
         #expect(DeviceID([0xFF]) == nil)
         #expect(DeviceID(String(repeating: "a", count: 64)) != nil)
         #expect(DeviceID(String(repeating: "a", count: 65)) == nil)
-    }
-}
-
-@Suite("The refresh of keys")
-struct RefreshTests {
-    private static let old = MasterSecret(
-        sharedKey: SecretBytes([UInt8](repeating: 1, count: 32)), transcript: [UInt8](repeating: 2, count: 32)
-    ).memberSecrets(member: 0x10005, generation: 0)
-
-    @Test("Both sides get the same new secrets, and the member adopts them only after they are durable")
-    func agrees() throws {
-        var random = SeededGenerator(seed: 5)
-        var member = MemberRefresh(Self.old)
-        var manager = KeyManagerRefresh(Self.old)
-        guard case .transmit(let share, _) = member.begin(now: .now, using: &random),
-            case .commit(let fresh) = manager.received(share, using: &random)
-        else {
-            Issue.record("nothing was sent")
-            return
-        }
-        #expect(manager.received(share, using: &random) == .none)
-        guard case .transmit(let answer, fresh) = manager.committed() else {
-            Issue.record("no answer")
-            return
-        }
-        #expect(fresh.generation == 1)
-        #expect(fresh.relay != Self.old.relay && fresh.leaf != Self.old.leaf && fresh.refresh != Self.old.refresh)
-        // A repeated share gets the same answer, and the old secrets stay until the member has switched.
-        #expect(manager.received(share, using: &random) == .transmit(answer, fresh))
-        #expect(manager.secrets == Self.old)
-        #expect(member.acknowledged(answer) == .adopt(fresh))
-        #expect(member.acknowledged(answer) == .none)
-        #expect(manager.switched() == .dropOld)
-        #expect(manager.secrets == fresh)
-        #expect(manager.switched() == .none)
-    }
-
-    @Test("A conflict leaves everything as it was, and a member that has lost its key begins again")
-    func conflictAndRestart() {
-        var random = SeededGenerator(seed: 6)
-        var manager = KeyManagerRefresh(Self.old)
-        var first = MemberRefresh(Self.old)
-        guard case .transmit(let share, _) = first.begin(now: .now, using: &random) else { return }
-        _ = manager.received(share, using: &random)
-        manager.conflict()
-        #expect(manager.committed() == .none)
-        guard case .commit(let once) = manager.received(share, using: &random) else {
-            Issue.record("not taken again")
-            return
-        }
-        _ = manager.committed()
-        var second = MemberRefresh(Self.old)
-        guard case .transmit(let other, _) = second.begin(now: .now, using: &random),
-            case .commit(let twice) = manager.received(other, using: &random),
-            case .transmit(let answer, _) = manager.committed()
-        else {
-            Issue.record("no second run")
-            return
-        }
-        #expect(twice != once && twice.generation == 1)
-        #expect(second.acknowledged(answer) == .adopt(twice))
-    }
-
-    @Test("A share of small order is refused by both sides")
-    func smallOrder() {
-        var random = SeededGenerator(seed: 7)
-        for point in [[UInt8](repeating: 0, count: 32), [1] + [UInt8](repeating: 0, count: 31)] {
-            var manager = KeyManagerRefresh(Self.old)
-            #expect(manager.received(ControlMessage(.refresh, [.x25519: point]), using: &random) == .none)
-            var member = MemberRefresh(Self.old)
-            _ = member.begin(now: .now, using: &random)
-            #expect(member.acknowledged(ControlMessage(.refreshAcknowledged, [.x25519: point])) == .failed)
-        }
-    }
-
-    @Test("An unanswered REFRESH is sent three times and given up, and the old keys stay")
-    func silence() {
-        var random = SeededGenerator(seed: 8)
-        var member = MemberRefresh(Self.old)
-        let start = ContinuousClock.now
-        guard case .transmit(let share, var at) = member.begin(now: start, using: &random) else { return }
-        #expect(member.begin(now: start, using: &random) == .none)
-        var times = [at - start]
-        while case .transmit(share, let next) = member.woken(now: at) {
-            at = next
-            times.append(at - start)
-        }
-        #expect(times == [.seconds(1), .seconds(3), .seconds(7)])
-        #expect(member.woken(now: at) == .none)
     }
 }

@@ -39,6 +39,9 @@ final class RegistrationLab {
     var failure: DeviceFailure?
     var admissions: [AdmissionRequest] = []
     var events: [RegistrarEvent] = []
+    /// Whether stretching waits for `stretch`.
+    var holdsStretching = false
+    private(set) var heldStretching: [PasswordDerivationWork] = []
     private var deviceWake: ContinuousClock.Instant?
     private var registrarWake: ContinuousClock.Instant?
     private var inFlight: [Datagram] = []
@@ -181,10 +184,18 @@ final class RegistrationLab {
         inFlight += wire(datagram)
     }
 
+    /// Does a stretching that was held back.
+    func stretch(_ work: PasswordDerivationWork) {
+        device.handle(.derived(work.run()), now: now, using: &random)
+        drainDevice()
+        settle()
+    }
+
     private func drainDevice() {
         while let output = device.nextOutput() {
             switch output {
             case .transmit(let bytes, let target): send(bytes, from: Self.deviceAddress, to: target)
+            case .derive(let work) where holdsStretching: heldStretching.append(work)
             case .derive(let work):
                 device.handle(.derived(work.run()), now: now, using: &random)
             case .wake(let at): deviceWake = at
@@ -268,6 +279,9 @@ extension RegistrationLab {
         guard let datagram = sent.first(where: { $0.type == type }) else { throw NotSent(type: type) }
         return datagram
     }
+
+    /// The sequence number of the device's first request.
+    var sequence: UInt16 { sent.first.flatMap { try? Header.decode($0.bytes) }?.nonce ?? 0 }
 
     struct NotSent: Error { var type: MessageType }
 }

@@ -42,8 +42,10 @@ struct StrayInputTests {
         let lab = RegistrationLab(seed: 9)
         lab.provision()
         lab.wire = { datagram in
-            lab.device.handle(.derived(secrets), now: lab.now, using: &lab.random)
-            lab.device.handle(.derived(nil), now: lab.now, using: &lab.random)
+            lab.device.handle(
+                .derived(.init(number: lab.device.stretching, secrets: secrets)), now: lab.now, using: &lab.random)
+            lab.device.handle(
+                .derived(.init(number: lab.device.stretching, secrets: nil)), now: lab.now, using: &lab.random)
             lab.device.handle(.start(controller: RegistrationLab.home), now: lab.now, using: &lab.random)
             for stranger in strangers {
                 lab.device.handle(
@@ -56,6 +58,25 @@ struct StrayInputTests {
         #expect(lab.result != nil)
         #expect(lab.sent.filter { $0.type == .registrationRequest }.count == 1)
         #expect(lab.sent.filter { $0.type == .registrationResponse }.count == 1)
+    }
+
+    @Test("A stretching that ends after its attempt is not taken for that of the next attempt")
+    func lateStretching() throws {
+        let lab = RegistrationLab()
+        lab.provision()
+        lab.holdsStretching = true
+        lab.start()
+        lab.run()
+        #expect(lab.failure == .noAnswer(hint: nil))
+        // The key manager has another salt for the device by then.
+        lab.provision()
+        lab.restart()
+        lab.run(for: .seconds(1))
+        let works = lab.heldStretching
+        #expect(works.count == 2)
+        for work in works { lab.stretch(work) }
+        lab.run()
+        #expect(lab.result != nil)
     }
 
     @Test("A record that goes while its device registers lets nobody in", arguments: [false, true], [false, true])

@@ -69,7 +69,7 @@ struct SPAKE2PlusVectors: Encodable {
         let salt = Array<UInt8>(0x50..<0x60)
         let work = PasswordDerivationWork(
             derivation, code: code.bytes, deviceID: Array(device.utf8), groupID: group, salt: salt)
-        let secrets = try #require(work.run())
+        let secrets = try #require(work.run().secrets)
         let record = try #require(secrets.record)
         return Code(
             name: name, code: String(decoding: code.bytes.exposed, as: UTF8.self), deviceID: device,
