@@ -8,8 +8,8 @@ extension RegistrarEngine {
         using random: inout some RandomNumberGenerator
     ) {
         guard runs[key] == nil else { return drop(.noRun) }
-        guard begins(key, now: now) else { return }
-        var salt = fakeSalt(key.device)
+        guard begins(key, isClassic: true, now: now) else { return }
+        var salt = fakeSalt(key.device, isClassic: true)
         var salted = SecretBytes(count: 32, using: &random)
         if let record, case .classic(let known) = record.secret {
             salt = record.salt

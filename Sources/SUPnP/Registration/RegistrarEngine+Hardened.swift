@@ -10,10 +10,12 @@ extension RegistrarEngine {
         guard let cookie = arrival.message[.cookie], let shareP = arrival.message[.shareP],
             let hash = arrival.message[.requestHash]
         else { return drop(.malformed(nil)) }
-        let checked = cookies.check(cookie, source: key.source, requestHash: hash, now: now)
+        let checked = cookies.check(cookie, for: key, requestHash: hash, now: now)
         let trusted = configuration.faults.contains(.uncheckedCookie) ? arrival.header.suite : checked
         guard let suite = trusted, suite == arrival.header.suite else { return drop(.cookie) }
-        guard begins(key, now: now), let (offer, record) = offer(to: key.device, suite: suite, cookie: cookie) else {
+        guard begins(key, isClassic: false, now: now),
+            let (offer, record) = offer(to: key.device, suite: suite, cookie: cookie)
+        else {
             return
         }
         let transcript = RegistrationTranscript(
@@ -115,20 +117,22 @@ extension RegistrarEngine {
         finish(key, run, with: datagram, now: now)
     }
 
-    /// Whether a run may begin: the device's and everybody's limits.
-    mutating func begins(_ key: RegistrarRunKey, now: ContinuousClock.Instant) -> Bool {
+    /// Whether a run may begin: the device's limits first, so that one that is held down uses up nothing of
+    /// everybody's, then everybody's. Classic runs have a room of their own: their senders have shown no cookie.
+    mutating func begins(_ key: RegistrarRunKey, isClassic: Bool, now: ContinuousClock.Instant) -> Bool {
         let limits = configuration.limits
         guard !configuration.faults.contains(.unlimitedRuns) else { return true }
-        guard runs.open < limits.openRuns, runs.working < limits.workingRuns, starts.take(true, now: now) else {
-            drop(.busy)
-            return false
-        }
         let pair = DeviceNetwork(device: key.device, network: key.source.network)
         guard !holdDowns.isHeld(pair, now: now), devices.take(pair, now: now) else {
             drop(.deviceLimit)
             return false
         }
-        return true
+        let hasRoom =
+            isClassic
+            ? runs.challenged < limits.classicRuns
+            : runs.open < limits.openRuns && runs.working < limits.workingRuns && starts.take(true, now: now)
+        if !hasRoom { drop(.busy) }
+        return hasRoom
     }
 
     private mutating func repeatVerify(_ run: RegistrarRun, _ arrival: RegistrarArrival) {

@@ -53,7 +53,9 @@ package struct RegistrarEngine: Sendable {
         self.configuration = configuration
         nobody = ProverSecrets(stretched: SecretBytes(count: 80, using: &random))?.record
         cookies = RegistrationCookies(now: now, using: &random)
-        sources = RateTable(capacity: limits.sourceBurst, rate: limits.sourceRate, limit: limits.tableSize)
+        sources = RateTable(
+            capacity: limits.sourceBurst, rate: limits.sourceRate, limit: limits.tableSize,
+            shared: (limits.sharedSourceBurst, limits.sharedSourceRate))
         devices = RateTable(
             capacity: limits.deviceRunsPerMinute, rate: Double(limits.deviceRunsPerMinute) / 60,
             limit: limits.tableSize)
@@ -87,7 +89,7 @@ package struct RegistrarEngine: Sendable {
     package mutating func nextOutput() -> RegistrarOutput? { outputs.isEmpty ? nil : outputs.removeFirst() }
 
     /// How many runs are unproven, for the counters.
-    package var openRuns: Int { runs.open }
+    package var openRuns: Int { runs.open + runs.challenged }
 
     mutating func emit(_ output: RegistrarOutput) { outputs.append(output) }
 

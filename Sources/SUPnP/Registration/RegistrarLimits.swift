@@ -2,6 +2,8 @@
 package struct RegistrarLimits: Hashable, Sendable {
     /// Runs past the cookie that are not proven yet.
     package var openRuns = 1_024
+    /// Classic challenges that are not answered yet. Apart from `openRuns`: whoever invents senders fills this.
+    package var classicRuns = 256
     /// Runs whose arithmetic is under way or waits for it.
     package var workingRuns = 64
     /// Runs that begin in a second, all devices together: half a core at half a millisecond each.
@@ -12,11 +14,15 @@ package struct RegistrarLimits: Hashable, Sendable {
     package var sourceBurst = 5
     /// And in a second after that.
     package var sourceRate = 1.0
+    /// REG_REQUESTs that are answered at once of all sources together that are not told apart.
+    package var sharedSourceBurst = 256
+    /// And in a second after that: a flood of invented senders has to be faster than this to be in a newcomer's way.
+    package var sharedSourceRate = 256.0
     /// Runs of one device from one network (IPv4 /24, IPv6 /64) in a minute.
     package var deviceRunsPerMinute = 6
     /// The longest that a device is held down for a network after failures; the shortest is a second.
     package var longestHoldDown = Duration.seconds(300)
-    /// Sources, and devices with networks, that are remembered; all others share one allowance.
+    /// Sources, and devices with networks, that are remembered; all others share an allowance.
     package var tableSize = 4_096
     /// How long an unproven run lives, and how long a finished one is repeated.
     package var runLifetime = Duration.seconds(10)
@@ -28,7 +34,7 @@ package struct RegistrarLimits: Hashable, Sendable {
 /// An allowance for each of many: `capacity` at first, refilled at `rate` a second.
 ///
 /// At most `limit` are told apart. Beyond that they share one allowance, so that a flood of invented senders costs no
-/// memory and does not turn everybody away.
+/// memory. It is as large as one of them has, or as `shared` says.
 struct RateTable<Key: Hashable & Sendable>: Sendable {
     private struct Bucket: Sendable {
         var tokens: Double
@@ -38,34 +44,36 @@ struct RateTable<Key: Hashable & Sendable>: Sendable {
     private let capacity: Double
     private let rate: Double
     private let limit: Int
+    private let sharedCapacity: Double
+    private let sharedRate: Double
     private var buckets: [Key: Bucket] = [:]
     private var shared: Bucket?
     private var swept: ContinuousClock.Instant?
 
-    init(capacity: Int, rate: Double, limit: Int) {
+    init(capacity: Int, rate: Double, limit: Int, shared: (capacity: Int, rate: Double)? = nil) {
         self.capacity = Double(capacity)
         self.rate = rate
         self.limit = limit
+        sharedCapacity = Double(shared?.capacity ?? capacity)
+        sharedRate = shared?.rate ?? rate
     }
 
     /// Takes one from the allowance of `key`, if there is one.
     mutating func take(_ key: Key, now: ContinuousClock.Instant) -> Bool {
-        if var bucket = buckets[key] {
-            defer { buckets[key] = bucket }
-            return take(&bucket, now: now)
-        }
-        if buckets.count >= limit { sweep(now: now) }
-        var bucket = Bucket(tokens: capacity, refilled: now)
-        guard buckets.count < limit else {
-            bucket = shared ?? bucket
+        if buckets[key] == nil, buckets.count >= limit { sweep(now: now) }
+        guard buckets[key] != nil || buckets.count < limit else {
+            var bucket = shared ?? Bucket(tokens: sharedCapacity, refilled: now)
             defer { shared = bucket }
-            return take(&bucket, now: now)
+            return take(&bucket, capacity: sharedCapacity, rate: sharedRate, now: now)
         }
+        var bucket = buckets[key] ?? Bucket(tokens: capacity, refilled: now)
         defer { buckets[key] = bucket }
-        return take(&bucket, now: now)
+        return take(&bucket, capacity: capacity, rate: rate, now: now)
     }
 
-    private func take(_ bucket: inout Bucket, now: ContinuousClock.Instant) -> Bool {
+    private func take(
+        _ bucket: inout Bucket, capacity: Double, rate: Double, now: ContinuousClock.Instant
+    ) -> Bool {
         if now > bucket.refilled {
             bucket.tokens = min(capacity, bucket.tokens + (now - bucket.refilled) / .seconds(1) * rate)
             bucket.refilled = now

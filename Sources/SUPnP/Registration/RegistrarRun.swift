@@ -52,12 +52,17 @@ struct RegistrarRun: Sendable {
     var state: State
     var deadline: ContinuousClock.Instant
 
-    /// Whether it counts against the limit of unproven runs.
+    /// Whether it counts against the limit of unproven runs past the cookie.
     var isOpen: Bool {
         switch state {
-        case .working, .verifying, .challenged: true
-        case .admitting, .finished: false
+        case .working, .verifying: true
+        case .challenged, .admitting, .finished: false
         }
+    }
+
+    /// Whether it counts against the limit of classic challenges.
+    var isChallenged: Bool {
+        if case .challenged = state { true } else { false }
     }
 
     /// Whether its arithmetic is under way.
@@ -74,6 +79,7 @@ struct RegistrarRuns: Sendable {
     private var head = 0
     private(set) var open = 0
     private(set) var working = 0
+    private(set) var challenged = 0
     private(set) var finished = 0
 
     subscript(key: RegistrarRunKey) -> RegistrarRun? { runs[key] }
@@ -120,6 +126,7 @@ struct RegistrarRuns: Sendable {
     private mutating func count(_ run: RegistrarRun, _ change: Int) {
         if run.isOpen { open += change }
         if run.isWorking { working += change }
+        if run.isChallenged { challenged += change }
         if case .finished = run.state { finished += change }
     }
 }

@@ -33,22 +33,23 @@ struct RegistrationCookies: Sendable {
         rotated = now
     }
 
-    func make(source: SocketEndpoint, requestHash: [UInt8], suite: Suite, now: ContinuousClock.Instant) -> [UInt8] {
+    /// A cookie for one run: its device, sequence number and sender. So a source gets no more runs than cookies.
+    func make(for run: RegistrarRunKey, requestHash: [UInt8], suite: Suite, now: ContinuousClock.Instant) -> [UInt8] {
         var front: [UInt8] = []
         front.append(bigEndian: seconds(now))
         front += [current.generation, suite.rawValue]
-        return front + mac(current, source: source, requestHash: requestHash, front: front)
+        return front + mac(current, run: run, requestHash: requestHash, front: front)
     }
 
-    /// The suite of a cookie that was made for this sender and request within the last ten seconds.
+    /// The suite of a cookie that was made for this run and request within the last ten seconds.
     func check(
-        _ cookie: [UInt8], source: SocketEndpoint, requestHash: [UInt8], now: ContinuousClock.Instant
+        _ cookie: [UInt8], for run: RegistrarRunKey, requestHash: [UInt8], now: ContinuousClock.Instant
     ) -> Suite? {
         var reader = ByteReader(cookie)
         guard cookie.count == 22, let time: UInt32 = reader.read(), let generation: UInt8 = reader.read(),
             let suite = reader.read(UInt8.self).flatMap(Suite.init(rawValue:)), let key = key(generation)
         else { return nil }
-        let expected = mac(key, source: source, requestHash: requestHash, front: Array(cookie.prefix(6)))
+        let expected = mac(key, run: run, requestHash: requestHash, front: Array(cookie.prefix(6)))
         let age = Int64(seconds(now)) - Int64(time)
         guard CRYPTO_memcmp(expected, Array(cookie.suffix(16)), 16) == 0, (0...Int64(Self.lifetime)).contains(age)
         else { return nil }
@@ -70,8 +71,10 @@ struct RegistrationCookies: Sendable {
         UInt32(clamping: (now - started).components.seconds)
     }
 
-    private func mac(_ key: Key, source: SocketEndpoint, requestHash: [UInt8], front: [UInt8]) -> [UInt8] {
-        code(key, source.octets + requestHash + front)
+    private func mac(_ key: Key, run: RegistrarRunKey, requestHash: [UInt8], front: [UInt8]) -> [UInt8] {
+        var message = run.source.octets + requestHash
+        message.append(bigEndian: run.sequence)
+        return code(key, message + front + run.device.bytes)
     }
 
     private func code(_ key: Key, _ message: [UInt8]) -> [UInt8] {

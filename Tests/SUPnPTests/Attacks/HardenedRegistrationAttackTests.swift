@@ -148,6 +148,65 @@ struct HardenedRegistrationAttackTests {
         }
     }
 
+    @Test("F20: whatever suites are asked for, the answer does not tell a device that may not use them from none")
+    func enumerationBySuite() throws {
+        for (groupFloor, offered) in [(Suite.classic, [0]), (.hardenedAESGCM, [0]), (.hardenedAESGCM, [1])]
+            as [(Suite, [UInt8])]
+        {
+            var registrar = RegistrationLab.registrarConfiguration()
+            registrar.minimumSuite = groupFloor
+            let lab = RegistrationLab(registrar: registrar)
+            lab.provision(DeviceID("hardened"))
+            lab.provisionClassic(DeviceID("classic1"))
+            var answers: [(MessageType?, Suite?, [SUPnP.Tag], Int)] = []
+            // The classic one is known to be classic where the group says so: only its floor is asked for here.
+            for name in groupFloor == .classic ? ["hardened", "nobody42"] : ["hardened", "nobody42", "classic1"]
+            where !(name == "hardened" && offered == [1]) {
+                var request = ControlMessage(
+                    .registrationRequest,
+                    [.deviceID: Array(name.utf8), .suites: offered, .deviceRandom: [UInt8](repeating: 1, count: 16)])
+                request[.padding] = [UInt8](repeating: 0, count: 240)
+                let source = try #require(SocketEndpoint("192.0.2.\(30 + answers.count):40000"))
+                lab.inject(
+                    .init(
+                        bytes: request.datagram(flags: .control, suite: .classic, nonce: 5), from: source,
+                        to: RegistrationLab.home))
+                let answer = try #require(lab.sent.last)
+                #expect(answer.to == source)
+                answers.append(
+                    (
+                        answer.type, (try? Header.decode(answer.bytes))?.suite,
+                        answer.message?.elements.map(\.tag) ?? [], answer.bytes.count
+                    ))
+            }
+            let first = try #require(answers.first)
+            #expect(answers.count > 1)
+            #expect(answers.allSatisfy { $0 == first }, "floor \(groupFloor), asked for \(offered): \(answers)")
+        }
+    }
+
+    @Test("F20: the salts of two suites do not tell a device that has none from one that has one")
+    func enumerationBySalt() throws {
+        var registrar = RegistrationLab.registrarConfiguration()
+        registrar.minimumSuite = .classic
+        let lab = RegistrationLab(registrar: registrar)
+        lab.provision()
+        for name in ["lamp", "nobody"] {
+            let salts = try [UInt8(0), 1].map { suite in
+                var request = ControlMessage(
+                    .registrationRequest,
+                    [.deviceID: Array(name.utf8), .suites: [suite], .deviceRandom: [UInt8](repeating: 1, count: 16)])
+                request[.padding] = [UInt8](repeating: 0, count: 240)
+                lab.inject(
+                    .init(
+                        bytes: request.datagram(flags: .control, suite: .classic, nonce: 5 + UInt16(suite)),
+                        from: RegistrationLab.deviceAddress, to: RegistrationLab.home))
+                return try #require(lab.sent.last?.message?[.salt])
+            }
+            #expect(salts[0] != salts[1], "\(name)")
+        }
+    }
+
     @Test(
         "Mixing: a classic server's cracked password opens a hardened client's requests only where they go over classic"
     )

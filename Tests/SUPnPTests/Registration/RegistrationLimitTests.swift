@@ -48,8 +48,96 @@ struct RegistrationLimitTests {
             lab.inject(request.moved(from: source, to: request.to))
         }
         #expect(lab.registrar.openRuns == 0)
-        // Those beyond the table share one allowance.
-        #expect(lab.sent.filter { $0.type == .registrationReply }.count == 4_096 + 5)
+        // Those beyond the table share an allowance.
+        #expect(lab.sent.filter { $0.type == .registrationReply }.count == 4_096 + 256)
+    }
+
+    @Test("A flood of invented senders, 200 a second, does not turn a newcomer away")
+    func newcomer() throws {
+        let lab = RegistrationLab()
+        lab.provision()
+        lab.wire = { $0.type == .registrationRequest ? [] : [$0] }
+        lab.start()
+        let request = try lab.first(.registrationRequest)
+        func flood(_ hosts: Range<UInt32>) {
+            for host in hosts {
+                let source = SocketEndpoint(.v4(IPv4Address(rawValue: 0x0A00_0000 + host)), port: 9)
+                lab.inject(request.moved(from: source, to: request.to))
+            }
+        }
+        flood(0..<4_500)
+        for step in UInt32(0)..<10 {
+            lab.pass(.milliseconds(100))
+            flood(10_000 + step * 20..<10_020 + step * 20)
+        }
+        let newcomer = try #require(SocketEndpoint("198.51.100.1:40000"))
+        lab.inject(request.moved(from: newcomer, to: request.to))
+        #expect(lab.sent.last?.to == newcomer)
+    }
+
+    @Test("A cookie is good for one run: not for another sequence number, and not for another device")
+    func oneRunForACookie() throws {
+        let lab = RegistrationLab()
+        lab.provision()
+        lab.wire = { $0.type == .registrationResponse ? [] : [$0] }
+        lab.start()
+        lab.run(for: .milliseconds(400))
+        let response = try lab.first(.registrationResponse)
+        let message = try #require(response.message)
+        for number in UInt16(0)..<200 {
+            var other = message
+            if number.isMultiple(of: 2) { other[.deviceID] = Array("device \(number)".utf8) }
+            let bytes = other.datagram(
+                flags: .control, suite: .hardenedAESGCM, nonce: number.isMultiple(of: 2) ? lab.sequence : number)
+            lab.inject(.init(bytes: bytes, from: response.from, to: response.to))
+        }
+        #expect(lab.registrar.openRuns == 0)
+        lab.inject(response)
+        #expect(lab.sent.contains { $0.type == .registrationVerify })
+    }
+
+    @Test("A device that is held down uses up nothing of what all devices share")
+    func heldDownAndOthers() throws {
+        var configuration = RegistrationLab.registrarConfiguration()
+        configuration.limits.workingRuns = 4
+        configuration.limits.runsPerSecond = 4
+        let lab = RegistrationLab(registrar: configuration)
+        lab.provision()
+        let guesser = Guesser(name: "lamp", address: "192.0.2.9:4000")
+        #expect(guesser.guess(lab))
+        let response = try #require(guesser.response)
+        for _ in 0..<20 { lab.inject(response) }
+        #expect(lab.events.filter { $0 == .dropped(.deviceLimit) }.count == 20)
+        lab.start()
+        lab.run()
+        #expect(lab.result != nil)
+    }
+
+    @Test("Classic requests of invented senders take no room of the hardened runs, and are no amplifier")
+    func classicFlood() throws {
+        var configuration = RegistrationLab.registrarConfiguration()
+        configuration.minimumSuite = .classic
+        configuration.limits.openRuns = 64
+        configuration.limits.classicRuns = 32
+        let lab = RegistrationLab(registrar: configuration)
+        lab.provision()
+        func request(_ host: UInt32) {
+            let message = ControlMessage(.registrationRequest, [.deviceID: Array("x\(host)".utf8), .suites: [0]])
+            let source = SocketEndpoint(.v4(IPv4Address(rawValue: 0x0A00_0000 + host << 8)), port: 9)
+            lab.inject(
+                .init(
+                    bytes: message.datagram(flags: .control, suite: .classic, nonce: 1), from: source,
+                    to: RegistrationLab.home))
+        }
+        for host in UInt32(0)..<2_000 { request(host) }
+        #expect(lab.registrar.openRuns == 32)
+        // What is asked for again and again, in the name of one sender, is not answered again and again.
+        let before = lab.sent.count
+        for _ in 0..<50 { request(0) }
+        #expect(lab.sent.count - before == 4)
+        lab.start()
+        lab.run()
+        #expect(lab.result?.suite == .hardenedAESGCM)
     }
 
     @Test("Runs that are not proven are held down for 1, 2, 4 seconds and more, for that device from that network")
@@ -124,6 +212,8 @@ final class Guesser {
     let address: SocketEndpoint
     let right: Bool
     private var sequence: UInt16 = 0
+    /// The last message 3 that it sent.
+    private(set) var response: RegistrationLab.Datagram?
 
     init(name: String, address: String, right: Bool = false) {
         guard let id = DeviceID(name), let address = SocketEndpoint(address) else {
@@ -151,7 +241,9 @@ final class Guesser {
             .registrationResponse,
             [.deviceID: id.bytes, .cookie: cookie, .shareP: RFC9383.shareP, .requestHash: sha256(request.encoded)])
         let before = lab.sent.count
-        lab.inject(datagram(response, .hardenedAESGCM))
+        let sent = datagram(response, .hardenedAESGCM)
+        self.response = sent
+        lab.inject(sent)
         return lab.sent.count > before
     }
 

@@ -103,7 +103,7 @@ def hardened(run):
     same("the request's size", True, len(datagrams[0]) >= 256 and len(datagrams[1]) <= len(datagrams[0]))
     # The cookie.
     h1, cookie, key = supnp.sha256(bodies[0]), tags[1][0x0E], raw(run["cookieKey"])
-    same("the cookie's code", cookie[6:].hex(), supnp.hmac(key, raw(run["deviceAddress"]) + h1 + cookie[:6])[:16])
+    same("the cookie's code", cookie[6:].hex(), supnp.hmac(key, raw(run["deviceAddress"]) + h1 + u16(sequence) + cookie[:6] + device)[:16])
     same("CTL_RANDOM", tags[1][0x0D].hex(), supnp.hmac(key, b"rnd" + cookie)[:16])
     same("the cookie comes back", cookie.hex(), tags[2][0x0E])
     same("H1", h1.hex(), tags[2][0x27])
