@@ -15,12 +15,15 @@ struct BeaconPulse: Sendable {
         lastAt.map { $0 + (hasNews ? limits.beaconGap : limits.beaconInterval) }
     }
 
+    /// The counter of the last beacon that went out.
+    func last(term: UInt32) -> UInt64 { UInt64(term) << 32 | UInt64(sent) }
+
     /// The counter of the beacon that is due, if one is.
     mutating func due(term: UInt32, now: ContinuousClock.Instant) -> UInt64? {
         if let nextAt, nextAt > now { return nil }
         lastAt = now
         hasNews = false
         sent &+= 1
-        return UInt64(term) << 32 | UInt64(sent)
+        return last(term: term)
     }
 }

@@ -74,6 +74,8 @@ extension KeyManager {
         elements[.groupPublicKey] = Array(configuration.root.rawRepresentation)
         elements[.certificates] = ([configuration.identity.certificate] + feed.certificates).prefix(2).flatMap(\.bytes)
         elements[.epoch] = epoch.octets
+        // A beacon of before tells of processes and certificates that are gone, and anybody can play it again.
+        elements[.beaconCounter] = pulse.last(term: state.leadership?.term ?? 0).octets
         if let leaf = record.leaf, let path = trees.hardened.path(ofLeaf: leaf) {
             elements.merge(PathElements.elements(path)) { $1 }
         }

@@ -54,6 +54,7 @@ struct MemberSession {
                 let root = try? Curve25519.Signing.PublicKey(rawRepresentation: rootBytes)
             else { return nil }
             refreshSecret = secrets.refresh
+            beacons = BeaconWatch(after: contents.integer(.beaconCounter) ?? 0)
             controllers = ControllerBook(
                 suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay)
             let path = PathElements.path { contents[$0] }
@@ -130,9 +131,12 @@ struct MemberSession {
 
 /// What a member keeps of the beacons: only those that rise count.
 struct BeaconWatch: Sendable {
-    private(set) var counter: UInt64 = 0
+    private(set) var counter: UInt64
     private(set) var time: UInt64 = 0
     private(set) var revoked: Set<UInt32> = []
+
+    /// Before the first beacon later than `counter`: what REG_DONE said was the last.
+    init(after counter: UInt64 = 0) { self.counter = counter }
 
     /// Takes a beacon; false for one that is not later than all before it.
     mutating func take(_ beacon: Beacon) -> Bool {

@@ -288,6 +288,25 @@ struct KeyManagerTests {
         #expect(Self.hasConverged(world))
     }
 
+    @Test("a beacon of before its registration tells a member nothing, so no process of before takes a place again")
+    func oldBeacon() throws {
+        let world = try Self.group(1)
+        let old = try #require(world.keyManager)
+        world.records = true
+        world.run(for: .seconds(2))
+        let recorded = try #require(
+            world.recorded.first { if case .clear(_, .beacon) = DatagramClass($0) { true } else { false } })
+        world.kill(old)
+        let next = try world.startKeyManager()
+        world.run(for: .seconds(2))
+        world.enroll("late", roles: .server)
+        world.run(for: .milliseconds(100))
+        let node = world.addMember("late", roles: .server)
+        #expect(world.run(until: { node.isMember }, limit: .seconds(10)))
+        world.tell(node, .datagram(recorded, from: old.address))
+        #expect(node.engine.session?.controllers.boot(next.identity.id) == next.identity.boot)
+    }
+
     @Test("a member that the key manager does not answer for the length of its lease registers again")
     func lost() throws {
         let world = try Self.group(2)

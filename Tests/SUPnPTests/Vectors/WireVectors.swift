@@ -110,6 +110,8 @@ extension WireVectors {
         let value = checksum.overflow ? checksum.partialValue &- 1 : checksum.partialValue
         other[10] = UInt8(value >> 8)
         other[11] = UInt8(truncatingIfNeeded: value)
+        let zero = request.datagram(flags: .control, suite: .classic, nonce: 0x2121)
+        let negativeZero = Array(zero.prefix(10)) + [0xFF, 0xFF] + zero.dropFirst(12)
         return [
             ClassCase("a request of a registration", clear),
             ClassCase("a search of SSDP", Array("M-SEARCH * HTTP/1.1\r\n\r\n".utf8)),
@@ -117,6 +119,7 @@ extension WireVectors {
             ClassCase("a byte too many", clear + [0]),
             ClassCase("a changed checksum", Array(clear.prefix(11)) + [clear[11] ^ 1] + clear.dropFirst(12)),
             ClassCase("an unknown suite", other),
+            ClassCase("a checksum of zero", zero), ClassCase("0xFFFF in its place", negativeZero),
             ClassCase("data in clear", flagged([], .hardenedAESGCM, 40)),
             ClassCase(
                 "a registration's request that was thrown back",

@@ -104,9 +104,9 @@ def classify(datagram):
     if len(datagram) < 12:
         return "plain"
     magic, flag, keyid, nonce, length, _ = struct.unpack(">6H", datagram[:12])
-    if magic != MAGIC or flag & 15 != 1 or length != len(datagram) or checksum(datagram[:12]):
-        return "plain"
     header, body = Header(flag, keyid, nonce, length), datagram[12:]
+    if magic != MAGIC or flag & 15 != 1 or length != len(datagram) or header.bytes() != datagram[:12]:
+        return "plain"
     if header.suite > 2:
         return "refused"
     if not flag & ENCRYPTED:
