@@ -34,16 +34,22 @@ struct ChannelPeers {
     /// A member's end of the group's channel in epoch 9, which knows forwarder 7.
     func receiver() -> GroupReceiver {
         let receiver = GroupReceiver(suite: .hardenedAESGCM, group: group)
-        guard let root = try? Curve25519.Signing.PrivateKey(rawRepresentation: [UInt8](repeating: 1, count: 32)),
-            let signer = try? Curve25519.Signing.PrivateKey(rawRepresentation: [UInt8](repeating: 2, count: 32)),
-            let certificate = try? ControllerCertificate.issue(
-                controller, roles: .forwarder, notAfter: 1_000, serial: 1, key: signer.publicKey, group: group,
-                root: root),
+        guard let certificate = Self.certificate,
             (try? receiver.install(epoch: 9, secret: epochSecret, now: start)) != nil
         else { preconditionFailure("a receiver with fixed keys") }
         precondition(receiver.setForwarder(certificate, boot: boot), "the forwarder is known")
         return receiver
     }
+
+    /// Of forwarder 7.
+    private static let certificate: ControllerCertificate? = {
+        guard let root = try? Curve25519.Signing.PrivateKey(rawRepresentation: [UInt8](repeating: 1, count: 32)),
+            let signer = try? Curve25519.Signing.PrivateKey(rawRepresentation: [UInt8](repeating: 2, count: 32)),
+            let controller = ControllerID(7), let group = GroupID(Array<UInt8>(0xA0..<0xB0))
+        else { return nil }
+        return try? ControllerCertificate.issue(
+            controller, roles: .forwarder, notAfter: 1_000, serial: 1, key: signer.publicKey, group: group, root: root)
+    }()
 
     /// A datagram from the controller with any plaintext.
     func sealed(_ text: [UInt8], counter: UInt64, isControl: Bool = false) -> [UInt8] {
