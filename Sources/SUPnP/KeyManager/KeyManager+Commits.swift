@@ -82,7 +82,9 @@ extension KeyManager {
         self.trees = trees
         leader.phase = wasLeading ? .leading : .starting
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &random) }
-        if wasLeading { tellForwardersEverything() }
+        guard wasLeading else { return }
+        tellForwardersEverything()
+        for command in leader.takeCommands() { act(on: command, now: now) }
     }
 
     private mutating func depose() {
@@ -96,6 +98,7 @@ extension KeyManager {
         leader.phase = .leading
         sendLastRekey(now: now)
         tellForwardersEverything()
+        for command in leader.takeCommands() { act(on: command, now: now) }
     }
 
     /// What the key manager before has committed, and perhaps not sent (3.12.2).

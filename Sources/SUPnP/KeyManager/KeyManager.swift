@@ -73,7 +73,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     var leases: LeaseTable
     var pulse: BeaconPulse
     var feed: ForwarderFeed
-    var leader: LeaderState
+    var leader: LeaderState<Input>
     var outputs = OutputQueue<Output>()
     var random: Random
 
@@ -115,6 +115,12 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case .reread(let state, let revision): reread(state, revision: revision, now: now)
         case .leaseRenewed(let instant): leader.renewed(sentAt: instant)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)
+        case .evict, .enroll, .strikeOff, .bridge:
+            if mayAct(now: now) {
+                act(on: input, now: now)
+            } else if !leader.postpone(input) {
+                outputs.append(.event(.refused))
+            }
         default: if mayAct(now: now) { act(on: input, now: now) }
         }
         advance(now: now)
@@ -126,7 +132,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     /// Whether it leads, and its lease is held.
     func mayAct(now: ContinuousClock.Instant) -> Bool { leader.phase == .leading && leader.isHeld(now: now) }
 
-    private mutating func act(on input: Input, now: ContinuousClock.Instant) {
+    mutating func act(on input: Input, now: ContinuousClock.Instant) {
         switch input {
         case .datagram(let bytes, let source): receive(bytes, from: source, now: now)
         case .worked(let id, let result):
@@ -166,6 +172,8 @@ package enum KeyManagerEvent: Hashable, Sendable {
     case rekeyed(epoch: UInt32, members: Int)
     /// Another key manager leads.
     case deposed
+    /// An administrator's command was not taken, because another key manager leads or the lease is over.
+    case refused
     /// The registrar's own events.
     case registrar(RegistrarEvent)
 }

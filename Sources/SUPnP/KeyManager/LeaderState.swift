@@ -1,10 +1,14 @@
 /// Whether a key manager leads, and whether it may act by its own clock (group keys specification 3.12.2): it fences
 /// itself before its lease ends.
-struct LeaderState: Sendable {
+struct LeaderState<Command: Sendable>: Sendable {
     /// Where it is on its way; `KeyManager` has the map.
     enum Phase: Sendable { case starting, leading, rereading, deposed }
 
+    /// The most commands that wait until it leads.
+    static var commandLimit: Int { 1_024 }
+
     var phase = Phase.starting
+    private var commands: [Command] = []
     private let fence: Duration?
     private let began: ContinuousClock.Instant
     private let timeAtStart: UInt64
@@ -17,6 +21,19 @@ struct LeaderState: Sendable {
         self.began = began
         timeAtStart = time
         renewedAt = began
+    }
+
+    /// An administrator's command waits until the key manager leads. False when it never will, or too many wait.
+    mutating func postpone(_ command: Command) -> Bool {
+        guard phase == .starting || phase == .rereading, commands.count < Self.commandLimit else { return false }
+        commands.append(command)
+        return true
+    }
+
+    /// The commands that have waited.
+    mutating func takeCommands() -> [Command] {
+        defer { commands = [] }
+        return commands
     }
 
     /// The lease was renewed by a request sent at this time.

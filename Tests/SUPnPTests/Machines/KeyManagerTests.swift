@@ -231,6 +231,23 @@ struct KeyManagerTests {
         #expect(!world.recorded.filter { (try? UnverifiedRekeyPacket($0)) != nil }.isEmpty)
     }
 
+    @Test("an eviction that is asked for before the key manager leads is done once it does, and refused after its time")
+    func commandsWait() throws {
+        let world = try Self.group(3)
+        world.kill(try #require(world.keyManager))
+        let next = try world.startKeyManager()
+        #expect(!next.isLeading)
+        world.tell(next, .evict(Self.device("s1"), isUrgent: true))
+        world.run(for: .seconds(1))
+        #expect(world.store.state.member(of: Self.device("s1")) == nil)
+        try world.startKeyManager(9, address: 9)
+        world.tell(next, .evict(Self.device("s0"), isUrgent: true))
+        world.run(for: .seconds(1))
+        world.tell(next, .evict(Self.device("s2"), isUrgent: true))
+        #expect(next.events.last == .refused)
+        #expect(world.store.state.member(of: Self.device("s2")) != nil)
+    }
+
     @Test("a leader fences itself by its own clock when its lease is not renewed")
     func fence() throws {
         let world = try Self.group(3) { $0.adjustKeyManager = { $0.limits.leaderFence = .seconds(4) } }

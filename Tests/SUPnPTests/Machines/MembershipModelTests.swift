@@ -157,7 +157,7 @@ struct MembershipModelTests {
 
     @Test("after every command the durable members are the model's, and they and nobody else have the epoch")
     func histories() throws {
-        for seed in 1...UInt64(Histories.count(6)) {
+        for seed in 1...UInt64(Histories.count(4)) {
             let commands = commands(seed: seed, count: 20)
             guard let failure = try failure(of: commands, seed: seed) else { continue }
             Issue.record("seed \(seed): \(failure); shortest: \(try shrunk(commands, seed: seed))")
