@@ -15,8 +15,8 @@ package struct ClassicKeyTree: ~Copyable, Sendable {
     /// The traffic key; nil before the first change.
     package private(set) var trafficKey: SecretBytes?
 
-    private let secrets: SecretArena
-    private let counts: MemberCounts
+    let secrets: SecretArena
+    let counts: MemberCounts
     private var revision: UInt64 = 0
 
     /// An empty tree of `height` 1 to 24; the paper's example needs 3, the default group 10.
@@ -122,6 +122,11 @@ package struct ClassicKeyTree: ~Copyable, Sendable {
         trafficKeyID = staged.trafficKeyID
         trafficKey = staged.trafficKey
         revision += 1
+    }
+
+    mutating func restore(trafficKey: SecretBytes, id: UInt16) {
+        self.trafficKey = trafficKey
+        trafficKeyID = id
     }
 
     private func key(_ node: TreeNode) -> SecretBytes {

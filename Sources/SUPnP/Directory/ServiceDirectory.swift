@@ -2,12 +2,15 @@
 ///
 /// Every change takes the next version. A member tells the version it has and gets what has changed since, so a lost
 /// message costs nothing but time. Withdrawn offers stay as tombstones, a bounded number of them; a member that is
-/// older than the oldest tombstone forgets everything and begins at 0.
+/// older than the oldest tombstone forgets everything and begins at 0. With a tombstone that is forgotten, the offers
+/// from before it take new versions: so whoever begins at 0 is never older than that after its first page.
 package struct ServiceDirectory: Hashable, Sendable {
     /// The most offers of all servers together, tombstones not counted.
     package static let maximumEntries = 65_536
     /// The most tombstones.
     package static let maximumTombstones = 1_024
+    /// No offer is taken beyond this version, so that there are always enough left to withdraw all that there are.
+    static let lastVersion = UInt32.max - 1 << 23
 
     /// An offer, or what is left of one.
     package struct Entry: Hashable, Sendable {
@@ -42,7 +45,8 @@ package struct ServiceDirectory: Hashable, Sendable {
 
     /// Whether a server's list still fits, beside those of the others.
     package func hasRoom(for offers: [ServiceOffer], of server: UInt32) -> Bool {
-        count - (byServer[server]?.count ?? 0) + offers.count <= Self.maximumEntries
+        (version < Self.lastVersion || offers.isEmpty)
+            && count - (byServer[server]?.count ?? 0) + offers.count <= Self.maximumEntries
     }
 
     /// What a server offers, sorted by name.
@@ -98,9 +102,21 @@ package struct ServiceDirectory: Hashable, Sendable {
 
     private mutating func forgetOldestTombstone() {
         guard let index = order.firstIndex(where: { entries[$0]?.isOffered == false }) else { return }
-        let number = order.remove(at: index)
+        let number = order[index]
+        let older = order[..<index]
+        order.removeSubrange(...index)
         floor = entries[number]?.version ?? floor
         entries[number] = nil
         tombstones -= 1
+        for number in older { renew(number) }
+    }
+
+    private mutating func renew(_ number: UInt32) {
+        guard let entry = entries[number] else { return }
+        version += 1
+        entries[number] = Entry(
+            number: number, version: version, server: entry.server, isClassic: entry.isClassic, offer: entry.offer,
+            isOffered: entry.isOffered)
+        order.append(number)
     }
 }

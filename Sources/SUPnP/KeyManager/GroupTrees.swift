@@ -16,7 +16,7 @@ struct GroupTrees: ~Copyable {
     /// Replays the journals. Throws if they do not fit.
     init(_ configuration: KeyManagerConfiguration, state: GroupState) throws(KeyTreeError) {
         var hardened = try Self.begin(configuration, state.snapshot)
-        var classic = try ClassicKeyTree(height: configuration.classicHeight, locksMemory: false)
+        var classic = try Self.beginClassic(configuration, state.classicSnapshot)
         var packets: [[UInt8]] = []
         var coverage: [(node: TreeNode, members: Int)] = []
         for (index, diff) in state.journal.enumerated() {
@@ -52,6 +52,20 @@ struct GroupTrees: ~Copyable {
     func snapshot() -> TreeSnapshot {
         TreeSnapshot(
             head: hardened.snapshotHead(), parts: (0..<hardened.snapshotParts).map { hardened.snapshotPart($0) })
+    }
+
+    /// The classic tree as it is, likewise.
+    func classicSnapshot() -> TreeSnapshot {
+        TreeSnapshot(head: classic.snapshotHead(), parts: classic.snapshotParts())
+    }
+
+    private static func beginClassic(
+        _ configuration: KeyManagerConfiguration, _ snapshot: TreeSnapshot?
+    ) throws(KeyTreeError) -> ClassicKeyTree {
+        let height = configuration.classicHeight
+        guard let snapshot else { return try ClassicKeyTree(height: height, locksMemory: false) }
+        return try ClassicKeyTree.restored(
+            height: height, locksMemory: false, head: snapshot.head, parts: snapshot.parts)
     }
 
     private static func begin(

@@ -14,7 +14,8 @@ extension KeyManager {
                 registrar.handle(.discarded(older.registration), now: now, using: &random)
             }
         }
-        step.admissions = batch.joins.filter { latest[$0.record.device]?.record.id == $0.record.id }
+        let joins = batch.joins.filter { latest[$0.record.device]?.record.id == $0.record.id }
+        for join in joins where hasItsTree(for: join, now: now) { step.admissions.append(join) }
         var removals = batch.removals
         for admission in step.admissions {
             if let old = state.member(of: admission.record.device) { removals[old.id] = .left }
@@ -85,9 +86,10 @@ extension KeyManager {
             guard let record = state.members[member] else { return nil }
             step.removals = [(member, departure)]
             step.changes = [.removed([member])]
-            guard let leaf = record.leaf else { return step }
+            guard !record.suite.isHardened, let leaf = record.leaf else { return step }
             return classic(ClassicTreeChange(change: .leave, leaf: leaf, member: nil, seed: seed), step)
         case .join(let admission):
+            guard hasItsTree(for: admission, now: now) else { return nil }
             if let old = state.member(of: admission.record.device) {
                 // Its old membership goes first; then the join is tried again.
                 _ = waiting.classic(work)
@@ -105,10 +107,24 @@ extension KeyManager {
         }
     }
 
+    /// Whether a device has no leaf of the other suite's tree. If it has, because its record has changed, that tree is
+    /// rekeyed first, by a change of its own, and the device begins again meanwhile.
+    private mutating func hasItsTree(for admission: Admission, now: ContinuousClock.Instant) -> Bool {
+        guard let old = state.member(of: admission.record.device), old.isServer,
+            old.suite.isHardened != admission.record.suite.isHardened
+        else { return true }
+        registrar.handle(.discarded(admission.registration), now: now, using: &random)
+        remove(old, .left, isUrgent: false, now: now)
+        return false
+    }
+
     private func classic(_ change: ClassicTreeChange, _ step: KeyManagerStep) -> KeyManagerStep? {
         guard let staged = try? GroupTrees.stage(change, on: trees.classic) else { return nil }
         var step = step
         step.classic = [staged]
+        if state.classicJournal.count >= configuration.journalLimit {
+            step.changes.append(.classicCondensed(trees.classicSnapshot()))
+        }
         step.changes.append(.classicRekeyed(change))
         return step
     }
@@ -128,10 +144,10 @@ extension KeyManager {
                 step.refreshes.append(refresh)
                 step.changes.append(refresh.change)
             case .offers(let member, let offers, let correlation):
-                guard let record = state.members[member], state.directory.hasRoom(for: offers, of: member) else {
+                guard state.members[member] != nil, state.directory.hasRoom(for: offers, of: member) else {
                     continue
                 }
-                step.changes.append(.offered(member, clamped(offers, of: record)))
+                step.changes.append(.offered(member, offers))
                 step.replies.append((member, OfferMessages.acknowledgement(correlation)))
             case .administrative(let change): step.changes.append(change)
             case .refreshConfirmed(let member): step.changes.append(.refreshConfirmed(member))
@@ -152,17 +168,5 @@ extension KeyManager {
         }
         step.admissions.append(admission)
         step.changes.append(.admitted([admission.record]))
-    }
-
-    /// What a classic server says of its services counts only as far as its device's record lets it: whoever has
-    /// guessed its password must not draw hardened clients' requests to the classic channel.
-    private func clamped(_ offers: [ServiceOffer], of record: MemberRecord) -> [ServiceOffer] {
-        guard !record.suite.isHardened else { return offers }
-        let bridged = AccessList(state.bridged[record.device] ?? [])
-        return offers.map { offer in
-            ServiceOffer(
-                offer.name, lowestSuite: 0,
-                admitsHardenedOverClassic: offer.admitsHardenedOverClassic && bridged.allows(offer.name))
-        }
     }
 }

@@ -21,7 +21,9 @@ package struct GroupState: Sendable {
     package private(set) var snapshot: TreeSnapshot?
     /// The rekeys of the hardened tree since the snapshot, oldest first.
     package private(set) var journal: [KeyTreeDiff] = []
-    /// All rekeys of the classic tree, oldest first.
+    /// The classic tree at the beginning of its journal; nil for an empty one.
+    package private(set) var classicSnapshot: TreeSnapshot?
+    /// The rekeys of the classic tree since its snapshot, oldest first.
     package private(set) var classicJournal: [ClassicTreeChange] = []
     private var byDevice: [DeviceID: UInt32] = [:]
 
@@ -48,8 +50,12 @@ package struct GroupState: Sendable {
         switch change {
         case .led(let leadership): self.leadership = leadership
         case .enrolled(let record): credentials[record.id] = record
-        case .struckOff(let device): credentials[device] = nil
-        case .bridged(let device, let patterns): bridged[device] = patterns
+        case .struckOff(let device):
+            credentials[device] = nil
+            bridged[device] = nil
+        case .bridged(let device, let patterns):
+            bridged[device] = patterns
+            if let record = member(of: device) { offer(directory.offers(of: record.id), of: record) }
         case .admitted(let records): records.forEach { admit($0) }
         case .removed(let ids): ids.forEach { remove($0) }
         case .rekeyed(let diff):
@@ -58,6 +64,9 @@ package struct GroupState: Sendable {
         case .condensed(let snapshot):
             self.snapshot = snapshot
             journal = []
+        case .classicCondensed(let snapshot):
+            classicSnapshot = snapshot
+            classicJournal = []
         case .classicRekeyed(let change):
             classicJournal.append(change)
             if let member = change.member { members[member]?.leaf = change.leaf }
@@ -67,10 +76,22 @@ package struct GroupState: Sendable {
             members[id]?.refresh = refresh
             members[id]?.pendingRefresh = pending
         case .refreshConfirmed(let id): members[id]?.pendingRefresh = nil
-        case .offered(let id, let offers):
-            guard let record = members[id] else { return }
-            directory.replace(offers, of: id, isClassic: !record.suite.isHardened)
+        case .offered(let id, let offers): if let record = members[id] { offer(offers, of: record) }
         }
+    }
+
+    /// What a classic server says of its services counts only as far as its device's record lets it: whoever has
+    /// guessed its password must not draw hardened clients' requests to the classic channel. What the record does not
+    /// let any more ends with it.
+    private mutating func offer(_ offers: [ServiceOffer], of record: MemberRecord) {
+        guard !record.suite.isHardened else { return directory.replace(offers, of: record.id, isClassic: false) }
+        let admitted = AccessList(bridged[record.device] ?? [])
+        let clamped = offers.map { offer in
+            ServiceOffer(
+                offer.name, lowestSuite: 0,
+                admitsHardenedOverClassic: offer.admitsHardenedOverClassic && admitted.allows(offer.name))
+        }
+        directory.replace(clamped, of: record.id, isClassic: true)
     }
 
     private mutating func admit(_ record: MemberRecord) {

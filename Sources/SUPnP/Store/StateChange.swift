@@ -34,7 +34,7 @@ package struct ClassicTreeChange: Sendable {
     }
 }
 
-/// The hardened tree at rest: where the journal begins.
+/// A tree at rest: where its journal begins.
 package struct TreeSnapshot: Sendable {
     /// The snapshot's head.
     package let head: SecretBytes
@@ -66,6 +66,8 @@ package enum StateChange: Sendable {
     case rekeyed(KeyTreeDiff)
     /// The hardened tree before the rekeys that follow: the journal before it is dropped.
     case condensed(TreeSnapshot)
+    /// The classic tree before the rekeys that follow, as ``condensed(_:)`` is for the hardened one.
+    case classicCondensed(TreeSnapshot)
     /// A rekey of the classic tree.
     case classicRekeyed(ClassicTreeChange)
     /// A member's new pairwise secrets.
