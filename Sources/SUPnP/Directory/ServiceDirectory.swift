@@ -10,7 +10,7 @@ package struct ServiceDirectory: Hashable, Sendable {
     /// The most tombstones.
     package static let maximumTombstones = 1_024
     /// No offer is taken beyond this version, so that there are always enough left to withdraw all that there are.
-    static let lastVersion = UInt32.max - 1 << 23
+    static let lastVersion = UInt32.max - (1 << 23)
 
     /// An offer, or what is left of one.
     package struct Entry: Hashable, Sendable {
@@ -39,6 +39,9 @@ package struct ServiceDirectory: Hashable, Sendable {
 
     /// A directory without offers.
     package init() {}
+
+    /// A directory that has had so many changes, and has no offers.
+    init(version: UInt32) { self.version = version }
 
     /// How many offers there are.
     package var count: Int { entries.count - tombstones }

@@ -47,6 +47,7 @@ package struct Forwarder<Random: RandomNumberGenerator>: ~Copyable {
     var outputs = OutputQueue<Output>()
     private var assembler = MessageAssembler()
     private var nextEvent: UInt64?
+    private var term: UInt32 = 0
 
     /// A forwarder that knows nobody and has no lease.
     package init(_ configuration: ForwarderConfiguration, random: Random) {
@@ -120,15 +121,17 @@ package struct Forwarder<Random: RandomNumberGenerator>: ~Copyable {
     }
 
     private mutating func follow(_ numbered: NumberedForwarderEvent, now: ContinuousClock.Instant) {
+        guard numbered.term >= term else { return }
         if case .snapshotBegan = numbered.event {
+            term = numbered.term
             members.snapshotBegan()
             _ = directory.reset()
             nextEvent = numbered.number + 1
             return
         }
-        guard nextEvent == numbered.number else {
+        guard nextEvent == numbered.number, term == numbered.term else {
             // A repeated event is known; a gap, or a stream that begins in its middle, is not to be guessed over.
-            if numbered.number >= nextEvent ?? 0 {
+            if numbered.term > term || numbered.number >= nextEvent ?? 0 {
                 nextEvent = nil
                 outputs.append(.needsSnapshot)
             }

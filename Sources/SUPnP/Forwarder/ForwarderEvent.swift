@@ -53,15 +53,19 @@ package enum ForwarderEvent: Sendable {
     case progress
 }
 
-/// An event with its place in the stream. A forwarder that misses one asks for a snapshot.
+/// An event with its place in the stream. A forwarder that misses one asks for a snapshot, and follows no leader whose
+/// successor it has heard.
 package struct NumberedForwarderEvent: Sendable {
+    /// The term of the leader that tells it.
+    package let term: UInt32
     /// Its number, one more than that of the event before.
     package let number: UInt64
     /// What is told.
     package let event: ForwarderEvent
 
     /// Numbers an event.
-    package init(number: UInt64, event: ForwarderEvent) {
+    package init(term: UInt32, number: UInt64, event: ForwarderEvent) {
+        self.term = term
         self.number = number
         self.event = event
     }

@@ -15,9 +15,9 @@ struct ForwarderFeed: Sendable {
     init() {}
 
     /// Numbers an event.
-    mutating func numbered(_ event: ForwarderEvent) -> NumberedForwarderEvent {
+    mutating func numbered(_ event: ForwarderEvent, term: UInt32) -> NumberedForwarderEvent {
         number += 1
-        return NumberedForwarderEvent(number: number, event: event)
+        return NumberedForwarderEvent(term: term, number: number, event: event)
     }
 
     /// When the next sign of life is due; nil for at once.

@@ -4,7 +4,7 @@ import NetworkTypes
 extension KeyManager {
     /// Does what has fallen due, and begins the next commit if none is on its way.
     mutating func advance(now: ContinuousClock.Instant) {
-        if leader.phase == .starting, ledger.isIdle {
+        if leader.phase == .starting, ledger.isIdle, withheld == nil, leader.isHeld(now: now) {
             let term = (state.leadership?.term ?? 0) &+ 1
             var step = KeyManagerStep()
             step.leads = true
@@ -45,10 +45,10 @@ extension KeyManager {
         while let work = waiting.takeClassic() {
             if let step = makeStep(work, now: now) { return begin(step, of: .classic(work)) }
         }
-        let changes = waiting.takeChanges()
-        guard !changes.isEmpty else { return }
-        let step = makeStep(changes, now: now)
-        if !step.changes.isEmpty { begin(step, of: .changes(changes)) }
+        while case let changes = waiting.takeChanges(), !changes.isEmpty {
+            let step = makeStep(changes, now: now)
+            if !step.changes.isEmpty { return begin(step, of: .changes(changes)) }
+        }
     }
 
     /// A change waits for its commit; where too many do, it is dropped: whoever wanted it asks again.
@@ -60,6 +60,15 @@ extension KeyManager {
 
     mutating func committed(revision: UInt64, now: ContinuousClock.Instant) {
         guard let step = ledger.committed(revision: revision) else { return }
+        withheld = step
+        releaseWithheld(now: now)
+    }
+
+    /// What is durable is told only while the lease is held: when the answer has come too late another may lead, who
+    /// tells it, and more. Once the lease is renewed after all it is told.
+    mutating func releaseWithheld(now: ContinuousClock.Instant) {
+        guard let step = withheld, leader.isHeld(now: now) else { return }
+        withheld = nil
         if step.leads { return beginLeading(step, now: now) }
         release(step, now: now)
     }

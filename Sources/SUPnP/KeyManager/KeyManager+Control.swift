@@ -9,7 +9,7 @@ extension KeyManager {
     ) {
         guard header.flags.contains(.control) else { return }
         guard let id = links.claimed(header, bytes) ?? unlinked(header, bytes) else { return }
-        guard let record = state.members[id.rawValue] else { return remind(id, bytes, now: now) }
+        guard let record = state.members[id.rawValue] else { return remind(id, bytes, from: source, now: now) }
         guard let link = links.link(of: record, using: &random),
             case .whole(let kind, let body)? = try? link.open(bytes, now: now), kind.isControl,
             let message = try? ControlMessage.decode(body)
@@ -25,8 +25,7 @@ extension KeyManager {
     /// The classic member that a KEYID is of, when no channel of it has been made since the start.
     private mutating func unlinked(_ header: Header, _ bytes: [UInt8]) -> MemberID? {
         guard !header.suite.isHardened else { return nil }
-        let record = state.members.values.first { $0.keyID == header.keyID && !$0.suite.isHardened }
-        return record.flatMap { MemberID($0.id) }
+        return state.classicMember(keyID: header.keyID).flatMap { MemberID($0.id) }
     }
 
     private mutating func serve(_ message: ControlMessage, of record: MemberRecord, now: ContinuousClock.Instant) {
@@ -42,14 +41,15 @@ extension KeyManager {
     }
 
     /// Somebody who is no member any more is told again what became of it.
-    private mutating func remind(_ id: MemberID, _ bytes: [UInt8], now: ContinuousClock.Instant) {
-        guard let (link, departure) = links.departure(of: id, now: now), let address = links.address(of: id),
-            case .whole? = try? link.open(bytes, now: now)
+    private mutating func remind(
+        _ id: MemberID, _ bytes: [UInt8], from source: SocketEndpoint, now: ContinuousClock.Instant
+    ) {
+        guard let (link, departure) = links.departure(of: id, now: now), case .whole? = try? link.open(bytes, now: now)
         else { return }
         let message = ControlMessage(departure == .left ? .leaveAcknowledged : .evictionNotice)
         let kind = MessageKind(isControl: true, isResponse: true)
         for datagram in (try? link.seal(message.encoded, kind)) ?? [] {
-            outputs.append(.transmit(datagram, to: address))
+            outputs.append(.transmit(datagram, to: source))
         }
     }
 
@@ -88,7 +88,9 @@ extension KeyManager {
 
     private mutating func resync(_ message: ControlMessage, of record: MemberRecord, now: ContinuousClock.Instant) {
         guard let leaf = record.leaf else { return }
-        guard record.suite.isHardened else { return sendClassicKeys(record, leaf: leaf) }
+        guard record.suite.isHardened else {
+            return delivery.servesAlone(record.id, now: now) ? sendClassicKeys(record, leaf: leaf) : ()
+        }
         guard let have = message.integer(.haveEpoch, as: UInt32.self), let share = message[.x25519], have <= epoch
         else {
             return

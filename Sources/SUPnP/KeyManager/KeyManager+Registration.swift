@@ -48,11 +48,8 @@ extension KeyManager {
     }
 
     /// A hardened member's KEYID is a hint. A classic one's names its key, so no two have the same.
-    private func keyID(of id: UInt32, suite: Suite) -> UInt16? {
-        let first = id % 0xFFFE
-        guard !suite.isHardened else { return UInt16(first + 1) }
-        let taken = Set(state.members.values.lazy.filter { !$0.suite.isHardened }.map(\.keyID))
-        return (0..<0xFFFE).lazy.map { UInt16((first + $0) % 0xFFFE + 1) }.first { !taken.contains($0) }
+    private mutating func keyID(of id: UInt32, suite: Suite) -> UInt16? {
+        suite.isHardened ? UInt16(id % 0xFFFE + 1) : waiting.allocateClassicKeyID(in: state)
     }
 
     /// What REG_DONE says.

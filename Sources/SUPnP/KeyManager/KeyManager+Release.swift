@@ -20,10 +20,22 @@ extension KeyManager {
     private mutating func adopt(_ change: StateChange, now: ContinuousClock.Instant) {
         switch change {
         case .enrolled(let record):
+            if registrar.credentials[record.id] != record { withdrawAdmissions(of: record.id, now: now) }
             registrar.handle(.loaded(record), now: now, using: &random)
             if let member = state.member(of: record.id) { tellForwarders(of: member) }
-        case .struckOff(let device): registrar.handle(.removed(device), now: now, using: &random)
+        case .struckOff(let device):
+            registrar.handle(.removed(device), now: now, using: &random)
+            withdrawAdmissions(of: device, now: now)
+            // It may have become a member since this was wanted.
+            if let record = state.member(of: device) { remove(record, .evicted, isUrgent: true, now: now) }
         default: break
+        }
+    }
+
+    /// What a device has proven was proven of another record.
+    private mutating func withdrawAdmissions(of device: DeviceID, now: ContinuousClock.Instant) {
+        for admission in waiting.withdraw(device) {
+            registrar.handle(.discarded(admission.registration), now: now, using: &random)
         }
     }
 

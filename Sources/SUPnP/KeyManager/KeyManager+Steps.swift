@@ -89,7 +89,8 @@ extension KeyManager {
             guard !record.suite.isHardened, let leaf = record.leaf else { return step }
             return classic(ClassicTreeChange(change: .leave, leaf: leaf, member: nil, seed: seed), step)
         case .join(let admission):
-            guard hasItsTree(for: admission, now: now) else { return nil }
+            // A join whose first try conflicted may wait twice.
+            guard state.members[admission.record.id] == nil, hasItsTree(for: admission, now: now) else { return nil }
             if let old = state.member(of: admission.record.device) {
                 // Its old membership goes first; then the join is tried again.
                 _ = waiting.classic(work)

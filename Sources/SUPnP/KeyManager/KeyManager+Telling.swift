@@ -49,7 +49,7 @@ extension KeyManager {
     // MARK: The stream to the forwarders
 
     mutating func tellForwarders(_ event: ForwarderEvent) {
-        outputs.append(.forwarder(feed.numbered(event)))
+        outputs.append(.forwarder(feed.numbered(event, term: state.leadership?.term ?? 0)))
     }
 
     mutating func tellForwarders(of record: MemberRecord) {

@@ -74,6 +74,8 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
     var pulse: BeaconPulse
     var feed: ForwarderFeed
     var leader: LeaderState<Input>
+    /// A step that is durable, and that nobody has been told of.
+    var withheld: KeyManagerStep?
     var outputs = OutputQueue<Output>()
     var random: Random
 
@@ -113,7 +115,9 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case .committed(let revision): committed(revision: revision, now: now)
         case .conflict: conflicted(now: now)
         case .reread(let state, let revision): reread(state, revision: revision, now: now)
-        case .leaseRenewed(let instant): leader.renewed(sentAt: instant)
+        case .leaseRenewed(let instant):
+            leader.renewed(sentAt: instant)
+            releaseWithheld(now: now)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)
         case .evict, .enroll, .strikeOff, .bridge:
             if mayAct(now: now) {

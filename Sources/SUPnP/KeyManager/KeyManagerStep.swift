@@ -38,22 +38,34 @@ enum WaitingChange: Sendable {
 }
 
 extension WaitingChange {
-    /// Whether a device or a member wants it, and so could want it without end.
-    var isMembersWish: Bool {
+    /// What a member has at most one of.
+    enum Single: Hashable, Sendable {
+        case removal(UInt32)
+        case offers(UInt32)
+        case refreshConfirmed(UInt32)
+    }
+
+    /// Nil for what may wait several times.
+    var single: Single? {
         switch self {
-        case .admission, .refresh, .offers: true
-        case .removal, .administrative, .refreshConfirmed: false
+        case .removal(let member, _): .removal(member)
+        case .offers(let member, _, _): .offers(member)
+        case .refreshConfirmed(let member): .refreshConfirmed(member)
+        case .admission, .refresh, .administrative: nil
         }
     }
 
-    /// Whether it says anew what another has said for the same member.
-    func replaces(_ other: WaitingChange) -> Bool {
-        switch (self, other) {
-        case (.removal(let member, _), .removal(let old, _)): member == old
-        case (.offers(let member, _, _), .offers(let old, _, _)): member == old
-        case (.refreshConfirmed(let member), .refreshConfirmed(let old)): member == old
-        default: false
+    /// Whether it is bounded by what there is and not by who asks.
+    var isAlwaysTaken: Bool {
+        switch self {
+        case .removal, .refreshConfirmed, .administrative: true
+        case .admission, .refresh, .offers: false
         }
+    }
+
+    /// Whether it holds, and not the one of its kind that waits already.
+    func replaces(_ waiting: WaitingChange) -> Bool {
+        if case .removal(_, let departure) = self { departure == .evicted } else { true }
     }
 }
 

@@ -46,6 +46,11 @@ struct RekeyDelivery: Sendable {
         return gate.verdict(for: member, packet: packet, now: now)
     }
 
+    /// Whether a classic member is served now: no packet of the hardened tree helps it, nor do its losses count there.
+    mutating func servesAlone(_ member: UInt32, now: ContinuousClock.Instant) -> Bool {
+        gate.verdict(for: member, packet: nil, now: now) == .unicast
+    }
+
     /// A packet of the last rekey.
     func packet(_ index: Int) -> [UInt8]? { packets.indices.contains(index) ? packets[index] : nil }
 }

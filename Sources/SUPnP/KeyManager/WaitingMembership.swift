@@ -23,7 +23,9 @@ struct WaitingMembership: Sendable {
     private var schedule: BatchSchedule
     private var classic: [ClassicWork] = []
     private var changes: [WaitingChange] = []
+    private var single: Set<WaitingChange.Single> = []
     private var nextMember: UInt32 = 0
+    private var lastKeyID: UInt16 = 0
 
     init(limits: KeyManagerLimits) {
         self.limits = limits
@@ -41,6 +43,18 @@ struct WaitingMembership: Sendable {
         return id
     }
 
+    /// The KEYID of a classic member, which names its key: none that a member has, and none of the last 65,533 given.
+    /// Nil when there is none left.
+    mutating func allocateClassicKeyID(in state: GroupState) -> UInt16? {
+        for step in 1...0xFFFE {
+            let id = UInt16((Int(lastKeyID) + step - 1) % 0xFFFE + 1)
+            guard state.classicMember(keyID: id) == nil else { continue }
+            lastKeyID = id
+            return id
+        }
+        return nil
+    }
+
     /// A server joins the hardened tree. False when too many wait.
     mutating func join(_ admission: Admission, now: ContinuousClock.Instant) -> Bool {
         guard schedule.hasRoom else { return false }
@@ -53,10 +67,11 @@ struct WaitingMembership: Sendable {
     mutating func remove(
         _ member: UInt32, _ departure: LinkBook.Departure, isUrgent: Bool, now: ContinuousClock.Instant
     ) {
-        if batch.removals[member] == nil || departure == .evicted { batch.removals[member] = departure }
+        let isKnown = batch.removals[member] != nil
+        if !isKnown || departure == .evicted { batch.removals[member] = departure }
         batch.refreshes[member] = nil
         batch.isUrgent = batch.isUrgent || isUrgent
-        schedule.added(isUrgent: isUrgent, now: now)
+        if !isKnown || isUrgent { schedule.added(isUrgent: isUrgent, now: now) }
     }
 
     /// A server's leaf gets a fresh secret. False when it already waits for that, or for its removal.
@@ -69,23 +84,51 @@ struct WaitingMembership: Sendable {
         return true
     }
 
-    /// A change of the classic tree. False when too many wait; a leave always finds room.
+    /// A change of the classic tree. False when too many wait; a leave always has its place, since it is the only one of
+    /// its member.
     mutating func classic(_ work: ClassicWork) -> Bool {
-        if case .join = work, classic.count >= limits.waitingEvents { return false }
+        if case .leave(let member, let departure) = work {
+            let known = classic.firstIndex { if case .leave(member, _) = $0 { true } else { false } }
+            if let known {
+                if departure == .evicted { classic[known] = work }
+            } else {
+                classic.append(work)
+            }
+            return true
+        }
+        guard classic.count < limits.waitingEvents else { return false }
         classic.append(work)
         return true
     }
 
-    /// A change that needs no rekey. False when too many wait; a removal or an administrator's change always finds
-    /// room. What a member says again takes the place of what it said before.
+    /// A change that needs no rekey. False when too many wait; a removal and what was set up here always have their
+    /// place, so that nobody keeps them out. Of what a member says again only the last waits.
     mutating func change(_ change: WaitingChange) -> Bool {
-        if let place = changes.firstIndex(where: { change.replaces($0) }) {
-            changes[place] = change
+        if let one = change.single, single.contains(one), let index = changes.firstIndex(where: { $0.single == one }) {
+            if change.replaces(changes[index]) { changes[index] = change }
             return true
         }
-        guard !change.isMembersWish || changes.count < limits.waitingChanges else { return false }
+        guard change.isAlwaysTaken || changes.count < limits.waitingChanges else { return false }
+        if let one = change.single { single.insert(one) }
         changes.append(change)
         return true
+    }
+
+    /// Nobody is to be admitted any more on what a device has proven so far. Gives the admissions that waited.
+    mutating func withdraw(_ device: DeviceID) -> [Admission] {
+        var withdrawn = batch.joins.filter { $0.record.device == device }
+        batch.joins.removeAll { $0.record.device == device }
+        classic.removeAll { work in
+            guard case .join(let admission) = work, admission.record.device == device else { return false }
+            withdrawn.append(admission)
+            return true
+        }
+        changes.removeAll { change in
+            guard case .admission(let admission) = change, admission.record.device == device else { return false }
+            withdrawn.append(admission)
+            return true
+        }
+        return withdrawn
     }
 
     /// The batch, if it is due.
@@ -103,6 +146,7 @@ struct WaitingMembership: Sendable {
     mutating func takeChanges() -> [WaitingChange] {
         let taken = Array(changes.prefix(limits.changesPerCommit))
         changes.removeFirst(taken.count)
+        single.subtract(taken.compactMap(\.single))
         return taken
     }
 
@@ -117,7 +161,9 @@ struct WaitingMembership: Sendable {
             batch.isUrgent = batch.isUrgent || old.isUrgent
             schedule.added(isUrgent: old.isUrgent, now: now)
         case .classic(let work): classic.insert(work, at: 0)
-        case .changes(let old): changes = old + changes
+        case .changes(let old):
+            changes = old + changes
+            single.formUnion(old.compactMap(\.single))
         }
     }
 

@@ -15,6 +15,9 @@ struct ClassicGroupSide {
     /// The number of the traffic key.
     var trafficKeyID: UInt16 { keys.path.trafficKeyID }
 
+    /// The member's leaf.
+    var leaf: UInt32 { keys.path.leaf }
+
     /// What a rekey did.
     enum Outcome: Hashable, Sendable { case advanced, nothing, lacking }
 

@@ -170,7 +170,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     }
 
     private mutating func advance(now: ContinuousClock.Instant) {
-        if let at = startAgainAt, at <= now { register(now: now) }
+        if let at = startAgainAt { at <= now ? register(now: now) : outputs.append(.wake(at: at)) }
         if session == nil {
             registration.handle(.woken, now: now, using: &random)
             serveRegistration(now: now)

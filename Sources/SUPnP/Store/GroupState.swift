@@ -26,6 +26,7 @@ package struct GroupState: Sendable {
     /// The rekeys of the classic tree since its snapshot, oldest first.
     package private(set) var classicJournal: [ClassicTreeChange] = []
     private var byDevice: [DeviceID: UInt32] = [:]
+    private var classicByKeyID: [UInt16: UInt32] = [:]
 
     /// A group that has just been made.
     package init() {}
@@ -35,6 +36,9 @@ package struct GroupState: Sendable {
 
     /// The member that a device is at present.
     package func member(of device: DeviceID) -> MemberRecord? { byDevice[device].flatMap { members[$0] } }
+
+    /// The classic member with a KEYID.
+    package func classicMember(keyID: UInt16) -> MemberRecord? { classicByKeyID[keyID].flatMap { members[$0] } }
 
     /// What a member may ask for, as its device's record says.
     package func access(of record: MemberRecord) -> AccessList {
@@ -97,12 +101,14 @@ package struct GroupState: Sendable {
     private mutating func admit(_ record: MemberRecord) {
         members[record.id] = record
         byDevice[record.device] = record.id
+        if !record.suite.isHardened { classicByKeyID[record.keyID] = record.id }
         nextMember = max(nextMember, record.id &+ 1)
     }
 
     private mutating func remove(_ id: UInt32) {
         guard let record = members.removeValue(forKey: id) else { return }
         if byDevice[record.device] == id { byDevice[record.device] = nil }
+        if classicByKeyID[record.keyID] == id { classicByKeyID[record.keyID] = nil }
         directory.replace([], of: id, isClassic: !record.suite.isHardened)
     }
 }

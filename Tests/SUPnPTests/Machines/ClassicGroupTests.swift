@@ -10,9 +10,12 @@ struct ClassicGroupTests {
     private static let light = GroupWalkTests.light
 
     /// A group of the paper's suite: servers s0, s1, ... and a client.
-    private func world(servers: Int) throws -> GroupWorld {
+    private func world(servers: Int, journalLimit: Int = 1_024) throws -> GroupWorld {
         let world = GroupWorld(seed: 31)
-        world.adjustKeyManager = { $0.registrar.minimumSuite = .classic }
+        world.adjustKeyManager = {
+            $0.registrar.minimumSuite = .classic
+            $0.journalLimit = journalLimit
+        }
         world.startForwarder()
         let manager = try world.startKeyManager()
         world.tell(manager, .wake)
@@ -92,6 +95,40 @@ struct ClassicGroupTests {
         world.request(phone, Self.light, [5])
         world.run(for: .seconds(1))
         #expect(Set(phone.answers) == [[0, 5], [1, 5], [3, 5]])
+    }
+
+    @Test("a server that comes back while a commit conflicts joins once, and has its leaf's keys")
+    func rejoinInConflict() throws {
+        let world = try world(servers: 4)
+        world.crash("s0")
+        let node = world.addMember("s0", roles: .server)
+        let record = try #require(world.store.state.credentials[KeyManagerTests.device("s0")])
+        _ = world.store.commit([.enrolled(record)], expected: world.store.revision)
+        world.run(for: .seconds(3))
+        let manager = try #require(world.keyManager)
+        let durable = try #require(world.store.state.member(of: KeyManagerTests.device("s0")))
+        #expect(node.id?.rawValue == durable.id)
+        #expect(node.engine.session?.classic?.leaf == durable.leaf)
+        #expect(trafficKeys(world) == [manager.engine.trees.classic.trafficKeyID])
+        #expect(manager.engine.trees.classic.memberCount == 4)
+    }
+
+    @Test("the journal of the paper's tree is bounded: a snapshot takes its place, from which the same tree comes back")
+    func journal() throws {
+        let world = try world(servers: 6, journalLimit: 3)
+        let before = try #require(world.keyManager)
+        #expect(world.store.state.classicSnapshot != nil)
+        #expect((1...3).contains(world.store.state.classicJournal.count))
+        let key = before.engine.trees.classic.trafficKey
+        world.kill(before)
+        let after = try world.startKeyManager()
+        #expect(after.engine.trees.classic.trafficKey == key)
+        #expect(after.engine.trees.classic.memberCount == 6)
+        world.run(for: .seconds(2))
+        for name in ["s0", "s4"] { world.tell(after, .evict(KeyManagerTests.device(name), isUrgent: true)) }
+        world.run(for: .seconds(1))
+        #expect(trafficKeys(world) == [after.engine.trees.classic.trafficKeyID])
+        #expect(after.engine.trees.classic.memberCount == 4)
     }
 
     @Test("a request of a classic client does not reach a service of hardened servers that serve hardened clients only")

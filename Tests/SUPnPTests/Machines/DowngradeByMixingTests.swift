@@ -123,6 +123,29 @@ struct DowngradeByMixingTests {
         #expect(Set(phone.answers) == (bridged ? [[1], [2]] : [[1]]))
     }
 
+    @Test("a bridge that is taken back lets nothing over any more, though the server says nothing new")
+    func bridgeTakenBack() throws {
+        let (world, phone, lamp, old) = try history(
+            rule: .directory, lowest: .classic, bridged: true, classicClaims: true)
+        #expect(old.requests.count == 1)
+        world.tell(try #require(world.keyManager), .bridge(try #require(DeviceID("old")), []))
+        world.run(for: .milliseconds(100))
+        world.request(phone, Self.light, Self.secret, lowestSuite: .classic)
+        world.run(for: .seconds(1))
+        #expect(lamp.requests.count == 2 && old.requests.count == 1)
+        #expect(try crack(world.recorded).count == 1)
+    }
+
+    @Test("a device that was struck off and is enrolled again has no bridge of before")
+    func bridgeOfBefore() throws {
+        var state = GroupState()
+        let device = try #require(DeviceID("old"))
+        state.apply([.bridged(device, [try #require(ServicePattern("*"))])])
+        #expect(state.bridged[device] != nil)
+        state.apply([.struckOff(device)])
+        #expect(state.bridged[device] == nil)
+    }
+
     @Test("a bridged service still gets nothing of a client that accepts hardened channels only")
     func clientDecides() throws {
         let (world, _, _, old) = try history(rule: .directory, lowest: .hardened, bridged: true, classicClaims: true)

@@ -117,6 +117,42 @@ struct ServiceDirectoryTests {
         #expect(view.reset() == [.vanished(light.name)])
     }
 
+    @Test("whoever begins at 0 comes to the end, however many withdrawals were forgotten since the oldest offers")
+    func beginning() throws {
+        var directory = ServiceDirectory()
+        for server in UInt32(1)...60 {
+            directory.replace([ServiceOffer(try name("s\(server)"))], of: server, isClassic: false)
+        }
+        var old = DirectoryView()
+        _ = old.apply(directory.changes(after: 0, limit: 99) ?? [], upTo: directory.version)
+        for _ in 0..<3_000 {
+            directory.replace([ServiceOffer(try name("flapping"))], of: 99, isClassic: false)
+            directory.replace([], of: 99, isClassic: false)
+        }
+        #expect(directory.changes(after: old.version, limit: 99) == nil)
+        var view = DirectoryView()
+        var pages = 0
+        while view.version < directory.version {
+            let page = try #require(directory.changes(after: view.version, limit: 7), "page \(pages)")
+            _ = view.apply(page, upTo: page.count < 7 ? directory.version : page[6].version)
+            pages += 1
+        }
+        #expect(view.services.count == 60)
+        #expect(directory.count == 60)
+    }
+
+    @Test("takes no offers when the versions end, and withdraws all that there are")
+    func lastVersion() throws {
+        var directory = ServiceDirectory(version: ServiceDirectory.lastVersion - 1)
+        let offer = ServiceOffer(try name("s"))
+        #expect(directory.hasRoom(for: [offer], of: 1))
+        directory.replace([offer], of: 1, isClassic: false)
+        #expect(!directory.hasRoom(for: [offer], of: 2))
+        #expect(directory.hasRoom(for: [], of: 1))
+        directory.replace([], of: 1, isClassic: false)
+        #expect(directory.count == 0)
+    }
+
     @Test("keeps a bounded number of tombstones; a view older than those has to begin anew")
     func tombstones() throws {
         var directory = ServiceDirectory()
