@@ -57,7 +57,6 @@ struct ClassicSnapshotTests {
         }
         #expect(throws: KeyTreeError.malformed) { try restored(5, head, [part]) }
         #expect(throws: KeyTreeError.malformed) { try restored(4, head, [part, part]) }
-        #expect(throws: KeyTreeError.malformed) { try restored(4, head, [part, []]) }
         #expect(throws: KeyTreeError.malformed) { try restored(4, SecretBytes(head.exposed.dropLast()), [part]) }
         #expect(throws: KeyTreeError.malformed) { try restored(4, SecretBytes([2] + head.exposed.dropFirst()), [part]) }
         #expect(throws: KeyTreeError.malformed) {

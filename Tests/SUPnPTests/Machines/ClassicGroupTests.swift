@@ -127,7 +127,9 @@ struct ClassicGroupTests {
         world.run(for: .seconds(2))
         for name in ["s0", "s4"] { world.tell(after, .evict(KeyManagerTests.device(name), isUrgent: true)) }
         world.run(for: .seconds(1))
-        #expect(trafficKeys(world) == [after.engine.trees.classic.trafficKeyID])
+        for name in ["s1", "s2", "s3", "s5"] {
+            #expect(world.members[name]?.trafficKeyID == after.engine.trees.classic.trafficKeyID, "\(name)")
+        }
         #expect(after.engine.trees.classic.memberCount == 4)
     }
 
