@@ -76,7 +76,7 @@ struct ChannelInsiderAttackTests {
         #expect(controller.refusal(asMember) == .otherChannel)
     }
 
-    @Test("A signature is for one message: it moves to no other counter, place in a burst, epoch, group or form")
+    @Test("A signature is for one message: it moves to no other counter, place in a burst, epoch or form")
     func movedSignature() throws {
         let sender = try fixture.sender(epoch: 5)
         let key = OtherAEAD(.hardenedAESGCM, key: fixture.insidersKey(epoch: 5))
@@ -105,6 +105,50 @@ struct ChannelInsiderAttackTests {
             suite: .hardenedAESGCM, group: fixture.group, controller: fixture.controller, epoch: 6)
         let datagram = try SealingKey(later, key: fixture.insidersKey(epoch: 6)).seal(frame: single, .data)
         #expect(receiver.refusal(datagram, now: fixture.start) == .notSigned)
+    }
+
+    @Test("A burst that was verified vouches for its own messages only, at their own places")
+    func verifiedBurst() throws {
+        let bodies: [[UInt8]] = [[0xA0], [0xA1], [0xA2]]
+        let datagrams = try fixture.sender(epoch: 5).sealBurst(bodies)
+        let key = OtherAEAD(.hardenedAESGCM, key: fixture.insidersKey(epoch: 5))
+        let texts = try datagrams.map { try key.open($0) }
+        let receiver = try fixture.receiver(epoch: 5)
+        #expect(try receiver.openWhole(datagrams[0], now: fixture.start) == [0xA0])
+        // Its signature is known from here on, and the insider puts something else behind it.
+        var changed = texts[1]
+        changed[changed.count - 1] ^= 1
+        #expect(try receiver.refusal(seal(text: changed, counter: 1), now: fixture.start) == .notSigned)
+        #expect(try receiver.refusal(seal(text: texts[1], counter: 2), now: fixture.start) == .notSigned)
+        // The same message at the same place under another number: there is one encoding.
+        for index in [1 + 4, 1 + 8, 1 + 12] as [UInt8] {
+            var renumbered = texts[1]
+            renumbered[1] = 2 << 4 | index
+            #expect(try receiver.refusal(seal(text: renumbered, counter: 1), now: fixture.start) == .notSigned)
+        }
+        #expect(try receiver.openWhole(datagrams[1], now: fixture.start) == [0xA1])
+    }
+
+    @Test("A signature of one group is none in another, though forwarder, headers and text are the same")
+    func otherGroupsSignature() throws {
+        let bytes = fixture.group.bytes
+        let group = try #require(GroupID(bytes.prefix(2) + bytes.suffix(14).reversed()))
+        let there = GroupSender(
+            controller: fixture.controller, boot: fixture.boot, suite: .hardenedAESGCM, group: group,
+            signer: fixture.signer)
+        try there.install(epoch: 5, secret: fixture.secret(6))
+        // Who is in both groups opens it there, and seals it again here.
+        let key = OtherAEAD(
+            .hardenedAESGCM,
+            key: ChannelKeys.groupSender(
+                epochSecret: fixture.secret(6), controller: fixture.controller, boot: fixture.boot))
+        let receiver = try fixture.receiver(epoch: 5)
+        for datagram in try there.seal([0xAA]) + there.sealBurst([[0xA0], [0xA1]]) {
+            let counter = try UnverifiedMessage(datagram).envelope.counter
+            let moved = try seal(text: key.open(datagram), counter: counter)
+            #expect(moved.prefix(32) == datagram.prefix(32))
+            #expect(receiver.refusal(moved, now: fixture.start) == .notSigned)
+        }
     }
 
     @Test("In a burst's tree no inner node passes for a message, and no missing leaf either")

@@ -92,6 +92,51 @@ struct ClassicChannelTests {
         #expect(try refusal(third.seal([1], .data), by: opener) == .otherChannel)
     }
 
+    @Test("A forged message of the highest counter does not close a sender's window")
+    func forgedCounter() throws {
+        var random = SeededGenerator(seed: 7)
+        let opener = try opener(toController)
+        let sealing = try ClassicSealingKey(toController, key: key, sender: 3, using: &random)
+        var forged = try sealing.seal([1], .data)
+        for index in [6, 7] + Array(16..<24) { forged[index] = 0xFF }
+        #expect(refusal(forged.withChecksum, by: opener) == .notAuthentic)
+        #expect(try refusal(sealing.seal([2], .data), by: opener) == nil)
+    }
+
+    @Test("Under one key 1,024 senders are told apart and no more; who was heard is heard on")
+    func manySenders() throws {
+        var random = SeededGenerator(seed: 8)
+        let opener = try ClassicOpeningKey(group, key: key)
+        let first = try ClassicSealingKey(group, key: key, sender: 1, using: &random)
+        #expect(try refusal(first.seal([1], .data), by: opener) == nil)
+        for sender in 2...1_024 as ClosedRange<UInt16> {
+            let sealing = try ClassicSealingKey(group, key: key, sender: sender, using: &random)
+            #expect(try refusal(sealing.seal([1], .data), by: opener) == nil)
+        }
+        let last = try ClassicSealingKey(group, key: key, sender: 1_025, using: &random)
+        #expect(try refusal(last.seal([1], .data), by: opener) == .unknownSender)
+        #expect(try refusal(first.seal([1], .data), by: opener) == nil)
+    }
+
+    @Test("Who holds the key cannot have a message taken whose IV, flags or key number are another channel's")
+    func mixedHeaders() throws {
+        let genuine = try seal(toController, [1])
+        // (offset, what is written there): the IV's direction, F, G, and the key's number.
+        for (offset, value) in [(12, 1), (12, 2), (2, genuine[2] | 0x04), (2, genuine[2] | 0x02), (5, 4)]
+            as [(Int, UInt8)]
+        {
+            var head = Array(genuine.prefix(24))
+            #expect(head[offset] != value)
+            head[offset] = value
+            head = head.withChecksum
+            let box = try AES.GCM.seal(
+                [1] as [UInt8], using: SymmetricKey(data: key.exposed), nonce: AES.GCM.Nonce(data: head[12...]),
+                authenticating: head.prefix(12))
+            let datagram = head + Array(box.ciphertext) + Array(box.tag)
+            #expect(refusal(datagram, by: try opener(toController)) == .otherChannel, "offset \(offset), \(value)")
+        }
+    }
+
     @Test("Below its floor a group takes no datagram at all")
     func floor() throws {
         let classic = try seal(toController, [1])

@@ -52,6 +52,17 @@ struct SegmentationTests {
         }
     }
 
+    @Test("Segments of two long messages do not mix, however they come")
+    func interleaved() throws {
+        var bench = try Bench()
+        let bodies = [SeededGenerator.bytes(5_000, seed: 1), SeededGenerator.bytes(5_000, seed: 2)]
+        let opened = try bodies.map { try bench.open(bench.member.seal($0, .data)) }
+        var whole: [[UInt8]] = []
+        for message in zip(opened[0], opened[1]).flatMap({ [$0, $1] })
+        where bench.receive(message) == "whole 5000" { whole.append(bench.last) }
+        #expect(whole == bodies)
+    }
+
     @Test("A segment that comes again in another datagram is ignored")
     func duplicate() throws {
         var bench = try Bench()
