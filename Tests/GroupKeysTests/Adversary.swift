@@ -26,18 +26,22 @@ struct Value: Hashable {
 /// Whoever has recorded every datagram, and computes everything that can be computed with what else it has got.
 ///
 /// From each value that it holds it runs every derivation of the tree, for every epoch on record, for the node that the
-/// value belongs to and for the node above, and XORs the value with every record; and so on with what comes out, until
-/// nothing more does. What comes out counts if it is a value that the manager had at some time: anything else is noise,
-/// from which nothing true follows, as each true value is derived from true ones.
+/// value belongs to and for the node above, and every one that the manager has run on that value, whatever the node; it
+/// XORs the value, and each pad that it derives from it, with every record; and so on with what comes out, until nothing
+/// more does. What comes out counts if it is a value that the manager had at some time: anything else is noise, from
+/// which nothing true follows, as each true value is derived from true ones.
 final class Adversary {
     private struct Recorded {
         let epoch: UInt32
         let salt: [UInt8]
-        let records: [RekeyRecord]
+        /// What its records have wrapped.
+        let records: [Value]
     }
 
     /// Each value that the manager ever had, and the nodes that it was the secret or the pad of.
     private var truth: [Value: Set<UInt32>] = [:]
+    /// What the manager has derived from each value.
+    private var derived: [Value: Set<Value>] = [:]
     private var recorded: [Recorded] = []
     private var successors: [Value: Set<Value>] = [:]
     /// What follows from a secret of zeros, for any node.
@@ -45,7 +49,10 @@ final class Adversary {
 
     /// Learns what the manager derived: the yardstick, not what the adversary has.
     func calibrate(_ witness: DerivationWitness, _ diffs: [KeyTreeDiff]) {
-        for derivation in witness.derivations { truth[Value(derivation.value), default: []].insert(derivation.node) }
+        for derivation in witness.derivations {
+            truth[Value(derivation.value), default: []].insert(derivation.node)
+            derived[Value(derivation.key), default: []].insert(Value(derivation.value))
+        }
         for entry in diffs.flatMap(\.joined) {
             truth[Value(entry.secret), default: []].insert(TreeNode.leaf(entry.leaf).number)
         }
@@ -65,8 +72,13 @@ final class Adversary {
     /// Records a rekey's packets.
     func record(_ packets: [VerifiedRekeyPacket]) {
         guard let first = packets.first?.fields else { return }
-        let records = Set(packets.flatMap(\.fields.records))
-        recorded.append(Recorded(epoch: first.epoch, salt: first.salt, records: Array(records)))
+        let records = Set(packets.flatMap(\.fields.records).map { Value($0.wrapped) })
+        record(Array(records), epoch: first.epoch, salt: first.salt)
+    }
+
+    /// Records what an epoch's records have wrapped: those of its packets, or a leak that a test plants.
+    func record(_ records: [Value], epoch: UInt32, salt: [UInt8]) {
+        recorded.append(Recorded(epoch: epoch, salt: salt, records: records))
         successors = [:]
     }
 
@@ -80,25 +92,30 @@ final class Adversary {
         return known
     }
 
+    /// Whether a value was the secret of a node at some time.
+    func belongs(_ value: Value, to node: UInt32) -> Bool { truth[value]?.contains(node) ?? false }
+
     private func following(_ value: Value) -> Set<Value> {
         if let found = successors[value] { return found }
-        var found: Set<Value> = []
+        var found = derived[value] ?? []
         let key = value.secret
         for rekey in recorded {
-            for record in rekey.records {
-                let opened = value ^ Value(record.wrapped)
-                if truth[opened] != nil { found.insert(opened) }
-            }
+            found.formUnion(opened(rekey.records, with: value))
             for node in nodes(of: value) {
                 for label in TreeLabel.allCases {
-                    let derived = Value(
-                        KeyDerivation.node(key, label, epoch: rekey.epoch, node: node, salt: rekey.salt))
-                    if truth[derived] != nil { found.insert(derived) }
+                    let next = Value(KeyDerivation.node(key, label, epoch: rekey.epoch, node: node, salt: rekey.salt))
+                    if truth[next] != nil { found.insert(next) }
+                    // A pad that the manager never made may still be one that somebody has planted a record under.
+                    if label == .wrap { found.formUnion(opened(rekey.records, with: next)) }
                 }
             }
         }
         successors[value] = found
         return found
+    }
+
+    private func opened(_ records: [Value], with pad: Value) -> [Value] {
+        records.map { pad ^ $0 }.filter { truth[$0] != nil }
     }
 
     private func nodes(of value: Value) -> Set<UInt32> {
@@ -156,27 +173,55 @@ final class Chronicle {
     /// Ends the record, so that the adversary can be asked.
     func close() { adversary.calibrate(witness, diffs) }
 
-    /// The first epoch that all who were not in it, before or after, can open together.
+    /// The first epoch that all who were not in it, before or after, can open together, with what its members held
+    /// before they were last refreshed.
     func epochOpenToOutsiders() -> UInt32? {
         pages.first { page in
-            var outside: Set<Value> = []
-            for other in pages {
-                for (member, values) in other.holdings where page.holdings[member] == nil { outside.formUnion(values) }
-            }
-            let known = adversary.closure(of: outside)
+            let known = adversary.closure(of: outside(page))
             return known.contains(page.epochSecret) || !known.isDisjoint(with: page.treeSecrets)
         }?.epoch
     }
 
-    /// The first epoch that a member opens which was seized in a later one: with what it held then, and no more.
+    /// The first epoch that those who were not in it open together with everybody who was seized in any later one.
     func epochOpenToSeizure() -> UInt32? {
         for (place, page) in pages.enumerated() {
-            for values in page.holdings.values {
-                let known = adversary.closure(of: values)
-                if let open = pages[..<place].first(where: { known.contains($0.epochSecret) }) { return open.epoch }
-            }
+            var held = outside(page)
+            for later in pages[(place + 1)...] { for values in later.holdings.values { held.formUnion(values) } }
+            if adversary.closure(of: held).contains(page.epochSecret) { return page.epoch }
         }
         return nil
+    }
+
+    /// Puts a record in an epoch's packets that the manager has not made.
+    func plant(_ wrapped: Value, in diff: KeyTreeDiff) {
+        adversary.record([wrapped], epoch: diff.epoch, salt: diff.salt)
+    }
+
+    /// The leaf that a member had before an epoch.
+    func leaf(of member: UInt32, before epoch: UInt32) -> UInt32? {
+        diffs.last { $0.epoch < epoch && $0.joined.contains { $0.member == member } }?
+            .joined.first { $0.member == member }?.leaf
+    }
+
+    /// Of what a member holds, its leaf's secret: the one that the adversary knows as that.
+    func secret(ofLeaf leaf: UInt32, among values: Set<Value>) -> SecretBytes? {
+        values.first { adversary.belongs($0, to: TreeNode.leaf(leaf).number) }?.secret
+    }
+
+    /// Everything that anybody held at any time without being, with that, a member in the page's epoch.
+    func outside(_ page: Page) -> Set<Value> {
+        var renewed: [UInt32: UInt32] = [:]
+        for diff in diffs where diff.epoch <= page.epoch {
+            for entry in diff.joined { renewed[entry.member] = diff.epoch }
+        }
+        var outside: Set<Value> = []
+        for other in pages {
+            for (member, values) in other.holdings {
+                let isOfBefore = renewed[member].map { other.epoch < $0 } ?? false
+                if page.holdings[member] == nil || isOfBefore { outside.formUnion(values) }
+            }
+        }
+        return outside
     }
 
     private func values(_ path: MemberPath) -> Set<Value> {

@@ -13,7 +13,7 @@ struct AdversaryTests {
         #expect(chronicle.epochOpenToOutsiders() == nil, "seed \(seed)")
     }
 
-    @Test("A member seized in one epoch opens none before it", arguments: 0..<histories)
+    @Test("All members seized in later epochs, with all who were outside, open none before", arguments: 0..<histories)
     func seizure(seed: UInt64) throws {
         let chronicle = try Self.chronicle(seed: seed)
         #expect(chronicle.epochOpenToSeizure() == nil, "seed \(seed)")
@@ -33,6 +33,57 @@ struct AdversaryTests {
                 #expect(known.contains(next.epochSecret), "a member that stays follows the record")
             }
         }
+    }
+
+    /// What a test puts on record that the manager has not made.
+    enum Leak: String, CaseIterable, Sendable {
+        /// A record under a pad of a leaf's secret, whose member has just gone.
+        case formerMember
+        /// A record under a pad that was used in an epoch of before.
+        case usedPad
+
+        /// Leaks the secret of an epoch, and says of which; nil if this history has no place for it.
+        func plant(in chronicle: Chronicle) -> UInt32? {
+            for (page, next) in zip(chronicle.pages, chronicle.pages.dropFirst()) {
+                guard let diff = chronicle.diffs.first(where: { $0.epoch == next.epoch }),
+                    let gone = page.holdings.keys.sorted().first(where: { next.holdings[$0] == nil }),
+                    let pad = pad(of: gone, in: chronicle, page: page, next: next, diff: diff)
+                else { continue }
+                chronicle.plant(next.epochSecret ^ pad, in: diff)
+                return next.epoch
+            }
+            return nil
+        }
+
+        private func pad(
+            of member: UInt32, in chronicle: Chronicle, page: Chronicle.Page, next: Chronicle.Page, diff: KeyTreeDiff
+        ) -> Value? {
+            switch self {
+            case .formerMember:
+                guard let leaf = chronicle.leaf(of: member, before: next.epoch),
+                    let secret = chronicle.secret(ofLeaf: leaf, among: page.holdings[member] ?? [])
+                else { return nil }
+                let parent = TreeNode.leaf(leaf).parent.number
+                return Value(KeyDerivation.node(secret, .wrap, epoch: next.epoch, node: parent, salt: diff.salt))
+            case .usedPad:
+                let known = chronicle.adversary.closure(of: chronicle.outside(next))
+                return chronicle.witness.derivations.lazy.filter { $0.label == .wrap && $0.epoch < next.epoch }
+                    .map { Value($0.value) }.first { known.contains($0) }
+            }
+        }
+    }
+
+    @Test("The adversary sees a leak that is planted", arguments: Leak.allCases)
+    func plantedLeaks(leak: Leak) throws {
+        var planted = 0
+        for seed in UInt64(200)..<204 {
+            let chronicle = try Self.chronicle(seed: seed)
+            #expect(chronicle.epochOpenToOutsiders() == nil, "seed \(seed)")
+            guard let epoch = leak.plant(in: chronicle) else { continue }
+            planted += 1
+            #expect(chronicle.epochOpenToOutsiders() == epoch, "seed \(seed)")
+        }
+        #expect(planted > 0)
     }
 
     @Test("Who was evicted beyond a tree that then shrank does not follow when it grows again")

@@ -118,6 +118,30 @@ struct KeyTreeTests {
         #expect(leaves == [4, 8, 2, 6, 10])
     }
 
+    @Test("Over random histories too, as a set of leaves has it", arguments: 0..<histories)
+    func allocationModel(seed: UInt64) throws {
+        let group = try TestGroup(seed: seed, height: 6)
+        var occupied: Set<UInt32> = []
+        for step in 0..<40 {
+            var removing = occupied.sorted().shuffled(using: &group.random)
+            removing.removeLast(removing.count - Int(group.random.next() % UInt64(removing.count + 1)) / 2)
+            let refreshing = Array(occupied.subtracting(removing).sorted().prefix(Int(group.random.next() % 3)))
+            let room = 64 - occupied.count + removing.count
+            let batch = group.batch(
+                removing: removing, refreshing: refreshing, joining: Int(group.random.next() % UInt64(room + 1)) / 2)
+            let diff = try group.tree.plan(batch, using: &group.random)
+            let vacated = removing.sorted()
+            let empty = (0..<UInt32(64)).filter { !occupied.contains($0) }
+            let expected = (vacated + empty).prefix(batch.joiners.count)
+            let leaves = batch.joiners.map { joiner in diff.joined.first { $0.member == joiner.member }?.leaf }
+            #expect(leaves == Array(expected), "seed \(seed), step \(step)")
+            occupied.subtract(removing)
+            occupied.formUnion(expected)
+            try group.complete(diff)
+            #expect(Set(group.members.keys) == occupied, "seed \(seed), step \(step)")
+        }
+    }
+
     @Test("A tree grows when it is full, and shrinks when nobody is in its upper three quarters")
     func heights() throws {
         let group = try TestGroup(seed: 6)

@@ -26,6 +26,26 @@ struct StagingTests {
         #expect(group.tree.epoch == 2)
     }
 
+    @Test("A rekey staged on a tree that is gone is refused by every other, wherever that one lies in memory")
+    func staleOfOldTree() throws {
+        func staged() throws -> StagedRekey {
+            let group = try TestGroup(seed: 17, height: 3)
+            return try group.tree.stage(group.tree.plan(group.batch(joining: 2), using: &group.random))
+        }
+        func stagedClassic() throws -> StagedClassicRekey {
+            var random = SeededGenerator(seed: 17)
+            return try ClassicKeyTree(height: 3, locksMemory: false).stage(.join, leaf: 0, using: &random)
+        }
+        for _ in 0..<50 {
+            let old = try staged()
+            let group = try TestGroup(seed: 18, height: 3)
+            #expect(throws: KeyTreeError.stale) { try group.tree.merge(old) }
+            let oldClassic = try stagedClassic()
+            var tree = try ClassicKeyTree(height: 3, locksMemory: false)
+            #expect(throws: KeyTreeError.stale) { try tree.merge(oldClassic) }
+        }
+    }
+
     @Test("A log of diffs over a snapshot gives the same tree and the same packets again")
     func replay() throws {
         let group = try TestGroup(seed: 12)
@@ -84,6 +104,9 @@ struct StagingTests {
         #expect(throws: KeyTreeError.unfitting) { try stage(height: 7, removed: [], joined: [beyond]) }
         #expect(throws: KeyTreeError.unfitting) { try stage(height: 6, removed: [], joined: [beyond]) }
         #expect(throws: KeyTreeError.unfitting) { try stage(height: 26, removed: [3], joined: []) }
+        // A secret of zeros would be none.
+        let zeros = KeyTreeDiff.Joined(leaf: 6, member: 9, secret: SecretBytes([UInt8](repeating: 0, count: 32)))
+        #expect(throws: KeyTreeError.unusableSecret) { try stage(height: 3, removed: [], joined: [zeros]) }
     }
 
     @Test("A log's entry is read as it was written, and nothing else is read")
