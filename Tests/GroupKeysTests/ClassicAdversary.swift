@@ -12,23 +12,32 @@ final class ClassicAdversary {
     }
 
     private var items: [Item] = []
+    private var opened: [Value: [Value]] = [:]
 
     /// Records a message.
-    func record(_ body: [UInt8]) { items += Self.items(of: body) }
+    func record(_ body: [UInt8]) { for item in Self.items(of: body) { record(item) } }
 
     /// Records something that opens under a key, as an item would.
-    func record(_ item: Item) { items.append(item) }
+    func record(_ item: Item) {
+        items.append(item)
+        opened = [:]
+    }
 
     /// Everything that follows from `keys`.
     func closure(of keys: Set<Value>) -> Set<Value> {
         var known = keys
         var pending = Array(keys)
         while let key = pending.popLast() {
-            for next in items.flatMap({ Self.open($0, with: key) }) where known.insert(next).inserted {
-                pending.append(next)
-            }
+            for next in following(key) where known.insert(next).inserted { pending.append(next) }
         }
         return known
+    }
+
+    private func following(_ key: Value) -> [Value] {
+        if let found = opened[key] { return found }
+        let found = items.flatMap { Self.open($0, with: key) }
+        opened[key] = found
+        return found
     }
 
     static func open(_ item: Item, with key: Value) -> [Value] {

@@ -7,8 +7,8 @@ import Testing
 struct PacketSizeTests {
     private static let sizes = [(10, 476), (13, 584), (16, 692), (20, 836)]
 
-    @Test("One eviction from a tree of height h is one datagram of the table's octets, up to a million leaves")
-    func evictions() throws {
+    @Test("One eviction is one datagram of the table's octets, and one join one of 152, up to a million leaves")
+    func singles() throws {
         for (height, octets) in Self.sizes {
             let group = try Self.group(height: height)
             let rekey = try group.run(removing: [0])
@@ -17,16 +17,9 @@ struct PacketSizeTests {
             #expect(rekey.datagrams.map(\.count) == [octets], "height \(height)")
             #expect(group.diverged == nil, "height \(height)")
             #expect(rekey.uses.count == height && rekey.uses.values.allSatisfy { $0 == 1 })
-        }
-    }
-
-    @Test("One join is one datagram of 152 octets in each of them")
-    func joins() throws {
-        for (height, _) in Self.sizes {
-            let group = try Self.group(height: height)
-            let rekey = try group.run(joining: 1)
-            #expect(rekey.records.isEmpty)
-            #expect(rekey.datagrams.map(\.count) == [152], "height \(height)")
+            let joined = try group.run(joining: 1)
+            #expect(joined.records.isEmpty)
+            #expect(joined.datagrams.map(\.count) == [152], "height \(height)")
             #expect(group.diverged == nil, "height \(height)")
         }
     }

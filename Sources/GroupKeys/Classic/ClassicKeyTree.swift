@@ -15,6 +15,7 @@ package struct ClassicKeyTree: ~Copyable, Sendable {
     /// The traffic key; nil before the first change.
     package private(set) var trafficKey: SecretBytes?
 
+    private let identity = TreeIdentity()
     let secrets: SecretArena
     let counts: MemberCounts
     private var revision: UInt64 = 0
@@ -101,12 +102,12 @@ package struct ClassicKeyTree: ~Copyable, Sendable {
             node: TreeNode.root(height: height).number, &random)
         return StagedClassicRekey(
             change: change, leaf: leaf, trafficKeyID: identifier, trafficKey: trafficKey, body: writer.finish(),
-            wrappedKeys: writer.wrappedKeys, keys: keys, revision: revision, tree: ObjectIdentifier(secrets))
+            wrappedKeys: writer.wrappedKeys, keys: keys, revision: revision, tree: identity)
     }
 
     /// Takes a staged change over; `stale`, with nothing changed, if it was staged on another state.
     package mutating func merge(_ staged: StagedClassicRekey) throws(KeyTreeError) {
-        guard staged.tree == ObjectIdentifier(secrets), staged.revision == revision else { throw .stale }
+        guard staged.tree === identity, staged.revision == revision else { throw .stale }
         for level in 0...height {
             let number = TreeNode(height: level, index: staged.leaf >> UInt32(level)).number
             counts[number] = staged.change == .join ? counts[number] + 1 : counts[number] - 1
@@ -153,7 +154,7 @@ package struct StagedClassicRekey: Sendable {
 
     let keys: [SecretBytes]
     let revision: UInt64
-    let tree: ObjectIdentifier
+    let tree: TreeIdentity
 
     /// What the joiner will hold; nil for a leave.
     package var joinerPath: ClassicPath? {

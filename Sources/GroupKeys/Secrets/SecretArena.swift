@@ -16,8 +16,9 @@ final class SecretArena: @unchecked Sendable {
     private static let readWrite: Int32 = 1 | 2
     private static let privateAnonymousNoReserve: Int32 = 0x02 | 0x20 | 0x4000
     private static let doNotDump: Int32 = 16
-    // Locked step by step, so that the limit is used up to its last mebibyte.
+    // Locked step by step, and in ever smaller steps where the limit is near, so that it is used up to its last page.
     private static let lockStep = 1 << 20
+    private static let leastLockStep = 4_096
 
     /// The first byte.
     let base: UnsafeMutableRawPointer
@@ -27,17 +28,21 @@ final class SecretArena: @unchecked Sendable {
     private(set) var used = 0
     /// How many bytes, from the first, are locked in memory.
     private(set) var lockedBytes = 0
-    private var mayLock: Bool
+    private var lockStep: Int
+    private let lock: (UnsafeRawPointer, Int) -> Bool
 
-    /// Reserves `byteCount` bytes of zeros.
-    init(byteCount: Int, locks: Bool) throws(KeyTreeError) {
+    /// Reserves `byteCount` bytes of zeros. `lock` locks a range in memory, and says false if the process may not.
+    init(
+        byteCount: Int, locks: Bool, lock: @escaping (UnsafeRawPointer, Int) -> Bool = { mlock($0, $1) == 0 }
+    ) throws(KeyTreeError) {
         let flags = Self.privateAnonymousNoReserve
         guard let mapped = mmap(nil, byteCount, Self.readWrite, flags, -1, 0), Int(bitPattern: mapped) != -1 else {
             throw .outOfMemory(byteCount)
         }
         base = mapped
         reserved = byteCount
-        mayLock = locks
+        lockStep = locks ? Self.lockStep : 0
+        self.lock = lock
         // Where the kernel does not know the advice, the process's own limit on dumps has to do.
         _ = madvise(base, byteCount, Self.doNotDump)
     }
@@ -52,13 +57,9 @@ final class SecretArena: @unchecked Sendable {
     func use(_ byteCount: Int) {
         precondition(byteCount <= reserved, "more than was reserved")
         used = max(used, byteCount)
-        while mayLock, lockedBytes < used {
-            let step = min(Self.lockStep, used - lockedBytes)
-            guard mlock(base + lockedBytes, step) == 0 else {
-                mayLock = false
-                return
-            }
-            lockedBytes += step
+        while lockStep >= Self.leastLockStep, lockedBytes < used {
+            let step = min(lockStep, used - lockedBytes)
+            if lock(base + lockedBytes, step) { lockedBytes += step } else { lockStep /= 2 }
         }
     }
 

@@ -104,7 +104,7 @@ extension KeyTree {
 
 extension SecretBytes {
     /// Whether it can be a leaf's secret: 32 bytes, not all zeros.
-    fileprivate var isLeafSecret: Bool {
+    var isLeafSecret: Bool {
         withUnsafeBytes { bytes in
             guard bytes.count == RekeyLimits.secretLength, let base = bytes.baseAddress else { return false }
             return base.isSecret

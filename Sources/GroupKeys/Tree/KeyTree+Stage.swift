@@ -19,14 +19,14 @@ extension KeyTree {
         )
         return StagedRekey(
             diff: diff, header: header, epochSecret: epochSecret, derivations: staging.derivations,
-            journal: staging.journal, layout: layout, revision: revision, tree: ObjectIdentifier(secrets)
+            journal: staging.journal, layout: layout, revision: revision, tree: identity
         )
     }
 
     /// Takes a staged rekey over. It has to be of this tree in this state (`stale` otherwise), and nothing is changed
     /// when it is not. The secrets of before are erased.
     package mutating func merge(_ staged: StagedRekey) throws(KeyTreeError) {
-        guard staged.tree == ObjectIdentifier(secrets), staged.revision == revision else { throw .stale }
+        guard staged.tree === identity, staged.revision == revision else { throw .stale }
         let newHeight = staged.header.height
         if newHeight > height { secrets.use(Self.nodeCount(height: newHeight) * RekeyLimits.secretLength) }
         let journal = staged.journal
@@ -48,7 +48,7 @@ extension KeyTree {
         else { throw .unfitting }
         for leaf in diff.removed where !isOccupied(leaf: leaf) { throw .vacantLeaf(leaf) }
         for entry in diff.joined {
-            guard entry.secret.count == RekeyLimits.secretLength else { throw .unusableSecret }
+            guard entry.secret.isLeafSecret else { throw .unusableSecret }
             guard isOccupied(leaf: entry.leaf) else { continue }
             let place = diff.removed.lowerBound(entry.leaf)
             guard place < diff.removed.count, diff.removed[place] == entry.leaf else { throw .repeatedLeaf(entry.leaf) }

@@ -25,6 +25,7 @@ package struct KeyTree: ~Copyable, Sendable {
     /// Sees every derivation of `stage`: for tests only, nil everywhere else.
     package var witness: DerivationWitness?
 
+    let identity = TreeIdentity()
     let faults: KeyTreeFaults
     let secrets: SecretArena
     let counts: MemberCounts

@@ -16,11 +16,11 @@ package struct StagedRekey: Sendable {
     let journal: RekeyJournal
     let layout: PacketLayout
     let revision: UInt64
-    let tree: ObjectIdentifier
+    let tree: TreeIdentity
 
     init(
         diff: KeyTreeDiff, header: RekeyHeader, epochSecret: SecretBytes, derivations: Int, journal: RekeyJournal,
-        layout: PacketLayout, revision: UInt64, tree: ObjectIdentifier
+        layout: PacketLayout, revision: UInt64, tree: TreeIdentity
     ) {
         self.diff = diff
         self.header = header
