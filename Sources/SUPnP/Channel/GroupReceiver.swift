@@ -72,6 +72,12 @@ package final class GroupReceiver {
     /// The epoch that was installed last.
     package var epoch: UInt32? { current?.number }
 
+    /// Whether forwarders have to say where their messages of the current epoch begin to be new.
+    package var awaitsFloors: Bool {
+        guard let current, let resumedThrough else { return false }
+        return current.number <= resumedThrough
+    }
+
     // MARK: Epochs
 
     /// Switches to `epoch`, which lies above the current one, and gives what has waited for it. Messages of the epoch

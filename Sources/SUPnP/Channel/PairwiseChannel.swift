@@ -35,7 +35,8 @@ package final class PairwiseChannel {
     private var current: Keys
     private var staged: Keys?
     private var previous: (key: OpeningKey, until: ContinuousClock.Instant)?
-    private var reservation: CounterReservation?
+    /// Which counters the durable store has reserved; nil for an end that does not resume.
+    package private(set) var reservation: CounterReservation?
     private var nextMessage: UInt16 = 0
 
     /// Makes the end of a channel whose keys nobody has used: a controller's, whose boot is fresh, or that of a member

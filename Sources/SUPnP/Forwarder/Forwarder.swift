@@ -116,8 +116,13 @@ package struct Forwarder<Random: RandomNumberGenerator>: ~Copyable {
 
     private mutating func control(_ body: [UInt8], of id: MemberID) {
         guard let message = try? ControlMessage.decode(body), message.type == .ping else { return }
-        let pong = ControlMessage(.pong).encoded
-        send(pong, MessageKind(isControl: true, isResponse: true), to: id)
+        var pong = ControlMessage(.pong)
+        if let floor: UInt64 = message.integer(.resumeFrom) {
+            members[id]?.link.skipSending(to: floor)
+            pong[.epoch] = sender.epoch?.octets
+            pong[.groupCounter] = sender.nextCounter?.octets
+        }
+        send(pong.encoded, MessageKind(isControl: true, isResponse: true), to: id)
     }
 
     private mutating func follow(_ numbered: NumberedForwarderEvent, now: ContinuousClock.Instant) {

@@ -57,9 +57,11 @@ package final class MemberLink {
     /// The generation it was made for, or has been refreshed to.
     package private(set) var generation: UInt32
 
-    /// Makes an end.
+    /// Makes an end. With `reservation` it is one whose counters are reserved in a durable store: what may be used of
+    /// them is told by `reserved`.
     package init(
-        _ parameters: LinkParameters, end: PairwiseChannel.End, using random: inout some RandomNumberGenerator
+        _ parameters: LinkParameters, end: PairwiseChannel.End, resuming reservation: CounterReservation? = nil,
+        using random: inout some RandomNumberGenerator
     ) throws(ChannelFault) {
         generation = parameters.generation
         guard parameters.suite.isHardened else {
@@ -71,9 +73,13 @@ package final class MemberLink {
                 suite: parameters.suite, group: parameters.group, member: parameters.member,
                 keyID: parameters.keyID, controller: parameters.controller, boot: parameters.boot)
         else { throw .noKey }
+        guard let reservation else {
+            channel = .hardened(
+                try PairwiseChannel(parties, end: end, generation: parameters.generation, relay: parameters.relay))
+            return
+        }
         channel = .hardened(
-            try PairwiseChannel(
-                parties, end: end, generation: parameters.generation, relay: parameters.relay))
+            try PairwiseChannel(parties, end: end, relay: parameters.relay, resuming: reservation))
     }
 
     /// The generation that it seals under.
@@ -110,6 +116,28 @@ package final class MemberLink {
         guard case .hardened(let channel) = channel else { throw .noKey }
         try channel.stage(generation: generation, relay: relay)
         self.generation = generation
+    }
+
+    /// The counters below this are refused: what a member that has restarted tells the controller.
+    package var receiveFloor: UInt64 {
+        if case .hardened(let channel) = channel { channel.receiveFloor } else { 0 }
+    }
+
+    /// What has to be stored before more counters are used, or what is stored; nil for an end that stores nothing.
+    package var reservation: CounterReservation? {
+        guard case .hardened(let channel) = channel else { return nil }
+        return channel.pendingReservation ?? channel.reservation
+    }
+
+    /// A reservation is stored.
+    package func reserved(_ reservation: CounterReservation) {
+        if case .hardened(let channel) = channel { channel.reserved(reservation) }
+    }
+
+    /// Leaves out the counters below `counter`, as a member that has restarted asks for. A leap of more than 2^32 is
+    /// not made.
+    package func skipSending(to counter: UInt64) {
+        if case .hardened(let channel) = channel { _ = channel.skipSending(to: counter) }
     }
 
     /// Seals under the staged generation from here on.

@@ -30,7 +30,11 @@ extension KeyManager {
 
     private mutating func serve(_ message: ControlMessage, of record: MemberRecord, now: ContinuousClock.Instant) {
         switch message.type {
-        case .ping: send(pong(for: record), to: record.id, isResponse: true)
+        case .ping:
+            if let floor: UInt64 = message.integer(.resumeFrom) {
+                links.link(of: record, using: &random)?.skipSending(to: floor)
+            }
+            send(pong(for: record), to: record.id, isResponse: true)
         case .leave: remove(record, .left, isUrgent: false, now: now)
         case .rekeyNegative: resync(message, of: record, now: now)
         case .refresh: refresh(message, of: record, now: now)
@@ -44,8 +48,10 @@ extension KeyManager {
     private mutating func remind(
         _ id: MemberID, _ bytes: [UInt8], from source: SocketEndpoint, now: ContinuousClock.Instant
     ) {
-        guard let (link, departure) = links.departure(of: id, now: now), case .whole? = try? link.open(bytes, now: now)
+        guard let (link, departure) = links.departure(of: id, now: now),
+            case .whole(_, let body)? = try? link.open(bytes, now: now)
         else { return }
+        if let floor: UInt64 = (try? ControlMessage.decode(body))?.integer(.resumeFrom) { link.skipSending(to: floor) }
         let message = ControlMessage(departure == .left ? .leaveAcknowledged : .evictionNotice)
         let kind = MessageKind(isControl: true, isResponse: true)
         for datagram in (try? link.seal(message.encoded, kind)) ?? [] {

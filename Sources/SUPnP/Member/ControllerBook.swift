@@ -17,18 +17,62 @@ struct ControllerBook {
     private let suite: Suite
     private let group: GroupID
     private let member: MemberID
-    private let keyID: UInt16
+    let keyID: UInt16
+    /// Whether what the channels use of their counters is reserved in a store first.
+    private let isDurable: Bool
     private(set) var generation: UInt32 = 0
     private(set) var relay: SecretBytes
     private var entries: [ControllerID: Entry] = [:]
     private(set) var order: [ControllerID] = []
 
-    init(suite: Suite, group: GroupID, member: MemberID, keyID: UInt16, relay: SecretBytes) {
+    init(
+        suite: Suite, group: GroupID, member: MemberID, keyID: UInt16, relay: SecretBytes, isDurable: Bool = false
+    ) {
+        self.isDurable = isDurable
         self.suite = suite
         self.group = group
         self.member = member
         self.keyID = keyID
         self.relay = relay
+    }
+
+    /// The book of a member that has restarted, without channels yet.
+    init(resuming kept: KeptMember) {
+        self.init(
+            suite: kept.suite, group: kept.group, member: kept.id, keyID: kept.keyID, relay: kept.relay,
+            isDurable: true)
+        generation = kept.generation
+    }
+
+    /// Makes the channels of before the restart again: nothing goes over them until the next block is reserved.
+    mutating func resume(_ kept: KeptMember, using random: inout some RandomNumberGenerator) {
+        for channel in kept.channels {
+            let entry = channel.controller
+            guard channel.reservation.generation == generation,
+                let link = makeLink(entry, resuming: channel.reservation, using: &random)
+            else { continue }
+            order.append(entry.id)
+            entries[entry.id] = Entry(entry: entry, link: link, usedBoots: channel.usedBoots)
+        }
+    }
+
+    /// What is to be stored of the channels, for a generation that is in use or is to be.
+    func kept(generation: UInt32) -> [KeptMember.Channel] {
+        // Those that are no longer in the list too: their processes must not come back after a restart either.
+        (order + entries.keys.filter { !order.contains($0) }.sorted()).compactMap { id in
+            guard let entry = entries[id], let reservation = entry.link.reservation else { return nil }
+            return KeptMember.Channel(
+                controller: entry.entry,
+                reservation: reservation.generation == generation ? reservation : .first(generation),
+                usedBoots: entry.usedBoots)
+        }
+    }
+
+    /// The counters that are stored may be used.
+    func reserved(_ kept: KeptMember) {
+        for channel in kept.channels where boot(channel.controller.id) == channel.controller.boot {
+            link(channel.controller.id)?.reserved(channel.reservation)
+        }
     }
 
     /// The key manager.
@@ -90,11 +134,28 @@ struct ControllerBook {
         }
     }
 
-    private func makeLink(_ entry: ControllerEntry, using random: inout some RandomNumberGenerator) -> MemberLink? {
+    /// The same for a member that keeps its keys: a channel to a process that was not stored under the next generation
+    /// begins with nothing reserved.
+    mutating func refreshed(
+        generation: UInt32, relay: SecretBytes, now: ContinuousClock.Instant, reserved: Set<BootID>,
+        using random: inout some RandomNumberGenerator
+    ) {
+        refreshed(generation: generation, relay: relay, now: now)
+        for (id, entry) in entries where !reserved.contains(entry.entry.boot) {
+            if let link = makeLink(entry.entry, using: &random) { entries[id]?.link = link }
+        }
+    }
+
+    private func makeLink(
+        _ entry: ControllerEntry, resuming reservation: CounterReservation? = nil,
+        using random: inout some RandomNumberGenerator
+    ) -> MemberLink? {
         let parameters = LinkParameters(
             suite: suite, group: group, member: member, keyID: keyID, controller: entry.id, boot: entry.boot,
             generation: generation, relay: relay)
-        return try? MemberLink(parameters, end: .member, using: &random)
+        let nothing = CounterReservation(generation: generation, sendCeiling: 0, receiveCeiling: 0)
+        return try? MemberLink(
+            parameters, end: .member, resuming: reservation ?? (isDurable ? nothing : nil), using: &random)
     }
 
     private func score(_ id: ControllerID) -> [UInt8] {

@@ -35,6 +35,11 @@ extension Member {
         self.session?.addCertificates(beacon.certificate)
         let news = self.session?.controllers.set(beacon.controllers, using: &random)
         if news == .tooMany { return end(.lost, now: now) }
+        if self.session?.receiver?.awaitsFloors == true, news == .process {
+            for id in self.session?.controllers.forwarders ?? [] {
+                self.session?.tasks.resuming[id] = .control(at: now)
+            }
+        }
         self.session?.receiver?.update(time: beacon.time, revoked: Set(beacon.revoked))
         let lacksCertificate = self.session?.connectForwarders() == true
         if lacksCertificate || news == .process { self.session?.tasks.pingAt = now }
@@ -61,9 +66,11 @@ extension Member {
     mutating func keyManagerHeard(now: ContinuousClock.Instant) { session?.keyManagerHeardAt = now }
 
     /// The tree is in another epoch: the channel follows, and what has waited for it is opened.
-    private mutating func epochChanged(now: ContinuousClock.Instant) {
+    mutating func epochChanged(now: ContinuousClock.Instant) {
         guard let tree = session?.tree, let receiver = session?.receiver else { return }
         session?.tasks.asker.satisfied()
+        // One that is to be stored first is entered when it is.
+        if let store = session?.store, store.kept.map({ $0.epoch < tree.epoch }) ?? true { return }
         if receiver.epoch.map({ $0 < tree.epoch }) ?? true {
             let waiting = (try? receiver.install(epoch: tree.epoch, secret: tree.epochSecret, now: now)) ?? []
             outputs.append(.event(.epoch(tree.epoch)))
@@ -83,7 +90,7 @@ extension Member {
                         relay: session.controllers.relay, controller: id, boot: boot, direction: .fromController),
                     member: session.id),
                 let path = seal.open(sealed).flatMap({ PathElements.decode($0) }),
-                self.session?.tree?.install(path) == true
+                self.session?.install(path) == true
             else { return }
             epochChanged(now: now)
         } else if let path = ClassicPathElements.path({ message[$0] }) {

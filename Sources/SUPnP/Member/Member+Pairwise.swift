@@ -28,7 +28,9 @@ extension Member {
         _ kind: MessageKind, _ body: [UInt8], from sender: ControllerID, now: ContinuousClock.Instant
     ) {
         guard kind.isControl else { return takeData(body, now: now) }
-        guard keyManagerIs(sender), let message = try? ControlMessage.decode(body) else { return }
+        guard let message = try? ControlMessage.decode(body) else { return }
+        if message.type == .pong { takeResumed(message, from: sender) }
+        guard keyManagerIs(sender) else { return }
         keyManagerHeard(now: now)
         switch message.type {
         case .pong: takePong(message, now: now)
@@ -95,7 +97,7 @@ extension Member {
     }
 
     mutating func beginRefresh(now: ContinuousClock.Instant) {
-        guard session?.refreshSecret != nil, session?.tasks.refresh == nil else { return }
+        guard session?.refreshSecret != nil, session?.nextSecrets == nil, session?.tasks.refresh == nil else { return }
         if let own = KeyAgreement.privateHalf(using: &random) { session?.tasks.refresh = (own, .control(at: now)) }
     }
 
@@ -106,9 +108,17 @@ extension Member {
         let master = MasterSecret(refresh: old, agreement: agreed)
         let generation = session.controllers.generation + 1
         let secrets = master.memberSecrets(member: session.id.rawValue, generation: generation)
+        self.session?.tasks.refresh = nil
+        if session.store != nil {
+            self.session?.nextSecrets = secrets
+            return
+        }
         self.session?.refreshSecret = secrets.refresh
         self.session?.controllers.refreshed(generation: generation, relay: secrets.relay, now: now)
-        self.session?.tasks.refresh = nil
+        refreshEnded(now: now)
+    }
+
+    mutating func refreshEnded(now: ContinuousClock.Instant) {
         // Shows the key manager that the new keys are there.
         self.session?.tasks.pingAt = now
         outputs.append(.event(.refreshed))
@@ -129,6 +139,7 @@ extension Member {
             tell(ControlMessage(.rekeyNegative, [.x25519: share, .haveEpoch: have.octets]))
         }
         advanceQuestions(now: now)
+        advanceResuming(now: now)
         let leaseEnds = session.keyManagerHeardAt + configuration.lease
         if let next = self.session?.tasks.nextAt { outputs.append(.wake(at: max(min(next, leaseEnds), now))) }
         if let next = self.session?.receiver?.nextWake { outputs.append(.wake(at: max(next, now))) }
@@ -146,7 +157,8 @@ extension Member {
                 ControlMessage(
                     .registerServices, [.services: offer.body, .correlation: offer.correlation.octets]))
         }
-        if session?.tasks.refresh?.schedule.due(now: now) == .send, let refresh = session?.tasks.refresh {
+        let mayRefresh = session?.store.map { $0.kept?.refreshing != nil } ?? true
+        if mayRefresh, session?.tasks.refresh?.schedule.due(now: now) == .send, let refresh = session?.tasks.refresh {
             tell(ControlMessage(.refresh, [.x25519: Array(refresh.own.publicKey.rawRepresentation)]))
         }
         switch session?.tasks.leave?.due(now: now) {

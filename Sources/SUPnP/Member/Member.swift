@@ -6,8 +6,8 @@ package import NetworkTypes
 ///     idle ──start──▶ registering ──REG_DONE──▶ member ──leave, evicted──▶ idle
 ///                                               member ──lost──▶ registering
 ///
-/// It starts with an id and a code, and keeps no key across a restart: it registers again, so that no counter of before
-/// is ever continued. After each ``handle``, ``nextOutput()`` is drained to nil.
+/// It starts with an id and a code. By default it keeps no key across a restart: it registers again, so that no counter of
+/// before is ever continued. A hardened one can keep its keys instead (``KeptMember``). After each ``handle``, ``nextOutput()`` is drained to nil.
 package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     /// What comes in.
     package enum Input: Sendable {
@@ -21,6 +21,8 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         case offer([ServiceOffer])
         /// Answer a request.
         case answer(DataPayload.ForwardID, payload: [UInt8], isLast: Bool)
+        /// What ``Output/keep(_:number:)`` has given is written, under this number.
+        case kept(UInt64)
         /// Be a member no longer.
         case leave
         /// Get fresh pairwise secrets.
@@ -39,6 +41,8 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         case joinMulticast(SocketEndpoint)
         /// Receive it no longer.
         case leaveMulticast(SocketEndpoint)
+        /// Write this in the place of what is stored, then tell with ``Input/kept(_:)``; nil: erase it.
+        case keep(KeptMember?, number: UInt64)
         /// ``Input/wake`` is wanted then.
         case wake(at: ContinuousClock.Instant)
         /// Something for the application.
@@ -62,6 +66,25 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         registration = DeviceEngine(configuration.device)
         requests = ClientRequests(using: &self.random)
         offers = configuration.offers
+    }
+
+    /// A device that goes on with what it had kept. `controller` is where it registers if it is a member no longer.
+    package init(
+        _ configuration: MemberConfiguration, resuming kept: KeptMember, controller: SocketEndpoint,
+        now: ContinuousClock.Instant, random: Random
+    ) {
+        self.init(configuration, random: random)
+        self.controller = controller
+        guard let session = MemberSession(resuming: kept, now: now, using: &self.random) else {
+            startAgain(after: .zero, now: now)
+            return
+        }
+        self.session = session
+        if let multicast = session.identity.multicast { outputs.append(.joinMulticast(multicast)) }
+        queryDirectory(now: now)
+        registerServices(now: now)
+        keepChanges()
+        outputs.append(.wake(at: now))
     }
 
     /// Its number in the group; nil when it is no member.
@@ -91,11 +114,13 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
             self.offers = offers
             registerServices(now: now)
         case .answer(let id, let payload, let isLast): answer(id, payload: payload, isLast: isLast)
+        case .kept(let number): kept(number, now: now)
         case .leave: session?.tasks.leave = .control(at: now, attempts: 4)
         case .refresh: beginRefresh(now: now)
         case .wake: break
         }
         advance(now: now)
+        keepChanges()
     }
 
     /// The next thing to do; nil when all is done.
@@ -126,11 +151,14 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     }
 
     private mutating func begin(_ registered: Registered, now: ContinuousClock.Instant) {
-        guard session == nil, let session = MemberSession(registered, now: now, using: &random) else { return }
+        guard session == nil,
+            let session = MemberSession(
+                registered, keepsKeys: configuration.keepsKeys, now: now, using: &random)
+        else { return }
         self.session = session
         outputs.append(.event(.registered(session.id.rawValue)))
         if let multicast = session.identity.multicast { outputs.append(.joinMulticast(multicast)) }
-        if let epoch = session.tree?.epoch { outputs.append(.event(.epoch(epoch))) }
+        if session.store == nil, let epoch = session.tree?.epoch { outputs.append(.event(.epoch(epoch))) }
         queryDirectory(now: now)
         registerServices(now: now)
     }
@@ -140,6 +168,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         guard let session else { return }
         if let multicast = session.identity.multicast { outputs.append(.leaveMulticast(multicast)) }
         for service in session.directory.services { outputs.append(.event(.directory(.vanished(service)))) }
+        if session.store != nil { outputs.append(.keep(nil, number: 0)) }
         self.session = nil
         outputs.append(.event(event))
         if event == .lost { startAgain(after: .zero, now: now) }

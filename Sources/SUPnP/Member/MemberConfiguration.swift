@@ -11,6 +11,8 @@ package struct MemberConfiguration: Sendable {
     package var pingInterval: Duration = .seconds(30)
     /// How long the key manager may be silent.
     package var lease: Duration = .seconds(90)
+    /// Whether a hardened member keeps its keys over a restart: it writes ``KeptMember`` to a store of its own.
+    package var keepsKeys = false
     /// Whether it registers again by itself when it is lost or could not register.
     package var persists = true
 

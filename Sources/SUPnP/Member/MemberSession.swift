@@ -17,6 +17,10 @@ struct MemberIdentity {
 struct MemberSession {
     let identity: MemberIdentity
     var refreshSecret: SecretBytes?
+    /// Secrets of a refresh that are used once they are stored.
+    var nextSecrets: MemberSecrets?
+    /// The store of a member that keeps its keys.
+    var store: MemberStore?
     var controllers: ControllerBook
     var certificates: [ControllerID: ControllerCertificate] = [:]
     var tree: MemberTree?
@@ -31,7 +35,8 @@ struct MemberSession {
 
     /// Nil if REG_DONE lacks something.
     init?(
-        _ registered: Registered, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+        _ registered: Registered, keepsKeys: Bool = false, now: ContinuousClock.Instant,
+        using random: inout some RandomNumberGenerator
     ) {
         let contents = registered.contents
         guard let number: UInt32 = contents.integer(.memberID), let id = MemberID(number),
@@ -56,7 +61,8 @@ struct MemberSession {
             refreshSecret = secrets.refresh
             beacons = BeaconWatch(after: contents.integer(.beaconCounter) ?? 0)
             controllers = ControllerBook(
-                suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay)
+                suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay, isDurable: keepsKeys)
+            if keepsKeys { store = MemberStore() }
             let path = PathElements.path { contents[$0] }
             identity = MemberIdentity(
                 id: id, suite: suite, group: group, isServer: path != nil, multicast: multicast, root: root)
@@ -69,8 +75,16 @@ struct MemberSession {
     private mutating func enter(_ path: MemberPath, now: ContinuousClock.Instant) {
         tree = MemberTree(group: identity.group, path: path)
         let receiver = GroupReceiver(suite: identity.suite, group: identity.group)
-        _ = try? receiver.install(epoch: path.epoch, secret: path.epochSecret, now: now)
+        if store == nil { _ = try? receiver.install(epoch: path.epoch, secret: path.epochSecret, now: now) }
         self.receiver = receiver
+    }
+
+    /// Takes a whole path: the first after a restart, or one for an epoch that was missed.
+    mutating func install(_ path: MemberPath) -> Bool {
+        if tree != nil { return tree?.install(path) == true }
+        guard isServer else { return false }
+        tree = MemberTree(group: group, path: path)
+        return true
     }
 
     var id: MemberID { identity.id }
@@ -156,13 +170,17 @@ struct MemberTasks {
     var offer: (correlation: UInt32, body: [UInt8], schedule: RetrySchedule)?
     var leave: RetrySchedule?
     var refresh: (own: Curve25519.KeyAgreement.PrivateKey, schedule: RetrySchedule)?
+    /// The private half of the refresh.
+    var refreshing: SecretBytes? { refresh.map { SecretBytes($0.own.rawRepresentation) } }
+    /// The controllers that are to be told, after a restart, which counters to leave out.
+    var resuming: [ControllerID: RetrySchedule] = [:]
 
     init(now: ContinuousClock.Instant) { pingAt = now + .seconds(1) }
 
     /// When something is due.
     var nextAt: ContinuousClock.Instant {
         let others = [asker.nextAt, query?.schedule.at, offer?.schedule.at, leave?.at, refresh?.schedule.at]
-        return others.compactMap { $0 }.reduce(pingAt, min)
+        return (others + resuming.values.map(\.at)).compactMap { $0 }.reduce(pingAt, min)
     }
 }
 

@@ -147,6 +147,9 @@ extension GroupWorld {
             switch output {
             case .transmit(let bytes, let address): transmit(bytes, from: node.address, to: address)
             case .derive(let work): tell(node, .derived(work.run()))
+            case .keep(let state, let number):
+                keptMembers[node.name] = state
+                if state != nil { tell(node, .kept(number)) }
             case .joinMulticast(let group): network.join(group, node: node.address)
             case .leaveMulticast(let group): network.leave(group, node: node.address)
             case .wake(let instant): node.wakeAt = min(node.wakeAt ?? instant, instant)

@@ -28,9 +28,13 @@ final class GroupWorld {
     var suite = Suite.hardenedAESGCM
     var adjustKeyManager: (inout KeyManagerConfiguration) -> Void = { _ in }
     var adjustForwarder: (inout ForwarderConfiguration) -> Void = { _ in }
+    /// Whether members keep their keys over a restart, and what they have stored.
+    var membersKeepKeys = false
+    var keptMembers: [String: KeptMember] = [:]
     /// Every datagram that was sent, for those who listen.
     var recorded: [[UInt8]] = []
     var records = false
+    private var configurations: [String: MemberConfiguration] = [:]
     private var nextRenewal: ContinuousClock.Instant
     private var serial: UInt32 = 0
 
@@ -162,6 +166,8 @@ final class GroupWorld {
         }
         var configuration = MemberConfiguration(device: device)
         configuration.offers = offers
+        configuration.keepsKeys = membersKeepKeys
+        configurations[name] = configuration
         let count = members.count + 1
         let address =
             members[name]?.address
@@ -171,6 +177,21 @@ final class GroupWorld {
         members[name] = node
         network.attach(address)
         tell(node, .start(controller: controller ?? Self.require(keyManagers.last, "a key manager").address))
+        return node
+    }
+
+    /// The device starts again with what it had stored, and with nothing else.
+    @discardableResult
+    func resumeMember(_ name: String) -> MemberNode? {
+        guard let old = members[name], let kept = keptMembers[name], let configuration = configurations[name],
+            let controller = keyManagers.last?.address
+        else { return nil }
+        let engine = Member(configuration, resuming: kept, controller: controller, now: now, random: nextRandom())
+        let node = MemberNode(engine, name: name, address: old.address)
+        node.answer = old.answer
+        members[name] = node
+        network.attach(node.address)
+        drain(node)
         return node
     }
 
