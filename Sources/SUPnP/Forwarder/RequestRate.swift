@@ -13,11 +13,12 @@ struct RequestRate: Sendable {
         countedAt = now
     }
 
-    /// Takes a token, if there is one.
-    mutating func allows(now: ContinuousClock.Instant) -> Bool {
+    /// Takes so many tokens, if there are as many; of more than the bucket holds, a full one.
+    mutating func allows(_ count: Int = 1, now: ContinuousClock.Instant) -> Bool {
         refill(now: now)
-        guard tokens > 0 else { return false }
-        tokens -= 1
+        let count = min(count, burst)
+        guard tokens >= count else { return false }
+        tokens -= count
         return true
     }
 

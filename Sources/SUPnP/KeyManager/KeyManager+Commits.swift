@@ -99,6 +99,7 @@ extension KeyManager {
     private mutating func depose() {
         leader.phase = .deposed
         outputs.discard()
+        for _ in leader.takeCommands() { outputs.append(.event(.refused)) }
         outputs.append(.event(.deposed))
     }
 

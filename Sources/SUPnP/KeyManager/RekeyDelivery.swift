@@ -43,7 +43,7 @@ struct RekeyDelivery: Sendable {
         repetition.missed(by: member)
         let index = isOneBehind ? coverage.firstIndex { $0.node.covers(leaf: leaf) } : nil
         let packet = index.map { (index: $0, members: coverage[$0].members) }
-        return gate.verdict(for: member, packet: packet, now: now)
+        return gate.verdict(for: member, packet: packet, copies: copies, now: now)
     }
 
     /// Whether a classic member is served now: no packet of the hardened tree helps it, nor do its losses count there.

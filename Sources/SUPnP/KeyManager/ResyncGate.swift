@@ -30,9 +30,10 @@ struct ResyncGate: Sendable {
     }
 
     /// Decides for a member. `packet` is the packet of the current epoch that would help it, with the number of its
-    /// members; nil when none would, because the member lacks more than this epoch.
+    /// members; nil when none would, because the member lacks more than this epoch. `copies` is how often a unicast
+    /// answer is sent: each counts.
     mutating func verdict(
-        for member: UInt32, packet: (index: Int, members: Int)?, now: ContinuousClock.Instant
+        for member: UInt32, packet: (index: Int, members: Int)?, copies: Int = 1, now: ContinuousClock.Instant
     ) -> Verdict {
         if let at = servedAt[member], now - at < limits.resyncGap { return .refuse }
         if let packet {
@@ -46,7 +47,7 @@ struct ResyncGate: Sendable {
                 return .resend(packet: packet.index)
             }
         }
-        guard rate.allows(now: now) else { return .refuse }
+        guard rate.allows(copies, now: now) else { return .refuse }
         servedAt[member] = now
         return .unicast
     }

@@ -16,7 +16,8 @@ struct ConvergenceTests {
         var random = SeededGenerator(seed: seed &* 7)
         for _ in 0..<events {
             let name = "s\(Int.random(in: 0..<servers, using: &random))"
-            switch Int.random(in: 0..<4, using: &random) {
+            switch Int.random(in: 0..<5, using: &random) {
+            case 4: if world.members[name]?.isMember == false { world.addMember(name, roles: .server) }
             case 0: if let node = world.members[name], node.isAlive { world.tell(node, .leave) }
             case 1: world.crash(name)
             case 2:
@@ -30,7 +31,11 @@ struct ConvergenceTests {
             }
             world.run(for: .milliseconds(Int64.random(in: 0...700, using: &random)))
         }
-        return try strayAfterLastEvent(world)
+        let stray = try strayAfterLastEvent(world)
+        let fates = world.network.transcript.counts
+        #expect(fates[.corrupted, default: 0] > 0, "seed \(seed): the network has flipped bits")
+        #expect((fates[.lost, default: 0] > 0) == (conditions.loss > 0), "seed \(seed): it has lost datagrams")
+        return stray
     }
 
     /// Runs until the key manager has been quiet, and 3 s beyond.

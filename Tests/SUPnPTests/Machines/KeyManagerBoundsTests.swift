@@ -106,6 +106,27 @@ struct KeyManagerBoundsTests {
         #expect(later)
     }
 
+    @Test("each copy of an answer counts among the 2,000 in a second")
+    func copiesCount() {
+        var limits = KeyManagerLimits()
+        limits.resyncsPerSecond = 40
+        var delivery = RekeyDelivery(limits: limits, now: start)
+        for epoch in 0..<3 {
+            let now = start + .seconds(epoch)
+            delivery.began([], coverage: [], members: 10, now: now)
+            _ = delivery.missed(by: 1, leaf: 1, isOneBehind: false, now: now)
+        }
+        #expect(delivery.copies == 4)
+        let now = start + .seconds(20)
+        delivery.began([], coverage: [], members: 10, now: now)
+        var served = 0
+        for member in UInt32(1)...100
+        where delivery.missed(by: member, leaf: member, isOneBehind: false, now: now) == .unicast {
+            served += 1
+        }
+        #expect(served == 10)
+    }
+
     @Test("changes that have become void do not hold up those behind them")
     func voidChanges() throws {
         let world = try KeyManagerTests.group(1)
@@ -157,6 +178,21 @@ struct KeyManagerBoundsTests {
         #expect(world.store.state.member(of: late) == nil)
         #expect(manager.engine.trees.hardened.memberCount == 2)
         #expect(KeyManagerTests.hasConverged(world))
+    }
+
+    @Test("an eviction that waits is refused aloud when another leads")
+    func refusedWhenDeposed() throws {
+        let world = try KeyManagerTests.group(3)
+        let stale = try #require(world.keyManager)
+        world.tell(try world.startKeyManager(9, address: 9), .wake)
+        world.run(for: .milliseconds(20))
+        world.storeDelay = .milliseconds(100)
+        world.tell(stale, .evict(KeyManagerTests.device("s1"), isUrgent: true))
+        world.run(for: .milliseconds(150))
+        world.tell(stale, .evict(KeyManagerTests.device("s2"), isUrgent: true))
+        world.run(for: .milliseconds(200))
+        #expect(stale.events.suffix(2) == [.refused, .deposed])
+        #expect(world.store.state.members.count == 3)
     }
 
     // MARK: Fences
