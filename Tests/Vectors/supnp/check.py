@@ -11,6 +11,7 @@ import unicodedata
 from pathlib import Path
 
 import supnp
+import supnp_tree
 from supnp import expand, extract, u16, u32, u64
 
 HERE = Path(__file__).resolve().parent
@@ -217,7 +218,7 @@ def tree(vectors):
 
 
 def history(batches, group, key):
-    manager, members = supnp.Tree(), {}
+    manager, members = supnp_tree.Tree(), {}
     for step in batches:
         name = step["name"]
         refreshed = {one["leaf"]: raw(one["secret"]) for one in step["refreshed"]}
@@ -229,7 +230,7 @@ def history(batches, group, key):
         same(f"{name}: epoch secret", step["epochSecret"], batch.secret)
         secrets = {str(number): secret.hex() for number, secret in manager.secrets.items()}
         same(f"{name}: secrets", step.get("secrets", secrets), secrets)
-        packets = supnp.packets(batch, group, len(manager.leaves), step["signer"], key, step["urgent"])
+        packets = supnp_tree.packets(batch, group, len(manager.leaves), step["signer"], key, step["urgent"])
         same(f"{name}: packets", step["packets"], [packet.hex() for packet in packets])
         for leaf in batch.removed:
             members.pop(leaf, None)
@@ -238,7 +239,7 @@ def history(batches, group, key):
             same(f"{name}: leaf {leaf}", [one.hex() for one in manager.path(leaf)], [one.hex() for one in member.path])
             same(f"{name}: leaf {leaf}", step["epochSecret"], member.secret)
         for leaf in batch.added:
-            members[leaf] = supnp.Member(leaf, batch.height, batch.epoch, manager.path(leaf), batch.secret)
+            members[leaf] = supnp_tree.Member(leaf, batch.height, batch.epoch, manager.path(leaf), batch.secret)
 
 
 def follow(name, leaf, member, packets, group, key):
@@ -251,19 +252,19 @@ def follow(name, leaf, member, packets, group, key):
     same(f"{name}: packets for leaf {leaf}", 1, applied)
     changed = bytearray(packets[0])
     changed[40] ^= 1
-    stale = supnp.Member(leaf, len(before[1]) - 1, before[0], before[1], b"")
+    stale = supnp_tree.Member(leaf, len(before[1]) - 1, before[0], before[1], b"")
     refused(f"{name}: a packet with a bit flipped", stale.apply, bytes(changed), group, key)
 
 
 def rekey0(vectors):
     members = {}
     for step in vectors["steps"]:
-        name, read = step["name"], supnp.read_rekey0(raw(step["body"]))
+        name, read = step["name"], supnp_tree.read_rekey0(raw(step["body"]))
         same(f"{name}: op", step["op"], read["op"])
         same(f"{name}: leaf", step["leaf"], read["leaf"])
         members.pop(step["leaf"], None)
         for leaf, (path, _) in members.items():
-            members[leaf] = supnp.follow_rekey0(leaf, path, read)
+            members[leaf] = supnp_tree.follow_rekey0(leaf, path, read)
         if "joiner" in step:
             members[step["leaf"]] = ([raw(key) for key in step["joiner"]["keys"]], raw(step["joiner"]["tek"]))
         same(f"{name}: members", [one["leaf"] for one in step["members"]], sorted(members))
