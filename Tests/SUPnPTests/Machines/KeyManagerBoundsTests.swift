@@ -218,6 +218,37 @@ struct KeyManagerBoundsTests {
         #expect(KeyManagerTests.hasConverged(world))
     }
 
+    @Test("no acknowledgement, REG_DONE or event for the forwarders leaves before its commit is made")
+    func acknowledgements() throws {
+        let (world, lamp, phone) = try ForwarderTests.world()
+        for name in ["late", "leaver"] { world.enroll(name, roles: .server) }
+        world.enroll("tablet", roles: .client)
+        world.run(for: .milliseconds(50))
+        let leaver = world.addMember("leaver", roles: .server)
+        world.run(for: .seconds(4))
+        try #require(leaver.isMember)
+        world.storeDelay = .seconds(5)
+        let before = world.members.mapValues(\.events.count)
+        let told = world.forwarders[0].told.count
+        world.tell(leaver, .leave)
+        world.tell(phone, .refresh)
+        world.tell(lamp, .refresh)
+        world.tell(lamp, .offer([ServiceOffer(GroupWorld.require(ServiceName("urn:a:service:Other:1"), "a name"))]))
+        let joining = [world.addMember("late", roles: .server), world.addMember("tablet", roles: .client)]
+        world.run(for: .milliseconds(1_900))
+        for (name, count) in before { #expect(world.members[name]?.events.count == count, "\(name)") }
+        #expect(joining.filter { $0.isMember }.isEmpty)
+        let events = world.forwarders[0].told.dropFirst(told).filter {
+            if case .progress = $0 { false } else { true }
+        }
+        #expect(events.isEmpty)
+        world.storeDelay = .milliseconds(1)
+        world.run(for: .seconds(14))
+        #expect(leaver.events.last == .left && lamp.events.contains(.refreshed) && phone.events.contains(.refreshed))
+        #expect(phone.engine.services.count == 1, "what is offered has changed")
+        #expect(joining.filter { !$0.isMember }.isEmpty)
+    }
+
     @Test("a forwarder follows no leader whose successor it has heard, whatever the numbers of its events")
     func staleStream() throws {
         let (world, lamp, _) = try ForwarderTests.world()
