@@ -131,7 +131,8 @@ if !coreOnly {
             name: "LatchkeyProgram",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "SQLiteStore", "RemoteAccess", "GroupKeys", "CQREncode", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+                "SQLiteStore", "RemoteAccess", "GroupKeys", "CQREncode", httpTypes, logging, nio("NIOCore"),
+                nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
