@@ -143,6 +143,7 @@ extension GroupWorld {
     }
 
     func drain(_ node: MemberNode) {
+        memberObserver?(node)
         while let output = node.engine.nextOutput() {
             switch output {
             case .transmit(let bytes, let address): transmit(bytes, from: node.address, to: address)

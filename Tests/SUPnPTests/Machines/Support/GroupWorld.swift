@@ -34,6 +34,10 @@ final class GroupWorld {
     /// Every datagram that was sent, for those who listen.
     var recorded: [[UInt8]] = []
     var records = false
+    /// Sees what the key managers' hardened tree derives.
+    var treeWitness: DerivationWitness?
+    /// Sees every member after each thing that it has done.
+    var memberObserver: ((MemberNode) -> Void)?
     private var configurations: [String: MemberConfiguration] = [:]
     private var nextRenewal: ContinuousClock.Instant
     private var serial: UInt32 = 0
@@ -90,6 +94,7 @@ final class GroupWorld {
         let engine = try KeyManager(
             configuration, state: store.state, revision: store.revision, random: nextRandom(), now: now)
         let node = KeyManagerNode(engine, address: endpoint, identity: configuration.identity)
+        node.engine.trees.hardened.witness = treeWitness
         keyManagers.append(node)
         network.attach(endpoint)
         tell(node, .forwarders(forwarders.map(\.entry), certificates: forwarders.map(\.identity.certificate)))
