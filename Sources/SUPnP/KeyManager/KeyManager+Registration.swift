@@ -54,29 +54,36 @@ extension KeyManager {
 
     /// What REG_DONE says.
     func doneContents(of record: MemberRecord) -> DoneContents {
-        var elements = controllerElements
+        var elements: [Tag: [UInt8]] = [:]
         elements[.memberID] = record.id.octets
         elements[.keyID] = record.keyID.octets
         elements[.multicast] = MulticastElement.encoded(configuration.multicast)
         let lease = UInt16(clamping: configuration.limits.lease.components.seconds)
         elements[.lease] = lease.octets
         guard record.suite.isHardened else {
-            elements[.certificates] = nil
             elements[.timers] = (lease / 3).octets + lease.octets
             if let leaf = record.leaf, let path = trees.classic.path(ofLeaf: leaf) {
                 elements.merge(ClassicPathElements.elements(path)) { $1 }
             }
-            return DoneContents(elements)
+            return contents(elements, certificates: [], record)
         }
         elements[.groupPublicKey] = Array(configuration.root.rawRepresentation)
-        elements[.certificates] = ([configuration.identity.certificate] + feed.certificates).prefix(2).flatMap(\.bytes)
         elements[.epoch] = epoch.octets
         // A beacon of before tells of processes and certificates that are gone, and anybody can play it again.
         elements[.beaconCounter] = pulse.last(term: state.leadership?.term ?? 0).octets
         if let leaf = record.leaf, let path = trees.hardened.path(ofLeaf: leaf) {
             elements.merge(PathElements.elements(path)) { $1 }
         }
-        return DoneContents(elements)
+        let certificates = [configuration.identity.certificate] + feed.certificates
+        return contents(elements, certificates: certificates.map(\.bytes), record)
+    }
+
+    private func contents(
+        _ elements: [Tag: [UInt8]], certificates: [[UInt8]], _ record: MemberRecord
+    ) -> DoneContents {
+        DoneContents(
+            DoneElements.fitted(
+                elements, controllers: controllers, certificates: certificates, device: record.device))
     }
 }
 

@@ -119,8 +119,14 @@ extension Member {
     }
 
     mutating func refreshEnded(now: ContinuousClock.Instant) {
-        // Shows the key manager that the new keys are there.
+        // Shows the controllers that the new keys are there: a forwarder that has not heard of them would seal the answers
+        // of a request that is open under keys that are soon taken no more.
         self.session?.tasks.pingAt = now
+        for id in session?.controllers.forwarders ?? [] {
+            send(
+                ControlMessage(.ping).encoded, MessageKind(isControl: true, actsAsServer: session?.isServer ?? false),
+                to: id)
+        }
         outputs.append(.event(.refreshed))
     }
 

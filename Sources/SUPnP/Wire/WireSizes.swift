@@ -4,6 +4,8 @@ package enum WireSizes {
     package static let header = 12
     /// The extension header (3.6.1).
     package static let extensionHeader = 20
+    /// Tag and length of an element (3.3).
+    package static let elementHeader = 4
     /// The largest datagram: what UDP over IPv4 carries, and the most that the field `length` may say (P5).
     package static let maximumDatagram = 65_507
     /// The largest datagram that is sent by default: IPv6's least MTU of 1,280 less its headers (3.11).
