@@ -111,13 +111,18 @@ struct WireAdversaryTests {
 
     private static let seeds = UInt64(1)...UInt64(Histories.count(2))
 
-    @Test("with all that everybody outside an epoch ever held, it comes to none of its secrets", arguments: seeds)
+    @Test(
+        "with all that outsiders of an epoch ever held, and all that is seized later, it comes to none of its secrets",
+        arguments: seeds)
     func outsiders(seed: UInt64) throws {
         let past = try Self.past(seed: seed)
         #expect(past.truth.epochs.count >= Command.allCases.count - 2, "seed \(seed)")
         for epoch in past.truth.epochs.keys.sorted() {
             #expect(!past.chronicle.outside(epoch, past.truth).relays.isEmpty, "seed \(seed)")
             #expect(try !past.isOpenToOutsiders(epoch), "seed \(seed), epoch \(epoch)")
+            let seized = past.adversary.closure(of: past.chronicle.seizedAfter(epoch, past.truth))
+            let secret = try #require(past.truth.epochs[epoch])
+            #expect(!seized.tree.contains(secret), "seed \(seed), epoch \(epoch), by seizure")
         }
         everything(past, seed: seed)
         try insiders(past, seed: seed)
@@ -171,9 +176,8 @@ struct WireAdversaryTests {
             halves.privates = held.privates
             #expect(past.adversary.closure(of: halves).count == halves.count, "seed \(seed), member \(member)")
             known.privates = held.privates
-            let epochs = past.truth.epochs.filter {
-                past.adversary.closure(of: known).tree.contains($0.value)
-            }
+            let whole = past.adversary.closure(of: known)
+            let epochs = past.truth.epochs.filter { whole.tree.contains($0.value) }
             #expect(!epochs.isEmpty, "seed \(seed), member \(member)")
             for epoch in epochs.keys {
                 #expect(past.truth.membership[epoch]?.contains(member) == true, "seed \(seed), epoch \(epoch)")

@@ -35,7 +35,11 @@ final class WireAdversary {
         let envelope: Envelope
         let relay: WireSecret
         let own: WireSecret
+        let memberShare: [UInt8]
     }
+
+    /// A private half of the adversary's own: it opens something where an agreement does not count.
+    private static let forged = WireSecret([UInt8](repeating: 0x42, count: 32))
 
     let record: WireRecord
     private let truth: WireTruth
@@ -45,6 +49,7 @@ final class WireAdversary {
     private var opened: [WireSecret: Opened] = [:]
     private var registered: [WireSecret: WireKnowledge] = [:]
     private var attempts: [Attempt: WireKnowledge] = [:]
+    private var publicShares: [WireSecret: [UInt8]] = [:]
     private var agreed: [[WireSecret]: WireKnowledge] = [:]
 
     init(_ record: WireRecord, _ truth: WireTruth) {
@@ -89,7 +94,7 @@ final class WireAdversary {
                 keys.insert(WireSecret(key))
                 for message in record.broadcasts
                 where message.envelope.sender == .controller(process.controller)
-                    && Self.open(message, with: key) != nil
+                    && message.opened(with: key) != nil
                 {
                     epochs.insert(message.envelope.epoch)
                 }
@@ -150,7 +155,7 @@ final class WireAdversary {
             case .controller(let id): guard direction == .fromController, id == process.controller else { continue }
             case .member: guard direction == .toController else { continue }
             }
-            guard let text = Self.open(message, with: key), let frame = try? Frame(text) else { continue }
+            guard let text = message.opened(with: key), let frame = try? Frame(text) else { continue }
             found.count += 1
             switch frame {
             case .whole(let body): take(Array(body), message, process, into: &found)
@@ -182,29 +187,35 @@ final class WireAdversary {
         }
     }
 
-    private static func open(_ message: UnverifiedMessage, with key: SecretBytes) -> ArraySlice<UInt8>? {
-        guard let cipher = try? DatagramCipher(DatagramAlgorithm(message.header.suite), key: key, for: .open) else {
-            return nil
-        }
-        var bytes = message.bytes
-        let nonce = Nonce(epoch: message.envelope.epoch, counter: message.envelope.counter)
-        let isAuthentic = bytes.withUnsafeMutableBytes {
-            cipher.open($0, headerLength: WireSizes.sealedHeader, nonce: nonce)
-        }
-        return isAuthentic ? bytes.dropFirst(WireSizes.sealedHeader).dropLast(DatagramAlgorithm.tagLength) : nil
-    }
-
     // MARK: X25519
 
     private func resync(_ known: inout WireKnowledge) {
         let envelopes = known.relays.reduce(into: Set()) { $0.formUnion(following(relay: $1).envelopes) }
-        for envelope in envelopes {
-            for relay in known.relays {
-                for own in known.privates {
-                    known.formUnion(path(Attempt(envelope: envelope, relay: relay, own: own)))
+        for own in known.privates {
+            let share = share(of: own)
+            for envelope in envelopes {
+                for relay in known.relays {
+                    let attempt = Attempt(envelope: envelope, relay: relay, own: own, memberShare: share)
+                    known.formUnion(path(attempt))
                 }
             }
         }
+        for relay in known.relays {
+            let opened = following(relay: relay)
+            for envelope in opened.envelopes {
+                for share in opened.shares {
+                    let attempt = Attempt(envelope: envelope, relay: relay, own: Self.forged, memberShare: share)
+                    known.formUnion(path(attempt))
+                }
+            }
+        }
+    }
+
+    private func share(of own: WireSecret) -> [UInt8] {
+        if let found = publicShares[own] { return found }
+        let share = own.privateHalf.map { Array($0.publicKey.rawRepresentation) } ?? []
+        publicShares[own] = share
+        return share
     }
 
     private func path(_ attempt: Attempt) -> WireKnowledge {
@@ -214,9 +225,9 @@ final class WireAdversary {
         let pairKey = ChannelKeys.pairwise(
             relay: attempt.relay.secret, controller: envelope.process.controller, boot: envelope.process.boot,
             direction: .fromController)
-        if let own = Self.privateHalf(attempt.own),
+        if let own = attempt.own.privateHalf,
             let seal = ResyncSeal(
-                own: own, peer: envelope.share, memberShare: Array(own.publicKey.rawRepresentation),
+                own: own, peer: envelope.share, memberShare: attempt.memberShare,
                 managerShare: envelope.share, pairKey: pairKey, member: envelope.member),
             let path = seal.open(envelope.sealed).flatMap({ PathElements.decode($0) })
         {
@@ -230,7 +241,7 @@ final class WireAdversary {
         let shares = known.relays.reduce(into: Set()) { $0.formUnion(following(relay: $1).shares) }
         for share in shares {
             for old in known.refreshes {
-                for own in known.privates {
+                for own in known.privates.union([Self.forged]) {
                     let name = [WireSecret(share), old, own]
                     if agreed[name] == nil { agreed[name] = master(share: share, refresh: old, own: own) }
                     if let found = agreed[name] { known.formUnion(found) }
@@ -240,14 +251,11 @@ final class WireAdversary {
     }
 
     private func master(share: [UInt8], refresh: WireSecret, own: WireSecret) -> WireKnowledge {
-        guard let own = Self.privateHalf(own), let agreement = KeyAgreement.secret(own, with: share) else {
+        guard let own = own.privateHalf, let agreement = KeyAgreement.secret(own, with: share) else {
             return WireKnowledge()
         }
-        return truth.secrets(of: MasterSecret(refresh: refresh.secret, agreement: agreement))
-    }
-
-    private static func privateHalf(_ secret: WireSecret) -> Curve25519.KeyAgreement.PrivateKey? {
-        try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: secret.secret.exposed)
+        let master = MasterSecret(refresh: refresh.secret, agreement: agreement)
+        return truth.secrets(of: master, members: truth.owners[refresh])
     }
 
     // MARK: The tree

@@ -19,6 +19,8 @@ struct WireTruth {
     private(set) var renewals: [UInt32: Set<UInt32>] = [:]
     /// RELAY of all members and generations.
     private(set) var relays: Set<WireSecret> = []
+    /// Whose RFR it is.
+    private(set) var owners: [WireSecret: [UInt32]] = [:]
     private var generations: UInt32 = 0
 
     init(_ witness: DerivationWitness, _ commits: [[StateChange]]) {
@@ -35,8 +37,10 @@ struct WireTruth {
                 for record in admitted {
                     records[record.id] = record
                     relays.insert(WireSecret(record.relay))
+                    if let refresh = record.refresh { owners[WireSecret(refresh)] = [record.id] }
                 }
-            case .refreshed(_, let generation, let relay, _, _):
+            case .refreshed(let member, let generation, let relay, let refresh, _):
+                owners[WireSecret(refresh)] = [member]
                 relays.insert(WireSecret(relay))
                 generations = max(generations, generation)
             case .rekeyed(let diff): follow(diff, &leaves)
@@ -62,9 +66,9 @@ struct WireTruth {
     }
 
     /// What follows from an S-MASTER, for whichever member it is of; nothing if it is of none.
-    func secrets(of master: MasterSecret) -> WireKnowledge {
+    func secrets(of master: MasterSecret, members: [UInt32]? = nil) -> WireKnowledge {
         var found = WireKnowledge()
-        for member in records.keys {
+        for member in members ?? Array(records.keys) {
             for generation in 0...generations {
                 let secrets = master.memberSecrets(member: member, generation: generation)
                 guard relays.contains(WireSecret(secrets.relay)) else { continue }
@@ -84,8 +88,8 @@ final class WireChronicle {
     private var masters: [WireSecret: MasterSecret] = [:]
     /// By member: all that it held at any time.
     private(set) var held: [UInt32: WireKnowledge] = [:]
-    /// By member and epoch: its path.
-    private(set) var paths: [UInt32: [UInt32: WireKnowledge]] = [:]
+    /// By member and the epoch that it was in: its path, and the private halves that it had in that epoch.
+    private(set) var states: [UInt32: [UInt32: WireKnowledge]] = [:]
     /// By member: S-MASTER of its registration alone.
     private(set) var registrations: [UInt32: WireKnowledge] = [:]
 
@@ -105,15 +109,14 @@ final class WireChronicle {
         var all = held[id] ?? WireKnowledge()
         all.relays.insert(WireSecret(session.controllers.relay))
         if let refresh = session.refreshSecret { all.refreshes.insert(WireSecret(refresh)) }
+        var known = WireKnowledge()
         for own in [session.tasks.asker.own, session.tasks.refresh?.own].compactMap(\.self) {
-            all.privates.insert(WireSecret(Array(own.rawRepresentation)))
+            known.privates.insert(WireSecret(Array(own.rawRepresentation)))
         }
-        if let path = session.tree?.path, paths[id]?[path.epoch] == nil || session.tasks.asker.isAsking {
-            var known = WireKnowledge()
-            known.add(path)
-            paths[id, default: [:]][path.epoch, default: WireKnowledge()].formUnion(known)
-            all.formUnion(known)
-        }
+        let epoch = session.tree?.epoch ?? 0
+        if let path = session.tree?.path, states[id]?[epoch]?.tree.isEmpty != false { known.add(path) }
+        states[id, default: [:]][epoch, default: WireKnowledge()].formUnion(known)
+        all.formUnion(known)
         held[id] = all
     }
 
@@ -135,5 +138,17 @@ final class WireChronicle {
     func outside(_ epoch: UInt32, _ truth: WireTruth) -> WireKnowledge {
         let members = truth.membership[epoch] ?? []
         return held.filter { !members.contains($0.key) }.values.reduce(into: WireKnowledge()) { $0.formUnion($1) }
+    }
+
+    /// What outsiders have together with the states of all who were seized in later epochs: what they hold then of the
+    /// tree, and every RELAY and RFR.
+    func seizedAfter(_ epoch: UInt32, _ truth: WireTruth) -> WireKnowledge {
+        var known = outside(epoch, truth)
+        for (member, all) in held {
+            known.relays.formUnion(all.relays)
+            known.refreshes.formUnion(all.refreshes)
+            for (later, state) in states[member] ?? [:] where later > epoch { known.formUnion(state) }
+        }
+        return known
     }
 }

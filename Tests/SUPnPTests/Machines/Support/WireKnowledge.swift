@@ -1,3 +1,4 @@
+import Crypto
 import GroupKeys
 
 @testable import SUPnP
@@ -19,6 +20,11 @@ struct WireSecret: Hashable {
     init(_ secret: SecretBytes) { self.init(secret.withUnsafeBytes { $0.loadUnaligned(as: SIMD4<UInt64>.self) }) }
 
     var secret: SecretBytes { withUnsafeBytes(of: words) { SecretBytes(Array($0)) } }
+
+    /// It as a private half of X25519.
+    var privateHalf: Curve25519.KeyAgreement.PrivateKey? {
+        try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: secret.exposed)
+    }
 
     static func ^ (left: WireSecret, right: WireSecret) -> WireSecret { WireSecret(left.words ^ right.words) }
 }

@@ -84,3 +84,18 @@ struct WireRecord {
         }
     }
 }
+
+extension UnverifiedMessage {
+    /// What a key makes of it, whatever its replay window and its signature are; nil if it is not the one.
+    func opened(with key: SecretBytes) -> ArraySlice<UInt8>? {
+        guard let cipher = try? DatagramCipher(DatagramAlgorithm(header.suite), key: key, for: .open) else {
+            return nil
+        }
+        var bytes = bytes
+        let nonce = Nonce(epoch: envelope.epoch, counter: envelope.counter)
+        let isAuthentic = bytes.withUnsafeMutableBytes {
+            cipher.open($0, headerLength: WireSizes.sealedHeader, nonce: nonce)
+        }
+        return isAuthentic ? bytes.dropFirst(WireSizes.sealedHeader).dropLast(DatagramAlgorithm.tagLength) : nil
+    }
+}
