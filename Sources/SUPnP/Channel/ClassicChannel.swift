@@ -166,13 +166,7 @@ package struct UnverifiedClassicMessage: Sendable {
 
     /// Checks everything about a datagram that needs no key.
     package init(_ datagram: [UInt8]) throws(ChannelRefusal) {
-        let header: Header
-        do {
-            header = try Header.decode(datagram)
-        } catch {
-            throw .header(error)
-        }
-        try self.init(datagram, header)
+        try self.init(datagram, Header.refusing(datagram))
     }
 
     /// Checks what follows a base header that has been taken off `datagram`.

@@ -11,13 +11,7 @@ package struct UnverifiedMessage: Sendable {
 
     /// Checks everything about a datagram that needs no key (specification 3.2 and 3.6.1), the cheapest first.
     package init(_ datagram: [UInt8]) throws(ChannelRefusal) {
-        let header: Header
-        do {
-            header = try Header.decode(datagram)
-        } catch {
-            throw .header(error)
-        }
-        try self.init(datagram, header)
+        try self.init(datagram, Header.refusing(datagram))
     }
 
     /// Checks what follows a base header that has been taken off `datagram`.
@@ -51,6 +45,17 @@ package struct UnverifiedMessage: Sendable {
         case .groupSender:
             guard case .controller = envelope.sender else { throw .sender }
             guard header.keyID == UInt16(truncatingIfNeeded: envelope.epoch) else { throw .keyID }
+        }
+    }
+}
+
+extension Header {
+    /// The base header of a datagram that claims to be sealed, or the refusal that says what is wrong with it.
+    static func refusing(_ datagram: [UInt8]) throws(ChannelRefusal) -> Header {
+        do {
+            return try decode(datagram)
+        } catch {
+            throw .header(error)
         }
     }
 }
