@@ -8,12 +8,7 @@ package enum SealedMessage: Sendable {
     /// Reads a datagram. Data in clear is refused (P22), and so is suite 0 where `floor`, the least suite of the group,
     /// is hardened.
     package init(_ datagram: [UInt8], floor: Suite) throws(ChannelRefusal) {
-        let header: Header
-        do {
-            header = try Header.decode(datagram)
-        } catch {
-            throw .header(error)
-        }
+        let header = try Header.refusing(datagram)
         guard header.suite.isHardened || floor == .classic else { throw .suite }
         self =
             header.suite.isHardened
