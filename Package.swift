@@ -56,7 +56,9 @@ var targets: [Target] = [
     ),
     .target(
         name: "TestKit",
-        dependencies: ["NetworkTypes", "UPnP", "Tunnel", "TrustCore", httpTypes, nio("NIOCore")],
+        dependencies: [
+            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "GroupKeys", "SUPnP", httpTypes, crypto, nio("NIOCore"),
+        ],
         swiftSettings: strict
     ),
 ]
@@ -109,9 +111,17 @@ if !coreOnly {
             swiftSettings: strict
         ),
         .target(
+            name: "NIOSUPnP",
+            dependencies: [
+                "NetworkTypes", "GroupKeys", "SUPnP", logging, nio("NIOCore"), nio("NIOPosix"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "SQLiteStore",
             dependencies: [
-                "NetworkTypes", "TrustCore", "AccessPolicy", .product(name: "GRDB", package: "GRDB.swift"),
+                "NetworkTypes", "TrustCore", "AccessPolicy", "GroupKeys", "SUPnP", crypto,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),
@@ -125,14 +135,22 @@ if !coreOnly {
             ],
             swiftSettings: strict
         ),
+        .target(
+            name: "Groups",
+            dependencies: [
+                "NetworkTypes", "UPnP", "GroupKeys", "SUPnP", "TrustCore", "NIOUPnP", "NIOSUPnP", httpTypes, crypto,
+                logging, nio("NIOCore"), nio("NIOPosix"),
+            ],
+            swiftSettings: strict
+        ),
         // L4
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .target(
             name: "LatchkeyProgram",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "SQLiteStore", "RemoteAccess", "GroupKeys", "CQREncode", httpTypes, logging, nio("NIOCore"),
-                nio("NIOPosix"),
+                "SQLiteStore", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode", httpTypes, crypto,
+                logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -175,7 +193,21 @@ if !coreOnly {
         ),
         tests(
             "SQLiteStoreTests",
-            ["SQLiteStore", "TrustCore", "NetworkTypes", .product(name: "GRDB", package: "GRDB.swift")]
+            [
+                "SQLiteStore", "TrustCore", "NetworkTypes", "GroupKeys", "SUPnP", crypto,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]
+        ),
+        tests(
+            "NIOSUPnPTests",
+            ["NIOSUPnP", "SUPnP", "GroupKeys", "NetworkTypes", crypto, logging, nio("NIOCore"), nio("NIOPosix")]
+        ),
+        tests(
+            "GroupsTests",
+            [
+                "Groups", "NIOSUPnP", "SUPnP", "GroupKeys", "TrustCore", "NIOUPnP", "UPnP", "NetworkTypes", crypto,
+                logging, nio("NIOCore"), nio("NIOPosix"),
+            ]
         ),
         tests(
             "RemoteAccessTests",
@@ -187,7 +219,8 @@ if !coreOnly {
         tests(
             "LatchkeyProgramTests",
             [
-                "LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey", "NetworkTypes", "NIOUPnP",
+                "LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey", "NetworkTypes", "NIOUPnP", "Groups",
+                "SUPnP", "GroupKeys", "SQLiteStore",
                 nio("NIOCore"), nio("NIOPosix"), logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
@@ -258,6 +291,7 @@ var products: [Product] = [.library(name: "UPnP", targets: ["UPnP"])]
 if !coreOnly {
     products += [
         .library(name: "NIOUPnP", targets: ["NIOUPnP"]),
+        .library(name: "Groups", targets: ["Groups"]),
         .executable(name: "latchkey", targets: ["latchkey"]),
     ]
 }

@@ -1,0 +1,37 @@
+package import NetworkTypes
+
+/// A machine that lives on datagrams and deadlines: what ``MachineHost`` runs on sockets.
+///
+/// It is a value that one event loop owns. After each ``handle(_:now:)`` its actions are taken until there are none.
+package protocol DatagramMachine: ~Copyable {
+    /// What comes in.
+    associatedtype Input: Sendable
+    /// What goes out and is no matter of the network.
+    associatedtype Effect: Sendable
+
+    /// A datagram, with where it came from, as an input.
+    static func datagram(_ bytes: [UInt8], from source: SocketEndpoint) -> Input
+    /// The input for a deadline that has come.
+    static var wake: Input { get }
+
+    /// Takes an input.
+    mutating func handle(_ input: Input, now: ContinuousClock.Instant)
+    /// The next thing to do; nil when all is done.
+    mutating func nextAction() -> MachineAction<Effect>?
+}
+
+/// What a machine wants done.
+package enum MachineAction<Effect: Sendable>: Sendable {
+    /// A datagram to one host.
+    case transmit([UInt8], to: SocketEndpoint)
+    /// A datagram to the group's multicast address, on every link.
+    case multicast([UInt8])
+    /// Receive what is sent to this multicast address.
+    case joinMulticast(SocketEndpoint)
+    /// Receive it no longer.
+    case leaveMulticast(SocketEndpoint)
+    /// ``DatagramMachine/wake`` is wanted then; the earliest of several counts.
+    case wake(at: ContinuousClock.Instant)
+    /// Something for the machine's owner.
+    case effect(Effect)
+}
