@@ -16,8 +16,18 @@ package protocol DatagramMachine: ~Copyable {
 
     /// Takes an input.
     mutating func handle(_ input: Input, now: ContinuousClock.Instant)
+    /// The inputs that were there are handed in: all datagrams of one read, or one that was told.
+    ///
+    /// A machine may hold back until then what is cheaper to do for several inputs at once. Its driver calls this after
+    /// every such batch, also a batch of one, and takes the actions after it too; nothing is held back for longer.
+    mutating func batchEnded(now: ContinuousClock.Instant)
     /// The next thing to do; nil when all is done.
     mutating func nextAction() -> MachineAction<Effect>?
+}
+
+extension DatagramMachine where Self: ~Copyable {
+    /// Most machines hold nothing back.
+    package mutating func batchEnded(now: ContinuousClock.Instant) {}
 }
 
 /// What a machine wants done.
