@@ -60,7 +60,8 @@ package struct Beacon: Hashable, Sendable {
     private static func prefix(_ group: GroupID) -> [UInt8] { Array("supnp1 beacon".utf8) + group.bytes }
     private static let signatureElement = 4 + 64
 
-    /// The signed datagram; nil if the key fails, or if there is more to say than fits one.
+    /// The signed datagram; nil if the key fails, or if there is more to say than fits one. Of the controllers' addresses
+    /// it has as many as fit.
     package func datagram(suite: Suite, group: GroupID, key: Curve25519.Signing.PrivateKey) -> [UInt8]? {
         var message = ControlMessage(
             .beacon,
@@ -72,8 +73,11 @@ package struct Beacon: Hashable, Sendable {
             ])
         if !revoked.isEmpty { message[.revokedSerials] = revoked.prefix(16).flatMap { Self.octets($0) } }
         if !controllers.isEmpty {
-            message[.controllers] = controllers.flatMap(\.encoded)
-            message[.boots] = controllers.flatMap { Self.octets($0.id.rawValue) + $0.boot.bytes }
+            // Further addresses are left out where there is no room; members keep those of their family that they know.
+            message[.controllers] = []
+            message[.boots] = controllers.flatMap(\.encodedBoot)
+            let room = WireSizes.defaultDatagram - WireSizes.header - message.encoded.count
+            message[.controllers] = ControllerList.fitted(controllers, near: nil, room: room).flatMap(\.encoded)
         }
         let datagram = message.datagram(
             flags: [.control, .broadcast, .server], suite: suite, nonce: UInt16(truncatingIfNeeded: counter),

@@ -6,13 +6,15 @@ struct ForwarderFeed: Sendable {
     private var number: UInt64 = 0
     /// The version of the directory that they have been told.
     var directoryVersion: UInt32 = 0
+    /// The key manager as members are told of it.
+    var own: ControllerEntry
     /// The forwarders that there are.
     var entries: [ControllerEntry] = []
     /// Their certificates.
     var certificates: [ControllerCertificate] = []
     private var progressAt: ContinuousClock.Instant?
 
-    init() {}
+    init(own: ControllerEntry) { self.own = own }
 
     /// Numbers an event.
     mutating func numbered(_ event: ForwarderEvent, term: UInt32) -> NumberedForwarderEvent {

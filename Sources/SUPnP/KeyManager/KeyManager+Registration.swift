@@ -53,11 +53,11 @@ extension KeyManager {
     }
 
     /// What REG_DONE says.
-    func doneContents(of record: MemberRecord) -> DoneContents {
+    func doneContents(of record: MemberRecord, at source: SocketEndpoint) -> DoneContents {
         var elements: [Tag: [UInt8]] = [:]
         elements[.memberID] = record.id.octets
         elements[.keyID] = record.keyID.octets
-        elements[.multicast] = MulticastElement.encoded(configuration.multicast)
+        elements[.multicast] = multicast(for: source).map(EndpointCodec.encoded)
         let lease = UInt16(clamping: configuration.limits.lease.components.seconds)
         elements[.lease] = lease.octets
         guard record.suite.isHardened else {
@@ -65,7 +65,7 @@ extension KeyManager {
             if let leaf = record.leaf, let path = trees.classic.path(ofLeaf: leaf) {
                 elements.merge(ClassicPathElements.elements(path)) { $1 }
             }
-            return contents(elements, certificates: [], record)
+            return contents(elements, certificates: [], record, at: source)
         }
         elements[.groupPublicKey] = Array(configuration.root.rawRepresentation)
         elements[.epoch] = epoch.octets
@@ -75,26 +75,22 @@ extension KeyManager {
             elements.merge(PathElements.elements(path)) { $1 }
         }
         let certificates = [configuration.identity.certificate] + feed.certificates
-        return contents(elements, certificates: certificates.map(\.bytes), record)
+        return contents(elements, certificates: certificates.map(\.bytes), record, at: source)
     }
 
     private func contents(
-        _ elements: [Tag: [UInt8]], certificates: [[UInt8]], _ record: MemberRecord
+        _ elements: [Tag: [UInt8]], certificates: [[UInt8]], _ record: MemberRecord,
+        at source: SocketEndpoint
     ) -> DoneContents {
         DoneContents(
             DoneElements.fitted(
-                elements, controllers: controllers, certificates: certificates, device: record.device))
+                elements, controllers: controllers, certificates: certificates, device: record.device,
+                near: source))
     }
-}
 
-/// The value of MCAST: `u8 family (4 or 6) ‖ address ‖ u16 port`.
-enum MulticastElement {
-    static func encoded(_ endpoint: SocketEndpoint) -> [UInt8] {
-        let octets: [UInt8] =
-            switch endpoint.address {
-            case .v4(let v4): [4] + v4.rawValue.octets
-            case .v6(let v6): [6] + v6.high.octets + v6.low.octets
-            }
-        return octets + endpoint.port.octets
+    /// The group's multicast address of the family by which a device has registered.
+    private func multicast(for source: SocketEndpoint) -> SocketEndpoint? {
+        let all = configuration.multicast
+        return all.first { $0.address.isIPv6 == source.address.isIPv6 } ?? all.first
     }
 }

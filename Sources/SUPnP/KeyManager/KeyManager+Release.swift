@@ -74,7 +74,8 @@ extension KeyManager {
         links.heard(id, from: admission.source)
         leases.began(record.id, now: now)
         tellForwarders(of: record)
-        registrar.handle(.admitted(admission.registration, doneContents(of: record)), now: now, using: &random)
+        registrar.handle(
+            .admitted(admission.registration, doneContents(of: record, at: admission.source)), now: now, using: &random)
         serveRegistrar(now: now)
         outputs.append(.event(.joined(record.device, member: record.id)))
     }

@@ -5,9 +5,7 @@ import NetworkTypes
 extension KeyManager {
     /// All controllers, the key manager first.
     var controllers: [ControllerEntry] {
-        let own = ControllerEntry(
-            id: configuration.identity.id, boot: configuration.identity.boot, address: configuration.address)
-        return [own] + feed.entries.prefix(ControllerEntry.maximumCount - 1)
+        ControllerList.fitted([feed.own] + feed.entries, near: nil)
     }
 
     /// CONTROLLERS, BOOTS and CERTS.
@@ -15,7 +13,7 @@ extension KeyManager {
         let certificates = [configuration.identity.certificate] + feed.certificates
         return [
             .controllers: controllers.flatMap(\.encoded),
-            .boots: controllers.flatMap { $0.id.rawValue.octets + $0.boot.bytes },
+            .boots: controllers.flatMap(\.encodedBoot),
             // Six fit a PONG beside the rest; a group with more forwarders tells of the first.
             .certificates: certificates.prefix(6).flatMap(\.bytes),
         ]
@@ -38,6 +36,14 @@ extension KeyManager {
                 suite: configuration.suite, group: configuration.group, key: identity.signingKey)
         else { return }
         outputs.append(.multicast(datagram))
+    }
+
+    /// The key manager's own addresses from here on. It keeps those that it had when there are none.
+    mutating func setAddresses(_ addresses: [SocketEndpoint]) {
+        let (id, boot) = (configuration.identity.id, configuration.identity.boot)
+        guard let own = ControllerEntry(id: id, boot: boot, addresses: addresses), own != feed.own else { return }
+        feed.own = own
+        pulse.news()
     }
 
     mutating func setForwarders(_ entries: [ControllerEntry], _ certificates: [ControllerCertificate]) {

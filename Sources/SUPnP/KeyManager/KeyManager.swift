@@ -36,6 +36,8 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case bridge(DeviceID, [ServicePattern])
         /// The forwarders that there are, with their certificates.
         case forwarders([ControllerEntry], certificates: [ControllerCertificate])
+        /// Where members reach the key manager from here on; nothing changes when there are none.
+        case addresses([SocketEndpoint])
         /// A forwarder has begun, or has missed an event.
         case snapshotWanted
         /// The time that ``Output/wake(at:)`` named has come.
@@ -96,7 +98,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         delivery = RekeyDelivery(limits: limits, now: now)
         leases = LeaseTable(lease: limits.lease)
         pulse = BeaconPulse(limits: limits)
-        feed = ForwarderFeed()
+        feed = ForwarderFeed(own: configuration.entry)
         leader = LeaderState(fence: limits.leaderFence, began: now, time: configuration.time)
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &self.random) }
         for member in state.members.keys { leases.began(member, now: now) }
@@ -119,6 +121,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
             leader.renewed(sentAt: instant)
             releaseWithheld(now: now)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)
+        case .addresses(let addresses): setAddresses(addresses)
         case .evict, .enroll, .strikeOff, .bridge:
             if mayAct(now: now) {
                 act(on: input, now: now)
@@ -150,7 +153,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
             if let record = state.member(of: device) { remove(record, .evicted, isUrgent: true, now: now) }
         case .bridge(let device, let patterns): wait(for: .administrative(.bridged(device, patterns)))
         case .snapshotWanted: tellForwardersEverything()
-        case .committed, .conflict, .reread, .leaseRenewed, .forwarders, .wake: break
+        case .committed, .conflict, .reread, .leaseRenewed, .forwarders, .addresses, .wake: break
         }
     }
 

@@ -8,9 +8,20 @@ import NetworkTypes
 /// its channel's counters would begin again.
 struct ControllerBook {
     private struct Entry {
-        var entry: ControllerEntry
+        var entry: ControllerEntry { didSet { address = entry.address(near: near) } }
+        /// Where it is reached.
+        private(set) var address: SocketEndpoint
+        private let near: SocketEndpoint?
         var link: MemberLink
         var usedBoots: Set<BootID>
+
+        init(entry: ControllerEntry, near: SocketEndpoint?, link: MemberLink, usedBoots: Set<BootID>) {
+            self.entry = entry
+            self.near = near
+            address = entry.address(near: near)
+            self.link = link
+            self.usedBoots = usedBoots
+        }
     }
 
     private static let bootLimit = 64
@@ -20,15 +31,19 @@ struct ControllerBook {
     let keyID: UInt16
     /// Whether what the channels use of their counters is reserved in a store first.
     private let isDurable: Bool
+    /// Where the key manager was reached: of a controller's addresses, the nearest to it is taken.
+    let near: SocketEndpoint?
     private(set) var generation: UInt32 = 0
     private(set) var relay: SecretBytes
     private var entries: [ControllerID: Entry] = [:]
     private(set) var order: [ControllerID] = []
 
     init(
-        suite: Suite, group: GroupID, member: MemberID, keyID: UInt16, relay: SecretBytes, isDurable: Bool = false
+        suite: Suite, group: GroupID, member: MemberID, keyID: UInt16, relay: SecretBytes,
+        near: SocketEndpoint? = nil, isDurable: Bool = false
     ) {
         self.isDurable = isDurable
+        self.near = near
         self.suite = suite
         self.group = group
         self.member = member
@@ -37,10 +52,10 @@ struct ControllerBook {
     }
 
     /// The book of a member that has restarted, without channels yet.
-    init(resuming kept: KeptMember) {
+    init(resuming kept: KeptMember, near: SocketEndpoint?) {
         self.init(
             suite: kept.suite, group: kept.group, member: kept.id, keyID: kept.keyID, relay: kept.relay,
-            isDurable: true)
+            near: near, isDurable: true)
         generation = kept.generation
     }
 
@@ -52,7 +67,7 @@ struct ControllerBook {
                 let link = makeLink(entry, resuming: channel.reservation, using: &random)
             else { continue }
             order.append(entry.id)
-            entries[entry.id] = Entry(entry: entry, link: link, usedBoots: channel.usedBoots)
+            entries[entry.id] = Entry(entry: entry, near: near, link: link, usedBoots: channel.usedBoots)
         }
     }
 
@@ -84,8 +99,8 @@ struct ControllerBook {
 
     /// A controller's channel.
     func link(_ id: ControllerID) -> MemberLink? { entries[id]?.link }
-    /// Where a controller is.
-    func address(_ id: ControllerID) -> SocketEndpoint? { entries[id]?.entry.address }
+    /// Where a controller is reached.
+    func address(_ id: ControllerID) -> SocketEndpoint? { entries[id]?.address }
     /// A controller's process.
     func boot(_ id: ControllerID) -> BootID? { entries[id]?.entry.boot }
 
@@ -114,10 +129,12 @@ struct ControllerBook {
                     known.usedBoots.insert(entry.boot)
                     news = .process
                 }
-                known.entry = entry
+                // A list that had no room for the member's family takes no address away.
+                let isCut = near.map { known.entry.isReachable(from: $0) && !entry.isReachable(from: $0) } ?? false
+                known.entry = isCut && known.entry.boot == entry.boot ? entry.at(addressesOf: known.entry) : entry
                 entries[entry.id] = known
             } else if let link = makeLink(entry, using: &random) {
-                entries[entry.id] = Entry(entry: entry, link: link, usedBoots: [entry.boot])
+                entries[entry.id] = Entry(entry: entry, near: near, link: link, usedBoots: [entry.boot])
                 news = .process
             }
         }

@@ -27,6 +27,9 @@ package struct KeptMember: Hashable, Sendable {
     package let isServer: Bool
     /// Where the group's broadcasts come.
     package let multicast: SocketEndpoint?
+    /// Where it reached the key manager when it registered, without zone: the nearest of a controller's addresses is
+    /// taken.
+    package let registeredAt: SocketEndpoint?
     /// GROUP_PUB, the group's root key, 32 bytes.
     package let root: [UInt8]
     /// KEYID.
@@ -50,7 +53,8 @@ package struct KeptMember: Hashable, Sendable {
     /// Whether it is the same, secrets compared in constant time.
     package static func == (left: KeptMember, right: KeptMember) -> Bool {
         left.id == right.id && left.suite == right.suite && left.group == right.group
-            && left.isServer == right.isServer && left.multicast == right.multicast && left.root == right.root
+            && left.isServer == right.isServer && left.multicast == right.multicast
+            && left.registeredAt == right.registeredAt && left.root == right.root
             && left.keyID == right.keyID && left.generation == right.generation && left.relay == right.relay
             && left.refresh == right.refresh && left.refreshing == right.refreshing
             && left.certificates == right.certificates

@@ -66,7 +66,11 @@ extension Member {
 
 extension MemberSession {
     /// The session of a member that has restarted. Nil if what is kept is no state of a member.
-    init?(resuming kept: KeptMember, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator) {
+    /// `controller` is where it would register: it knows the zone of a link-local address, which is not kept.
+    init?(
+        resuming kept: KeptMember, at controller: SocketEndpoint, now: ContinuousClock.Instant,
+        using random: inout some RandomNumberGenerator
+    ) {
         guard kept.suite.isHardened, let root = try? Curve25519.Signing.PublicKey(rawRepresentation: kept.root) else {
             return nil
         }
@@ -77,7 +81,8 @@ extension MemberSession {
         keyManagerHeardAt = now
         refreshSecret = kept.refresh
         store = MemberStore(kept: kept)
-        controllers = ControllerBook(resuming: kept)
+        controllers = ControllerBook(
+            resuming: kept, near: kept.registeredAt?.address == controller.address ? controller : kept.registeredAt)
         controllers.resume(kept, using: &random)
         if let half = kept.refreshing?.withUnsafeBytes({
             try? Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0)
@@ -98,6 +103,7 @@ extension MemberSession {
         let generation = nextSecrets?.generation ?? controllers.generation
         return KeptMember(
             id: id, suite: suite, group: group, isServer: isServer, multicast: identity.multicast,
+            registeredAt: controllers.near.map { SocketEndpoint($0.address, port: $0.port) },
             root: Array(root.rawRepresentation), keyID: controllers.keyID, generation: generation,
             relay: nextSecrets?.relay ?? controllers.relay, refresh: nextSecrets?.refresh ?? refreshSecret,
             refreshing: nextSecrets == nil ? tasks.refreshing : nil,

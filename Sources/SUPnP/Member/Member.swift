@@ -75,7 +75,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     ) {
         self.init(configuration, random: random)
         self.controller = controller
-        guard let session = MemberSession(resuming: kept, now: now, using: &self.random) else {
+        guard let session = MemberSession(resuming: kept, at: controller, now: now, using: &self.random) else {
             startAgain(after: .zero, now: now)
             return
         }
@@ -153,7 +153,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     private mutating func begin(_ registered: Registered, now: ContinuousClock.Instant) {
         guard session == nil,
             let session = MemberSession(
-                registered, keepsKeys: configuration.keepsKeys, now: now, using: &random)
+                registered, at: controller, keepsKeys: configuration.keepsKeys, now: now, using: &random)
         else { return }
         self.session = session
         outputs.append(.event(.registered(session.id.rawValue)))

@@ -35,7 +35,7 @@ struct MemberSession {
 
     /// Nil if REG_DONE lacks something.
     init?(
-        _ registered: Registered, keepsKeys: Bool = false, now: ContinuousClock.Instant,
+        _ registered: Registered, at address: SocketEndpoint?, keepsKeys: Bool = false, now: ContinuousClock.Instant,
         using random: inout some RandomNumberGenerator
     ) {
         let contents = registered.contents
@@ -46,11 +46,12 @@ struct MemberSession {
         tasks = MemberTasks(now: now)
         keyManagerHeardAt = now
         let suite = registered.suite
-        let multicast = MulticastElement.decode(contents[.multicast] ?? [])
+        let multicast = EndpointCodec.decode(contents[.multicast] ?? [])
         switch registered.keys {
         case .classic(let key, _, _):
             guard let group = GroupID([UInt8](repeating: 0, count: GroupID.byteCount)) else { return nil }
-            controllers = ControllerBook(suite: suite, group: group, member: id, keyID: keyID, relay: key)
+            controllers = ControllerBook(
+                suite: suite, group: group, member: id, keyID: keyID, relay: key, near: address)
             classic = ClassicPathElements.path { contents[$0] }.flatMap { try? ClassicGroupSide($0) }
             identity = MemberIdentity(
                 id: id, suite: suite, group: group, isServer: classic != nil, multicast: multicast, root: nil)
@@ -61,7 +62,8 @@ struct MemberSession {
             refreshSecret = secrets.refresh
             beacons = BeaconWatch(after: contents.integer(.beaconCounter) ?? 0)
             controllers = ControllerBook(
-                suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay, isDurable: keepsKeys)
+                suite: suite, group: group, member: id, keyID: keyID, relay: secrets.relay, near: address,
+                isDurable: keepsKeys)
             if keepsKeys { store = MemberStore() }
             let path = PathElements.path { contents[$0] }
             identity = MemberIdentity(
@@ -181,23 +183,5 @@ struct MemberTasks {
     var nextAt: ContinuousClock.Instant {
         let others = [asker.nextAt, query?.schedule.at, offer?.schedule.at, leave?.at, refresh?.schedule.at]
         return (others + resuming.values.map(\.at)).compactMap { $0 }.reduce(pingAt, min)
-    }
-}
-
-extension MulticastElement {
-    /// Reads the value of MCAST.
-    static func decode(_ bytes: [UInt8]) -> SocketEndpoint? {
-        var reader = ByteReader(bytes)
-        guard let family: UInt8 = reader.read() else { return nil }
-        switch (family, bytes.count) {
-        case (4, 7):
-            guard let value: UInt32 = reader.read(), let port: UInt16 = reader.read() else { return nil }
-            return SocketEndpoint(.v4(IPv4Address(rawValue: value)), port: port)
-        case (6, 19):
-            guard let high: UInt64 = reader.read(), let low: UInt64 = reader.read(), let port: UInt16 = reader.read()
-            else { return nil }
-            return SocketEndpoint(.v6(IPv6Address(high: high, low: low)), port: port)
-        default: return nil
-        }
     }
 }

@@ -145,6 +145,7 @@
         private static func forgetful(_ kept: KeptMember) -> KeptMember {
             KeptMember(
                 id: kept.id, suite: kept.suite, group: kept.group, isServer: kept.isServer, multicast: kept.multicast,
+                registeredAt: kept.registeredAt,
                 root: kept.root, keyID: kept.keyID, generation: kept.generation, relay: kept.relay,
                 refresh: kept.refresh, refreshing: kept.refreshing, certificates: kept.certificates,
                 channels: kept.channels.map {
