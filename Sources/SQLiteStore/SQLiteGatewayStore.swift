@@ -8,6 +8,8 @@ package final class SQLiteGatewayStore: GatewayStore {
     private static let fileName = "gateway.sqlite"
 
     let state: StateDatabase
+    /// The store of the secure group, in the same file: closed with this one.
+    package let groups: SQLiteGroupStore
     private let limits: StoreLimits
 
     /// Opens the state of a folder, and makes it when there is none. Blocks for some milliseconds.
@@ -15,17 +17,20 @@ package final class SQLiteGatewayStore: GatewayStore {
     /// Throws `StoreError`: `damaged`, `newerVersion` or `unavailable`, and leaves such a file as it is.
     package init(folder: String, limits: StoreLimits = .init()) throws {
         self.limits = limits
+        let folder = try PrivateFolder(path: folder)
         self.state = try StateDatabase(
-            folder: PrivateFolder(path: folder), name: Self.fileName, migrator: Schema.gateway
+            folder: folder, name: Self.fileName, migrator: Schema.gateway
         ) { database in
             try Bool.fetchOne(
                 database,
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM identity) OR EXISTS (SELECT 1 FROM secrets)
                         OR EXISTS (SELECT 1 FROM pairings WHERE sealed_key IS NOT NULL)
+                        OR EXISTS (SELECT 1 FROM group_identity) OR EXISTS (SELECT 1 FROM group_credentials)
                     """
             ) ?? true
         }
+        groups = SQLiteGroupStore(state, folder: folder, limits: limits)
     }
 
     /// Whether the folder holds a gateway's state, without making one.

@@ -81,6 +81,7 @@ enum Schema {
                     """
             )
         }
+        registerGroups(&migrator)
         return migrator
     }
 

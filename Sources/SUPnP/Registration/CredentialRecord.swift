@@ -29,9 +29,14 @@ package struct DeviceID: Hashable, Sendable {
     package init?(_ text: String) { self.init(Array(text.utf8)) }
 }
 
-extension DeviceID: CustomStringConvertible {
+extension DeviceID: CustomStringConvertible, Comparable {
     /// Its text.
     package var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The order of the bytes.
+    package static func < (left: DeviceID, right: DeviceID) -> Bool {
+        left.bytes.lexicographicallyPrecedes(right.bytes)
+    }
 }
 
 /// The key manager's record of a device (3.7.1): what it registers with, and what it may do.

@@ -1,6 +1,7 @@
 /// Lower-case hexadecimal text of bytes, two digits each.
-enum Hexadecimal {
-    static func encode(_ bytes: some Sequence<UInt8>) -> String {
+package enum Hexadecimal {
+    /// The digits of the bytes.
+    package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in bytes {

@@ -100,6 +100,26 @@ extension TrustLedger {
         revision = revision.next
     }
 
+    /// The active subject of a name, or a new one without credentials and grants: the owner of things that are no
+    /// clients of the tunnel. Throws `invalid` for a name that no subject may have, and `full`.
+    package mutating func subject(
+        named name: String, orNew newSubject: SubjectID, now: Date, limits: StoreLimits
+    ) throws(StoreError) -> Subject {
+        if let known = activeSubject(named: name) { return known }
+        if let problem = PairingDraft.problem(withName: name) { throw StoreError(.invalid, problem) }
+        // A pairing of this name is under way: its code names the subject that it will make.
+        let open = pairings.first { $0.name == name && $0.isOpen(at: now) }
+        let id = open?.subject ?? newSubject
+        guard !subjects.contains(where: { $0.id == id }) else {
+            throw StoreError(.conflict, "a subject of this id exists")
+        }
+        try checkRoom(limits)
+        let subject = Subject(id: id, name: name, createdAt: now)
+        subjects.append(subject)
+        revision = revision.next
+        return subject
+    }
+
     /// Ends a subject's rights.
     package mutating func revoke(
         _ id: SubjectID, now: Date, limits: StoreLimits
