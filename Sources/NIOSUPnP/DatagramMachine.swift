@@ -3,7 +3,7 @@ package import NetworkTypes
 /// A machine that lives on datagrams and deadlines: what ``MachineHost`` runs on sockets.
 ///
 /// It is a value that one event loop owns. After each ``handle(_:now:)`` its actions are taken until there are none.
-package protocol DatagramMachine: ~Copyable {
+package protocol DatagramMachine: ~Copyable, SendableMetatype {
     /// What comes in.
     associatedtype Input: Sendable
     /// What goes out and is no matter of the network.
