@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Copies each element to every stream made from it. A reader that lags loses the oldest elements.
-final class StreamBroadcaster<Element: Sendable>: Sendable {
+package final class StreamBroadcaster<Element: Sendable>: Sendable {
     private struct State {
         var continuations: [Int: AsyncStream<Element>.Continuation] = [:]
         var nextID = 0
@@ -12,13 +12,14 @@ final class StreamBroadcaster<Element: Sendable>: Sendable {
     private let buffer: Int
     private let state = Mutex(State())
 
-    init(buffer: Int) { self.buffer = max(1, buffer) }
+    /// A broadcaster whose streams hold `buffer` elements for a reader that lags.
+    package init(buffer: Int) { self.buffer = max(1, buffer) }
 
     /// How many elements lagging readers have lost.
-    var dropped: Int { state.withLock { $0.dropped } }
+    package var dropped: Int { state.withLock { $0.dropped } }
 
     /// A stream of `first` and of everything yielded from here on.
-    func stream(startingWith first: [Element] = []) -> AsyncStream<Element> {
+    package func stream(startingWith first: [Element] = []) -> AsyncStream<Element> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: Element.self, bufferingPolicy: .bufferingNewest(buffer + first.count))
         for element in first { continuation.yield(element) }
@@ -38,14 +39,16 @@ final class StreamBroadcaster<Element: Sendable>: Sendable {
         return stream
     }
 
-    func yield(_ element: Element) {
+    /// Gives an element to every stream.
+    package func yield(_ element: Element) {
         // Outside the lock: a continuation may call its termination handler, which takes it.
         for continuation in state.withLock({ Array($0.continuations.values) }) {
             if case .dropped = continuation.yield(element) { state.withLock { $0.dropped += 1 } }
         }
     }
 
-    func finish() {
+    /// Ends every stream, and those that are made later at once.
+    package func finish() {
         let continuations = state.withLock {
             $0.isFinished = true
             return Array($0.continuations.values)

@@ -23,6 +23,8 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
         case answer(DataPayload.ForwardID, payload: [UInt8], isLast: Bool)
         /// What ``Output/keep(_:number:)`` has given is written, under this number.
         case kept(UInt64)
+        /// Nobody waits for the answers to this request any more.
+        case abandon(UInt64)
         /// Be a member no longer.
         case leave
         /// Get fresh pairwise secrets.
@@ -89,6 +91,8 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
 
     /// Its number in the group; nil when it is no member.
     package var id: MemberID? { session?.id }
+    /// Whether it answers requests, which its credential decides; false when it is no member.
+    package var isServer: Bool { session?.isServer ?? false }
     /// The epoch that it is in; nil for a client, and when it is no member.
     package var epoch: UInt32? { session?.tree?.epoch }
     /// That epoch's secret: for tests, which compare it.
@@ -115,6 +119,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
             registerServices(now: now)
         case .answer(let id, let payload, let isLast): answer(id, payload: payload, isLast: isLast)
         case .kept(let number): kept(number, now: now)
+        case .abandon(let id): _ = requests.ended(id)
         case .leave: session?.tasks.leave = .control(at: now, attempts: 4)
         case .refresh: beginRefresh(now: now)
         case .wake: break

@@ -1,0 +1,72 @@
+import NIOUPnP
+import NetworkTypes
+import SUPnP
+
+/// Which controller is tried next. Pure.
+///
+/// Each round tries every controller that is known once, the one that was good last first. One that has answered
+/// without knowing the code is left alone for a while after the second time, so that an impostor gets few guesses.
+struct ControllerChoice {
+    /// How long an impostor is left alone: as long as a device remembers wrong proofs (3.7.3).
+    static let banishment: Duration = .seconds(600)
+    /// How often it may answer wrongly before.
+    static let wrongAnswers = 2
+
+    private struct Record {
+        var wrongAnswers = 0
+        var banishedUntil: ContinuousClock.Instant?
+    }
+
+    private let fixed: SocketEndpoint?
+    private var preferred: SocketEndpoint?
+    private var records: [SocketEndpoint: Record] = [:]
+    private var triedInRound: Set<SocketEndpoint> = []
+    private(set) var rounds = 0
+
+    /// - Parameters:
+    ///   - fixed: The only one, if it is known.
+    ///   - preferred: One that was good before.
+    init(fixed: SocketEndpoint?, preferred: SocketEndpoint?) {
+        self.fixed = fixed
+        self.preferred = preferred
+    }
+
+    /// The next one to try; nil when the round is over.
+    mutating func next(of found: [SocketEndpoint], now: ContinuousClock.Instant) -> SocketEndpoint? {
+        let known = fixed.map { [$0] } ?? (preferred.map { [$0] } ?? []) + found
+        let next = known.first { candidate in
+            !triedInRound.contains(candidate) && records[candidate]?.banishedUntil.map { $0 <= now } ?? true
+        }
+        if let next { triedInRound.insert(next) }
+        return next
+    }
+
+    /// Whether a controller is left to try after this one.
+    func hasMore(of found: [SocketEndpoint]) -> Bool {
+        fixed == nil && found.contains { !triedInRound.contains($0) }
+    }
+
+    /// Begins another round.
+    mutating func startRound() {
+        triedInRound = []
+        rounds += 1
+    }
+
+    /// A controller has registered the device.
+    mutating func succeeded(_ controller: SocketEndpoint) {
+        preferred = controller
+        records[controller] = nil
+        triedInRound = []
+        rounds = 0
+    }
+
+    /// A controller has answered and does not know the code.
+    mutating func answeredWrongly(_ controller: SocketEndpoint, now: ContinuousClock.Instant) {
+        // As many as a board has are remembered; those that were forgotten may guess again.
+        if records.count > ControllerBoard.limit { records = records.filter { $0.value.banishedUntil != nil } }
+        if records.count > 2 * ControllerBoard.limit { records = [:] }
+        records[controller, default: Record()].wrongAnswers += 1
+        guard fixed == nil, records[controller]?.wrongAnswers ?? 0 >= Self.wrongAnswers else { return }
+        records[controller] = Record(banishedUntil: now + Self.banishment)
+    }
+}

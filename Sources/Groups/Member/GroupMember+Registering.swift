@@ -1,0 +1,198 @@
+import Logging
+import NIOSUPnP
+import NIOUPnP
+import NetworkTypes
+import SUPnP
+
+/// Finding a controller, and finding one again.
+extension GroupMember {
+    /// How long a controller may be silent before the next one is tried.
+    private static let silence: Duration = .seconds(3)
+    /// For how long at least a wrong code is not believed, because the right controller may not have been heard yet.
+    private static let doubt: Duration = .seconds(5)
+    /// The waits between two rounds grow to this.
+    private static let longestWait: Duration = .seconds(30)
+
+    /// How an attempt ended.
+    private enum Outcome {
+        case registered
+        /// Nobody has answered, or not in time.
+        case silent
+        /// Whoever answered does not know the code.
+        case wrongProof
+        case declined(RegistrationReason)
+        /// No attempt before this time.
+        case blocked(until: ContinuousClock.Instant)
+    }
+
+    /// What a search has come to so far.
+    private struct Search {
+        let begin = ContinuousClock.now
+        var wait: Duration = .seconds(1)
+        var wasAnswered = false
+        var proofsWereWrong = false
+        var declined: RegistrationReason?
+        var blockedUntil: ContinuousClock.Instant?
+    }
+
+    /// Registers, and again whenever the membership was dropped, until cancelled.
+    ///
+    /// - Throws: ``GroupError`` when there is no hope.
+    func keepRegistered(_ finder: ControllerFinder?, resumed: SocketEndpoint?, _ host: Host) async throws {
+        var choice = ControllerChoice(fixed: configuration.controller, preferred: resumed)
+        var wasRegistered = false
+        var wasEvicted = false
+        if resumed != nil, let id = try await host.perform({ machine, _ in machine.id }) {
+            membership.enter(.registered(id.rawValue))
+            membership.tell(.registered(member: id.rawValue))
+            wasRegistered = true
+            tellOffers()
+        }
+        while true {
+            if case .registered = membership.phase {
+            } else {
+                try await register(
+                    &choice, finder, host, isFirst: !wasRegistered, wasEvicted: wasEvicted)
+            }
+            wasRegistered = true
+            try await membership.wait { if case .dropped = $0 { true } else { false } }
+            wasEvicted = membership.phase == .dropped(wasEvicted: true)
+        }
+    }
+
+    private func register(
+        _ choice: inout ControllerChoice, _ finder: ControllerFinder?, _ host: Host, isFirst: Bool, wasEvicted: Bool
+    ) async throws {
+        var search = Search()
+        var told: Set<SocketEndpoint> = []
+        finder?.search()
+        while true {
+            try Task.checkCancellation()
+            let found = finder.map { arranged($0.controllers) } ?? []
+            for controller in found where told.insert(controller).inserted {
+                membership.tell(.controllerFound("\(controller)"))
+            }
+            if told.count > 1_024 { told = [] }
+            guard let controller = choice.next(of: found, now: ContinuousClock.now) else {
+                try conclude(
+                    search, knows: !found.isEmpty || configuration.controller != nil, isFirst, wasEvicted, choice)
+                try await rest(&search, while: found, finder)
+                choice.startRound()
+                continue
+            }
+            let outcome = try await attempt(controller, host, isOnly: !choice.hasMore(of: found))
+            if case .silent = outcome {} else { search.wasAnswered = true }
+            search.blockedUntil = nil
+            switch outcome {
+            case .registered:
+                choice.succeeded(controller)
+                finder?.tried(controller, successfully: true)
+                return
+            case .silent: break
+            case .wrongProof:
+                choice.answeredWrongly(controller, now: .now)
+                search.proofsWereWrong = true
+            case .declined(let reason): search.declined = reason
+            case .blocked(let until): search.blockedUntil = until
+            }
+            finder?.tried(controller, successfully: false)
+        }
+    }
+
+    /// A round is over: ends the search if there is no hope.
+    private func conclude(
+        _ search: Search, knows: Bool, _ isFirst: Bool, _ wasEvicted: Bool, _ choice: ControllerChoice
+    ) throws(GroupError) {
+        if let declined = search.declined, declined == .suite || declined == .role {
+            throw GroupError(.declined, DeviceFailure.declined(declined).sentence)
+        }
+        let hasDoubt = ContinuousClock.now - search.begin < Self.doubt || choice.rounds < 1
+        if search.proofsWereWrong, wasEvicted { throw .evicted }
+        if search.proofsWereWrong, isFirst, !hasDoubt { throw .wrongCode }
+        guard isFirst, let patience = configuration.patience, ContinuousClock.now - search.begin >= patience else {
+            return
+        }
+        if search.proofsWereWrong { throw .wrongCode }
+        throw knows ? .noAnswer : .nobodyFound
+    }
+
+    /// Waits before the next round, until another controller is found at the latest.
+    private func rest(
+        _ search: inout Search, while found: [SocketEndpoint], _ finder: ControllerFinder?
+    ) async throws {
+        finder?.search()
+        var wait = search.wait * Double.random(in: 0.8...1.2)
+        if let until = search.blockedUntil { wait = max(wait, min(until - .now, Self.longestWait)) }
+        if let patience = configuration.patience { wait = min(wait, max(patience, .seconds(1))) }
+        search.wait = min(search.wait * 2, Self.longestWait)
+        let known = Set(found)
+        let deadline = ContinuousClock.now + wait
+        // A stream of its own each time: one whose reader is cancelled ends.
+        let news = finder?.changes
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
+            if let news {
+                group.addTask {
+                    for await controllers in news where !self.arranged(controllers).allSatisfy(known.contains) {
+                        return
+                    }
+                    try? await Task.sleep(until: deadline, clock: .continuous)
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Where to register, the better first: IPv4 before IPv6 of one controller, as long as both are wanted.
+    private func arranged(_ controllers: [FoundController]) -> [SocketEndpoint] {
+        var seen: Set<SocketEndpoint> = []
+        return controllers.map(\.keyManager).filter {
+            configuration.families.includes($0.address) && seen.insert($0).inserted
+        }
+    }
+
+    private func attempt(_ controller: SocketEndpoint, _ host: Host, isOnly: Bool) async throws -> Outcome {
+        switch await surroundings.registrations.enter() {
+        case .entered: break
+        case .full, .cancelled: throw CancellationError()
+        }
+        defer { surroundings.registrations.leave() }
+        logger.debug("registering", metadata: ["group.controller": "\(controller)"])
+        let signals = membership.beginAttempt()
+        let answered = Membership.AnswerFlag()
+        host.tell(.start(controller: controller))
+        return try await withThrowingTaskGroup(of: Outcome?.self) { group in
+            group.addTask { await Self.outcome(of: signals, answered) }
+            group.addTask {
+                // With another one to try, one that says nothing is not waited for; beyond any patience, none is.
+                if !isOnly {
+                    try await Task.sleep(for: Self.silence)
+                    if !answered.isSet { return .silent }
+                }
+                try await Task.sleep(for: .seconds(60))
+                return .silent
+            }
+            defer { group.cancelAll() }
+            let first = try await group.next() ?? nil
+            try Task.checkCancellation()
+            return first ?? .silent
+        }
+    }
+
+    private static func outcome(
+        of signals: AsyncStream<Membership.Signal>, _ answered: Membership.AnswerFlag
+    ) async -> Outcome? {
+        for await signal in signals {
+            switch signal {
+            case .answered: answered.set()
+            case .registered: return .registered
+            case .failed(.noAnswer): return .silent
+            case .failed(.notAuthentic): return .wrongProof
+            case .failed(.declined(let reason)): return .declined(reason)
+            case .failed(.blocked(let until)): return .blocked(until: until)
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,42 @@
+package import Logging
+package import NIOCore
+import NIOPosix
+package import NIOUPnP
+import SUPnP
+
+/// What the members of one process share: its event loops, the search for controllers, and how many of them register
+/// at one time.
+package struct MemberSurroundings: Sendable {
+    /// What members live on.
+    package let eventLoopGroup: any EventLoopGroup
+    /// Where they log.
+    package let logger: Logger
+    /// Bounds how many of them register at one time: stretching a code takes a core for a while, and whoever waits
+    /// for it longer than the key manager's patience begins again.
+    let registrations: TaskGate
+    /// Looks for controllers for all of them, run by their owner; nil when each looks for itself.
+    let finder: ControllerFinder?
+    /// Follows the interfaces for all of them, run by their owner; nil when each does so itself.
+    let monitor: InterfaceMonitor?
+
+    /// Surroundings of one member.
+    package init(eventLoopGroup: (any EventLoopGroup)? = nil, logger: Logger) {
+        self.eventLoopGroup = eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
+        self.logger = logger
+        registrations = TaskGate(limit: 8, queue: 1)
+        finder = nil
+        monitor = nil
+    }
+
+    /// Surroundings of many members: whoever makes them runs `finder`, if there is one, and `monitor`.
+    package init(
+        sharing finder: ControllerFinder?, monitor: InterfaceMonitor, eventLoopGroup: any EventLoopGroup,
+        logger: Logger
+    ) {
+        self.eventLoopGroup = eventLoopGroup
+        self.logger = logger
+        registrations = TaskGate(limit: 8, queue: .max)
+        self.finder = finder
+        self.monitor = monitor
+    }
+}
