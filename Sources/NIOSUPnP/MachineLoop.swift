@@ -109,6 +109,8 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     /// The end of what came in together.
     private func settle(now: ContinuousClock.Instant) {
         drain(now: now)
+        machine?.batchEnded(now: now)
+        drain(now: now)
         sockets.flush()
     }
 
