@@ -25,7 +25,9 @@ package struct LatchkeyCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 2 bad usage.
             """,
         version: "0.1.0",
-        subcommands: [GatewayCommands.self, AwayCommands.self, UPnPCommands.self, BenchCommands.self]
+        subcommands: [
+            GatewayCommands.self, AwayCommands.self, UPnPCommands.self, MemberCommands.self, BenchCommands.self,
+        ]
     )
 
     package init() {}

@@ -29,7 +29,7 @@ public final class GroupMember: Sendable {
     let machine: MemberConfiguration
     let surroundings: MemberSurroundings
     let logger: Logger
-    let membership = Membership()
+    let membership: Membership
     /// Requests that are open at the machine.
     let slots: TaskGate
     let hostBox = Mutex<Host?>(nil)
@@ -57,8 +57,10 @@ public final class GroupMember: Sendable {
 
     /// A member that shares what it can with others of its process.
     package init(
-        _ configuration: GroupMemberConfiguration, in surroundings: MemberSurroundings
+        _ configuration: GroupMemberConfiguration, in surroundings: MemberSurroundings,
+        observer: MemberObserver = MemberObserver()
     ) throws(GroupError) {
+        membership = Membership(observer: observer)
         machine = try configuration.machine()
         self.configuration = configuration
         self.surroundings = surroundings

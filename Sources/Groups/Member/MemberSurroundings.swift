@@ -40,3 +40,14 @@ package struct MemberSurroundings: Sendable {
         self.monitor = monitor
     }
 }
+
+/// Hears everything of one member: on its event loop and without a buffer that may overflow, so it must not wait.
+package struct MemberObserver: Sendable {
+    /// Something has happened to the membership.
+    package var event: @Sendable (GroupEvent) -> Void = { _ in }
+    /// A service comes or goes.
+    package var service: @Sendable (GroupServiceChange) -> Void = { _ in }
+
+    /// Hears nothing.
+    package init() {}
+}

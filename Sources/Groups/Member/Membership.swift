@@ -50,9 +50,12 @@ final class Membership: Sendable {
     }
 
     private let state = Mutex(State())
+    private let observer: MemberObserver
     private let phaseBroadcaster = StreamBroadcaster<Phase>(buffer: 64)
     private let eventBroadcaster = StreamBroadcaster<GroupEvent>(buffer: 256)
     private let serviceBroadcaster = StreamBroadcaster<GroupServiceChange>(buffer: 1_024)
+
+    init(observer: MemberObserver = MemberObserver()) { self.observer = observer }
 
     // MARK: Reading
 
@@ -91,7 +94,10 @@ final class Membership: Sendable {
 
     func signal(_ signal: Signal) { state.withLock { $0.attempt }?.yield(signal) }
 
-    func tell(_ event: GroupEvent) { eventBroadcaster.yield(event) }
+    func tell(_ event: GroupEvent) {
+        eventBroadcaster.yield(event)
+        observer.event(event)
+    }
 
     func enter(_ phase: Phase) {
         let requests: [OpenRequest.Sink] = state.withLock { state in
@@ -122,16 +128,19 @@ final class Membership: Sendable {
     }
 
     func changed(_ change: DirectoryView.Change) {
+        let change: GroupServiceChange =
+            switch change {
+            case .appeared(let name): .appeared(name.description)
+            case .vanished(let name): .vanished(name.description)
+            }
         state.withLock { state in
             switch change {
-            case .appeared(let name):
-                state.services.insert(name.description)
-                serviceBroadcaster.yield(.appeared(name.description))
-            case .vanished(let name):
-                state.services.remove(name.description)
-                serviceBroadcaster.yield(.vanished(name.description))
+            case .appeared(let name): state.services.insert(name)
+            case .vanished(let name): state.services.remove(name)
             }
+            serviceBroadcaster.yield(change)
         }
+        observer.service(change)
     }
 
     // MARK: Requests

@@ -11,12 +11,17 @@ package enum Daemon {
     /// Runs until SIGTERM or SIGINT, then asks the services to stop, the last one first. A second signal,
     /// or `drainTime`, ends them where they stand.
     ///
-    /// Throws what a service failed with.
-    package static func run(_ services: [any Service], console: Console, logger: Logger) async throws {
+    /// - Parameter mayFinish: Whether a service that is done ends the program; it is a fault otherwise.
+    /// - Throws: what a service failed with.
+    package static func run(
+        _ services: [any Service], mayFinish: Bool = false, console: Console, logger: Logger
+    ) async throws {
         var configuration = ServiceGroupConfiguration(
             services: services.map { service in
                 var entry = ServiceGroupConfiguration.ServiceConfiguration(
-                    service: service, failureTerminationBehavior: .gracefullyShutdownGroup
+                    service: service,
+                    successTerminationBehavior: mayFinish ? .gracefullyShutdownGroup : .cancelGroup,
+                    failureTerminationBehavior: .gracefullyShutdownGroup
                 )
                 // By default the log would hold a dump of the service, with all that it holds.
                 entry.serviceName = "\(type(of: service))"
