@@ -149,7 +149,8 @@ if !coreOnly {
             name: "LatchkeyProgram",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "SQLiteStore", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode", httpTypes, crypto,
+                "SQLiteStore", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode", httpTypes,
+                crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -205,8 +206,8 @@ if !coreOnly {
         tests(
             "GroupsTests",
             [
-                "Groups", "NIOSUPnP", "SUPnP", "GroupKeys", "TrustCore", "NIOUPnP", "UPnP", "NetworkTypes", crypto,
-                logging, nio("NIOCore"), nio("NIOPosix"),
+                "Groups", "NIOSUPnP", "SUPnP", "GroupKeys", "TrustCore", "NIOUPnP", "UPnP", "NetworkTypes", "latchkey",
+                crypto, logging, nio("NIOCore"), nio("NIOPosix"),
             ]
         ),
         tests(

@@ -67,7 +67,9 @@ struct MemberPlan: Sendable {
     var readsInput: Bool
 
     /// Whether it is over when all has been asked.
-    var isFinite: Bool { offers.isEmpty && (readsInput || asking?.count != nil) && (asking == nil || asking?.count != nil) }
+    var isFinite: Bool {
+        offers.isEmpty && (readsInput || asking?.count != nil) && (asking == nil || asking?.count != nil)
+    }
 
     init(_ orders: MemberOrders, _ invocation: Invocation) throws {
         let base = try Self.configuration(orders, invocation)

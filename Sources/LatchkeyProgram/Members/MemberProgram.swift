@@ -12,7 +12,8 @@ package enum MemberProgram {
     package static func run(_ orders: MemberOrders, _ invocation: Invocation) async throws {
         let plan = try MemberPlan(orders, invocation)
         if orders.takesTestDerivation {
-            invocation.console.error("--insecure-test-derivation makes setup codes easy to guess: for laboratories only")
+            invocation.console.error(
+                "--insecure-test-derivation makes setup codes easy to guess: for laboratories only")
         }
         raiseFileLimit()
         let logger = invocation.logger("member")
