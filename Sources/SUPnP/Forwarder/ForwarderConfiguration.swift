@@ -10,7 +10,7 @@ package struct ControllerIdentity: Sendable {
     /// The key of its certificate.
     package let signingKey: Curve25519.Signing.PrivateKey
     /// Its certificate.
-    package let certificate: ControllerCertificate
+    package internal(set) var certificate: ControllerCertificate
 
     /// Names a controller.
     package init(

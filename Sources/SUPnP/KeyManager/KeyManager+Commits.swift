@@ -81,6 +81,13 @@ extension KeyManager {
         outputs.append(.reread)
     }
 
+    /// As after a conflict, with nothing to drop. A commit that is on its way finds out itself.
+    mutating func outdated() {
+        guard leader.phase == .leading, withheld == nil, ledger.outdated() else { return }
+        leader.phase = .rereading
+        outputs.append(.reread)
+    }
+
     /// Whoever still leads decides anew, from the state as it is, what the dropped step was wanted for.
     mutating func reread(_ state: GroupState, revision: UInt64, now: ContinuousClock.Instant) {
         guard leader.phase == .rereading, ledger.reread(revision: revision) else { return }
@@ -90,6 +97,11 @@ extension KeyManager {
         guard let trees = try? GroupTrees(configuration, state: state) else { return depose() }
         self.trees = trees
         leader.phase = wasLeading ? .leading : .starting
+        // Whoever has changed the state may have struck a device off.
+        for device in registrar.credentials.keys where state.credentials[device] == nil {
+            registrar.handle(.removed(device), now: now, using: &random)
+            withdrawAdmissions(of: device, now: now)
+        }
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &random) }
         guard wasLeading else { return }
         tellForwardersEverything()

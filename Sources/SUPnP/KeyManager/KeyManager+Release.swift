@@ -33,7 +33,7 @@ extension KeyManager {
     }
 
     /// What a device has proven was proven of another record.
-    private mutating func withdrawAdmissions(of device: DeviceID, now: ContinuousClock.Instant) {
+    mutating func withdrawAdmissions(of device: DeviceID, now: ContinuousClock.Instant) {
         for admission in waiting.withdraw(device) {
             registrar.handle(.discarded(admission.registration), now: now, using: &random)
         }

@@ -1,3 +1,4 @@
+import Crypto
 import GroupKeys
 import NetworkTypes
 
@@ -43,6 +44,16 @@ extension KeyManager {
         let (id, boot) = (configuration.identity.id, configuration.identity.boot)
         guard let own = ControllerEntry(id: id, boot: boot, addresses: addresses), own != feed.own else { return }
         feed.own = own
+        pulse.news()
+    }
+
+    /// The certificate that members are told of from here on. One of another controller or key is passed over.
+    mutating func setCertificate(_ certificate: ControllerCertificate) {
+        let identity = configuration.identity
+        guard certificate.controller == identity.id, certificate.roles.contains(.keyManager),
+            certificate.key.rawRepresentation == identity.signingKey.publicKey.rawRepresentation
+        else { return }
+        configuration.identity.certificate = certificate
         pulse.news()
     }
 

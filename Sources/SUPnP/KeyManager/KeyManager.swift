@@ -22,6 +22,8 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case committed(revision: UInt64)
         /// The last commit has not been made: the state is another one than expected.
         case conflict
+        /// Another one has changed the state: it has a revision that no commit of this key manager has given it.
+        case outdated
         /// The state as it is, after ``Output/reread``.
         case reread(GroupState, revision: UInt64)
         /// The leader's lease was renewed by a request sent at this time.
@@ -38,6 +40,8 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case forwarders([ControllerEntry], certificates: [ControllerCertificate])
         /// Where members reach the key manager from here on; nothing changes when there are none.
         case addresses([SocketEndpoint])
+        /// The key manager's own certificate from here on: for the same key, and a longer time.
+        case certified(ControllerCertificate)
         /// A forwarder has begun, or has missed an event.
         case snapshotWanted
         /// The time that ``Output/wake(at:)`` named has come.
@@ -64,7 +68,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         case event(KeyManagerEvent)
     }
 
-    let configuration: KeyManagerConfiguration
+    var configuration: KeyManagerConfiguration
     var state: GroupState
     var trees: GroupTrees
     var registrar: RegistrarEngine
@@ -116,12 +120,14 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
         switch input {
         case .committed(let revision): committed(revision: revision, now: now)
         case .conflict: conflicted(now: now)
+        case .outdated: outdated()
         case .reread(let state, let revision): reread(state, revision: revision, now: now)
         case .leaseRenewed(let instant):
             leader.renewed(sentAt: instant)
             releaseWithheld(now: now)
         case .forwarders(let entries, let certificates): setForwarders(entries, certificates)
         case .addresses(let addresses): setAddresses(addresses)
+        case .certified(let certificate): setCertificate(certificate)
         case .evict, .enroll, .strikeOff, .bridge:
             if mayAct(now: now) {
                 act(on: input, now: now)
@@ -153,7 +159,7 @@ package struct KeyManager<Random: RandomNumberGenerator>: ~Copyable {
             if let record = state.member(of: device) { remove(record, .evicted, isUrgent: true, now: now) }
         case .bridge(let device, let patterns): wait(for: .administrative(.bridged(device, patterns)))
         case .snapshotWanted: tellForwardersEverything()
-        case .committed, .conflict, .reread, .leaseRenewed, .forwarders, .addresses, .wake: break
+        case .committed, .conflict, .outdated, .reread, .leaseRenewed, .forwarders, .addresses, .certified, .wake: break
         }
     }
 

@@ -5,7 +5,7 @@ package import NetworkTypes
 /// What a key manager is set up with.
 package struct KeyManagerConfiguration: Sendable {
     /// Which controller it is.
-    package let identity: ControllerIdentity
+    package internal(set) var identity: ControllerIdentity
     /// Where members reach it when it starts: at most one for each link and family, and at most
     /// ``ControllerEntry/maximumAddresses``, without zones.
     package var addresses: [SocketEndpoint] { entry.addresses }

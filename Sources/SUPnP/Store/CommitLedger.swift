@@ -2,6 +2,7 @@
 ///
 ///     idle ──begin──▶ waiting ──committed──▶ idle
 ///                     waiting ──conflict──▶ stale ──reread──▶ idle
+///     idle ──outdated──▶ stale
 ///
 /// A step that conflicts is discarded whole: what it staged and what it would have sent.
 struct CommitLedger<Step> {
@@ -43,6 +44,13 @@ struct CommitLedger<Step> {
         guard case .waiting(let step) = state else { return nil }
         state = .stale
         return step
+    }
+
+    /// The state has another revision, although no commit is on its way. False if one is: it will conflict itself.
+    mutating func outdated() -> Bool {
+        guard case .idle = state else { return false }
+        state = .stale
+        return true
     }
 
     /// The state has been read again. False unless that was wanted.
