@@ -47,8 +47,25 @@ struct GatewayRun: ProgramCommand {
     @Option(help: .init("The lowest TLS version: 1.3, or 1.2 for old clients.", valueName: "version"))
     var minimumTls: String?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Serve the secure group, as soon as there is one (see “latchkey group”); so by default.")
+    var groupKeyManager: Bool?
+
+    @Flag(help: "Do not relay the secure group's requests: register devices and change keys alone.")
+    var noGroupForwarder = false
+
+    @Option(
+        help: .init(
+            "A network interface of the secure group. May be repeated; the one of --interface, or every private network, "
+                + "by default.", valueName: "name"))
+    var groupInterface: [String] = []
+
     func note(_ values: inout CommandLineValues) {
         network.note(&values)
+        values.setChoice(.groupKeyManager, groupKeyManager)
+        if noGroupForwarder { values.setChoice(.groupForwarder, false) }
+        values.set(.groupInterfaces, groupInterface)
         values.set(.gatewayListen, listen)
         values.set(.gatewayName, name)
         values.set(.gatewayAddresses, address)

@@ -26,7 +26,8 @@ package struct LatchkeyCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            GatewayCommands.self, AwayCommands.self, UPnPCommands.self, MemberCommands.self, BenchCommands.self,
+            GatewayCommands.self, AwayCommands.self, GroupCommands.self, MemberCommands.self, UPnPCommands.self,
+            BenchCommands.self,
         ]
     )
 

@@ -9,6 +9,24 @@ import Testing
 @Suite struct ControlSocketTests {
     /// Answers every kind of request with something that can be told from the others.
     private struct Answering: ControlRequestHandler {
+        static func answer(_ request: GroupControlRequest) -> GroupControlReply {
+            let device = GroupDeviceReport(id: "d", role: "both", owner: nil, allows: ["urn:x:*"], member: 65_536)
+            return switch request {
+            case .open: .opened(GroupOpening(groupID: "00"))
+            case .enrol(let devices): .enrolled(count: devices.count)
+            case .devices: .devices([device])
+            case .members: .members([GroupMemberReport(member: 65_536, id: "d", role: "server", offers: ["urn:x:1"])])
+            case .allow: .allowed(device)
+            case .status:
+                .status(
+                    GroupStatusReport(
+                        groupID: "00", state: "serving", epoch: 1, members: 2, servers: 1, devices: 3, offers: 4,
+                        addresses: ["10.0.0.1:1"]))
+            case .evict(let id, let mayReturn):
+                .evicted(GroupEvictionReport(id: id, mayReturn: mayReturn, members: 1, epoch: 2, pending: 0))
+            }
+        }
+
         func handle(_ request: ControlRequest) async throws -> ControlReply {
             switch request {
             case .ping: .pong(ProgramIdentity(role: "gateway", pid: 7))
@@ -27,6 +45,7 @@ import Testing
                 .pairing(
                     PairingReport(code: "latchkey:\(order.name)", id: "1", expires: Date(timeIntervalSince1970: 9)))
             case .rotateKey: .rotated(KeyReport(current: "c", next: nil))
+            case .group(let request): .group(Self.answer(request))
             }
         }
     }
@@ -91,7 +110,15 @@ import Testing
 
     @Test func `every request gets its own kind of answer`() async throws {
         let order = PairingOrder(name: "tv", preset: nil, deviceTypes: ["urn:x"], expiresIn: 60)
-        let requests: [ControlRequest] = [.ping, .status, .sessions, .devices, .clients, .pair(order), .rotateKey]
+        let enrolment = DeviceEnrolment(
+            id: "d", role: "both", patterns: ["urn:x:*"], owner: "o", derivation: 1, salt: Data([1]), w0: Data([2]),
+            l: Data([3]))
+        let ofGroups: [GroupControlRequest] = [
+            .open, .enrol([enrolment]), .devices, .members, .allow(id: "d", patterns: []), .status,
+            .evict(id: "d", mayReturn: true),
+        ]
+        let requests: [ControlRequest] =
+            [.ping, .status, .sessions, .devices, .clients, .pair(order), .rotateKey] + ofGroups.map { .group($0) }
         try await withFolder { folder in
             try await withServer(Answering(), in: folder) { path in
                 for request in requests {

@@ -28,18 +28,26 @@ package enum ControlCommands {
         offline: ((StateFolder) async throws -> ControlReply)? = nil,
         drawsQRCode: Bool = false
     ) async throws {
+        let reply = try await reply(to: request, of: role, invocation, offline: offline)
+        try ResultPrinter(invocation: invocation, drawsQRCode: drawsQRCode).show(reply)
+    }
+
+    /// Sends a request to the program that runs on the state folder, else to `offline`.
+    package static func reply(
+        to request: ControlRequest, of role: Role, _ invocation: Invocation,
+        offline: ((StateFolder) async throws -> ControlReply)? = nil
+    ) async throws -> ControlReply {
         let folder = try invocation.stateFolder()
         let client = ControlSocketClient(
             path: try role.socket(in: folder), eventLoopGroup: MultiThreadedEventLoopGroup.singleton
         )
-        let printer = ResultPrinter(invocation: invocation, drawsQRCode: drawsQRCode)
-        if let result = try await client.send(request) { return try printer.show(result) }
+        if let reply = try await client.send(request) { return reply }
         guard let offline else {
             throw ProgramError.failure(
                 "\(role.sentence) is not running with the state folder \(folder.path); start it with: "
                     + "latchkey \(role.rawValue) run --state \(folder.path)"
             )
         }
-        try printer.show(try await offline(folder))
+        return try await offline(folder)
     }
 }

@@ -17,6 +17,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var maxSessions: Int
     package var minimumTLS: MinimumTLS
     package var ssdp: SSDPSettings
+    package var group: GroupSettings
 
     /// The lowest version that is spoken; nothing below 1.2 is offered.
     package enum MinimumTLS: String, Hashable, Sendable {
@@ -39,6 +40,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.minimumTLS =
             try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13
         self.ssdp = try SSDPSettings(settings)
+        self.group = try GroupSettings(settings)
     }
 }
 
@@ -102,9 +104,9 @@ package struct SSDPSettings: Hashable, Sendable {
 }
 
 extension Settings {
-    private static let interfaceName = "the name of a network interface, such as eth0"
+    static let interfaceName = "the name of a network interface, such as eth0"
 
-    private static func interfaceName(_ text: String) -> String? {
+    static func interfaceName(_ text: String) -> String? {
         (1...15).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }
             ? text : nil
     }

@@ -52,6 +52,23 @@ extension SettingKey {
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
     /// The lowest TLS version that is spoken.
     package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
+    /// Whether the secure group is served.
+    package static let groupKeyManager = SettingKey(
+        "group", "keyManager", option: "--group-key-manager or --no-group-key-manager")
+    /// Whether the group's requests are relayed here.
+    package static let groupForwarder = SettingKey("group", "forwarder", option: "--no-group-forwarder")
+    /// The network interfaces that the group lives on.
+    package static let groupInterfaces = SettingKey("group", "interfaces", option: "--group-interface")
+    /// The key manager's UDP port.
+    package static let groupKeyManagerPort = SettingKey("group", "keyManagerPort", option: nil)
+    /// The forwarder's UDP port.
+    package static let groupForwarderPort = SettingKey("group", "forwarderPort", option: nil)
+    /// The UDP port of the group's multicast addresses.
+    package static let groupMulticastPort = SettingKey("group", "multicastPort", option: nil)
+    /// Whether requests that are not encrypted are relayed.
+    package static let groupAllowUnencrypted = SettingKey("group", "allowUnencrypted", option: nil)
+    /// How many registrations are taken in a second, of one address too.
+    package static let groupRegistrationsPerSecond = SettingKey("group", "registrationsPerSecond", option: nil)
     /// Which of several paired gateways to use.
     package static let awayGateway = SettingKey("away", "gateway", option: "--gateway")
     /// Where the away client serves the mirrored devices.
@@ -67,6 +84,8 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
+        .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
+        .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
     ]
 }

@@ -25,6 +25,12 @@ package struct CommandLineValues: Sendable {
         values[AbsoluteConfigKey(key.path)] = ConfigValue(.bool(true), isSecret: false)
     }
 
+    /// Notes a flag that can be typed either way, if it was typed.
+    package mutating func setChoice(_ key: SettingKey, _ flag: Bool?) {
+        guard let flag else { return }
+        values[AbsoluteConfigKey(key.path)] = ConfigValue(.bool(flag), isSecret: false)
+    }
+
     /// Notes a list, unless nothing was typed.
     package mutating func set(_ key: SettingKey, _ texts: [String]) {
         guard !texts.isEmpty else { return }

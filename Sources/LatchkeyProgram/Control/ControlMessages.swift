@@ -17,6 +17,8 @@ package enum ControlRequest: Hashable, Sendable {
     case pair(PairingOrder)
     /// Changes over to the next server key.
     case rotateKey
+    /// Something about the secure group.
+    case group(GroupControlRequest)
 }
 
 /// What a pairing code is to allow.
@@ -57,6 +59,7 @@ package enum ControlReply: Hashable, Sendable {
     case revoked(RevocationReport)
     case pairing(PairingReport)
     case rotated(KeyReport)
+    case group(GroupControlReply)
 }
 
 /// Answers control requests: the running gateway, the running away client, or the store alone.
@@ -67,10 +70,10 @@ package protocol ControlRequestHandler: Sendable {
 }
 
 extension ControlRequest: Codable {
-    private enum Key: String, CodingKey { case request, name, order }
+    private enum Key: String, CodingKey { case request, name, order, group }
 
     private enum Word: String, Codable {
-        case ping, status, sessions, devices, clients, revoke, pair
+        case ping, status, sessions, devices, clients, revoke, pair, group
         case rotateKey = "rotate-key"
     }
 
@@ -85,6 +88,7 @@ extension ControlRequest: Codable {
         case .revoke: self = .revoke(name: try container.decode(String.self, forKey: .name))
         case .pair: self = .pair(try container.decode(PairingOrder.self, forKey: .order))
         case .rotateKey: self = .rotateKey
+        case .group: self = .group(try container.decode(GroupControlRequest.self, forKey: .group))
         }
     }
 
@@ -100,11 +104,13 @@ extension ControlRequest: Codable {
             case .revoke: .revoke
             case .pair: .pair
             case .rotateKey: .rotateKey
+            case .group: .group
             }
         try container.encode(word, forKey: .request)
         switch self {
         case .revoke(let name): try container.encode(name, forKey: .name)
         case .pair(let order): try container.encode(order, forKey: .order)
+        case .group(let request): try container.encode(request, forKey: .group)
         default: break
         }
     }
@@ -116,7 +122,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
     case error(String)
 
     private enum Key: String, CodingKey {
-        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated
+        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated, group
     }
 
     package init(from decoder: any Decoder) throws {
@@ -140,6 +146,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
             case .revoked: .result(.revoked(try read()))
             case .pairing: .result(.pairing(try read()))
             case .rotated: .result(.rotated(try read()))
+            case .group: .result(.group(try read()))
             }
     }
 
@@ -155,6 +162,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
         case .result(.revoked(let report)): try container.encode(report, forKey: .revoked)
         case .result(.pairing(let report)): try container.encode(report, forKey: .pairing)
         case .result(.rotated(let report)): try container.encode(report, forKey: .rotated)
+        case .result(.group(let reply)): try container.encode(reply, forKey: .group)
         }
     }
 }

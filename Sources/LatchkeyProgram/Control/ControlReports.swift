@@ -89,9 +89,12 @@ package struct ClientReport: Codable, Hashable, Sendable {
     package var grants: [String]
     /// SHA-256 of each certificate.
     package var certificates: [String]
+    /// The secure group's devices that belong to it.
+    package var groupDevices: [String]
 
     package init(
-        id: String, name: String, createdAt: Date, revokedAt: Date?, grants: [String], certificates: [String]
+        id: String, name: String, createdAt: Date, revokedAt: Date?, grants: [String], certificates: [String],
+        groupDevices: [String] = []
     ) {
         self.id = id
         self.name = name
@@ -99,6 +102,7 @@ package struct ClientReport: Codable, Hashable, Sendable {
         self.revokedAt = revokedAt
         self.grants = grants
         self.certificates = certificates
+        self.groupDevices = groupDevices
     }
 }
 
@@ -108,11 +112,23 @@ package struct RevocationReport: Codable, Hashable, Sendable {
     package var name: String
     /// How many live sessions were ended; 0 when the gateway is not running.
     package var sessionsEnded: Int
+    /// How many members of the secure group were evicted.
+    package var membersEvicted: Int
+    /// Members that are struck off, and out as soon as the group is served again.
+    package var membersPending: Int
+    /// The group's epoch after it; nil without devices of the group.
+    package var epoch: UInt32?
 
-    package init(id: String, name: String, sessionsEnded: Int) {
+    package init(
+        id: String, name: String, sessionsEnded: Int, membersEvicted: Int = 0, membersPending: Int = 0,
+        epoch: UInt32? = nil
+    ) {
         self.id = id
         self.name = name
         self.sessionsEnded = sessionsEnded
+        self.membersEvicted = membersEvicted
+        self.membersPending = membersPending
+        self.epoch = epoch
     }
 }
 

@@ -27,10 +27,12 @@ package struct ResultPrinter: Sendable {
         case .clients(let clients): show(clients)
         case .revoked(let report):
             console.line("revoked \(report.name) (\(report.id)); sessions ended: \(report.sessionsEnded)")
+            show(membersOf: report)
         case .pairing(let report): show(report)
         case .rotated(let report):
             console.line("current key: \(report.current)")
             console.line("next key:    \(report.next ?? "none")")
+        case .group(let reply): try show(reply, json: json, on: console)
         }
     }
 
@@ -46,7 +48,16 @@ package struct ResultPrinter: Sendable {
             try console.json(report)
             if drawsQRCode { draw(report.code) }
         case .rotated(let report): try console.json(report)
+        case .group(let reply): try show(reply, json: json, on: console)
         }
+    }
+
+    private func show(membersOf report: RevocationReport) {
+        guard let epoch = report.epoch else { return }
+        console.line("group members evicted: \(report.membersEvicted), epoch \(epoch)")
+        guard report.membersPending > 0 else { return }
+        console.line(
+            "struck off and evicted when the gateway serves the group again: \(report.membersPending)")
     }
 
     private func show(_ status: StatusReport) {
@@ -79,10 +90,11 @@ package struct ResultPrinter: Sendable {
         let rows = clients.map { client in
             [
                 client.name, client.grants.joined(separator: ", "), time(client.createdAt),
-                client.revokedAt.map { "revoked \(time($0))" } ?? "active", client.id,
+                client.revokedAt.map { "revoked \(time($0))" } ?? "active",
+                client.groupDevices.isEmpty ? "-" : client.groupDevices.joined(separator: ", "), client.id,
             ]
         }
-        Table(["NAME", "MAY USE", "PAIRED", "STATE", "ID"], rows: rows).lines.forEach(console.line)
+        Table(["NAME", "MAY USE", "PAIRED", "STATE", "GROUP DEVICES", "ID"], rows: rows).lines.forEach(console.line)
     }
 
     private func show(_ report: PairingReport) {

@@ -23,7 +23,10 @@ package enum GatewayProgram {
         let group = MultiThreadedEventLoopGroup.singleton
         let report = EventPrinter(console: invocation.console, json: invocation.json)
         let readiness = Readiness(["gateway", "control"]) { report(.ready) }
-        let offline = storeHandler(store, configuration)
+        let secureGroup = GroupService(
+            configuration, store: store, eventLoopGroup: group, logger: invocation.logger("group"),
+            report: { report($0) })
+        let offline = storeHandler(store, configuration, service: secureGroup)
         let context = GatewayContext(
             configuration: configuration,
             store: store,
@@ -42,7 +45,7 @@ package enum GatewayProgram {
             logger: logger
         ) { readiness.started("control") }
         do {
-            try await Daemon.run([control, gateway], console: invocation.console, logger: logger)
+            try await Daemon.run([control, gateway, secureGroup], console: invocation.console, logger: logger)
         } catch let error as IOError {
             throw ProgramError.failure(
                 "clients cannot be served on \(configuration.listen): \(String(cString: strerror(error.errnoCode)))"
@@ -110,9 +113,11 @@ package enum GatewayProgram {
     }
 
     static func storeHandler(
-        _ store: any GatewayStore, _ configuration: GatewayConfiguration
+        _ store: SQLiteGatewayStore, _ configuration: GatewayConfiguration, service: GroupService? = nil
     ) -> StoreControlHandler {
-        StoreControlHandler(store: store, name: configuration.name) {
+        StoreControlHandler(
+            store: store, name: configuration.name, groups: GroupControlHandler(store: store, service: service)
+        ) {
             guard configuration.addresses.isEmpty else { return configuration.addresses }
             return ReachableAddresses.choose(
                 listen: configuration.listen,

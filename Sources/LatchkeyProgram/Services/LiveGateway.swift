@@ -50,19 +50,23 @@ package struct LiveGatewayHandler: ControlRequestHandler {
     package func handle(_ request: ControlRequest) async throws -> ControlReply {
         switch request {
         case .ping: return .pong(ProgramIdentity(role: "gateway", pid: pid))
-        case .status: return .status(await gateway.status())
+        case .status:
+            var status = await gateway.status()
+            status.details.merge(await store.groupDetails()) { own, _ in own }
+            return .status(status)
         case .sessions: return .sessions(await gateway.sessions())
         case .devices: return .devices(await gateway.devices())
-        case .clients: return try await store.handle(request)
+        case .clients, .group: return try await store.handle(request)
         case .pair, .rotateKey:
             let reply = try await store.handle(request)
             await gateway.storeChanged()
             return reply
-        case .revoke:
-            let reply = try await store.handle(request)
-            guard case .revoked(var report) = reply, let subject = SubjectID(report.id) else { return reply }
-            report.sessionsEnded = await gateway.endSessions(of: subject)
-            await gateway.storeChanged()
+        case .revoke(let name):
+            let report = try await store.revoke(name) { [gateway] subject in
+                let ended = await gateway.endSessions(of: subject)
+                await gateway.storeChanged()
+                return ended
+            }
             return .revoked(report)
         }
     }

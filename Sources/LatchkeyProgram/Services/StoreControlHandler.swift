@@ -8,27 +8,33 @@ package struct StoreControlHandler: ControlRequestHandler {
     private let store: any GatewayStore
     private let name: String?
     private let fallbackAddresses: @Sendable () -> [GatewayAddress]
+    private let groups: GroupControlHandler?
     private let now: @Sendable () -> Date
 
+    /// `groups`: answers for the secure group; nil where the store keeps none.
     /// `name`: what the gateway is to be called, nil for the name that it has.
     /// `fallbackAddresses`: what a code carries when neither the order nor the configuration names any.
     package init(
         store: any GatewayStore,
         name: String?,
+        groups: GroupControlHandler? = nil,
         fallbackAddresses: @escaping @Sendable () -> [GatewayAddress],
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.store = store
         self.name = name
+        self.groups = groups
         self.fallbackAddresses = fallbackAddresses
         self.now = now
     }
 
     package func handle(_ request: ControlRequest) async throws -> ControlReply {
         switch request {
-        case .clients: .clients(Self.clients(try await store.ledger()))
+        case .clients:
+            .clients(Self.clients(try await store.ledger(), devices: try await groups?.devicesBySubject() ?? [:]))
         case .pair(let order): .pairing(try await pair(order))
         case .revoke(let name): .revoked(try await revoke(name))
+        case .group(let request): .group(try await group(request))
         case .rotateKey: .rotated(try await rotateKey())
         case .ping, .status, .sessions, .devices:
             throw ProgramError.failure("the gateway is not running")
@@ -95,11 +101,38 @@ package struct StoreControlHandler: ControlRequestHandler {
         }
     }
 
-    private func revoke(_ name: String) async throws -> RevocationReport {
+    /// Ends a client's rights, then at once what it has: its sessions, which `endSessions` ends, and its devices'
+    /// memberships. What is not done after the first, because the program is killed over it, is done at the next start.
+    func revoke(
+        _ name: String, endSessions: @Sendable (SubjectID) async -> Int = { _ in 0 }
+    ) async throws -> RevocationReport {
         let subject = try Self.subject(name, in: try await store.ledger())
+        let members = try await groups?.memberCount(of: subject.id) ?? 0
         let revoked = try await store.revoke(subject.id, now: now())
-        return RevocationReport(id: revoked.id.description, name: revoked.name, sessionsEnded: 0)
+        async let evictions = groups?.strikeOffDevices(of: subject.id)
+        var report = RevocationReport(
+            id: revoked.id.description, name: revoked.name, sessionsEnded: await endSessions(subject.id))
+        do {
+            guard let outcome = try await evictions else { return report }
+            // Whoever watches the store may have been first.
+            report.membersEvicted = outcome.pending == 0 ? max(outcome.evicted, members) : outcome.evicted
+            report.membersPending = outcome.pending
+            report.epoch = outcome.epoch
+            return report
+        } catch {
+            throw ProgramError.failure(
+                "\(revoked.name) is revoked and \(report.sessionsEnded) sessions ended, but its devices of the group "
+                    + "are not evicted yet; this is tried until it is done: \(error)")
+        }
     }
+
+    private func group(_ request: GroupControlRequest) async throws -> GroupControlReply {
+        guard let groups else { throw ProgramError.failure("this store keeps no group") }
+        return try await groups.handle(request)
+    }
+
+    /// What the gateway's status says of the group.
+    func groupDetails() async -> [String: String] { await groups?.details() ?? [:] }
 
     private func rotateKey() async throws -> KeyReport {
         guard let stored = try await store.identity() else {
@@ -121,7 +154,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         throw ProgramError.failure("no client is called “\(name)”; list them with: latchkey gateway clients")
     }
 
-    static func clients(_ ledger: TrustLedger) -> [ClientReport] {
+    static func clients(_ ledger: TrustLedger, devices: [SubjectID: [String]]) -> [ClientReport] {
         ledger.subjects.map { subject in
             ClientReport(
                 id: subject.id.description,
@@ -134,7 +167,8 @@ package struct StoreControlHandler: ControlRequestHandler {
                     case .deviceTypes(let types): types
                     }
                 },
-                certificates: ledger.credentials.filter { $0.subject == subject.id }.map { "\($0.fingerprint)" }
+                certificates: ledger.credentials.filter { $0.subject == subject.id }.map { "\($0.fingerprint)" },
+                groupDevices: devices[subject.id] ?? []
             )
         }
     }
