@@ -267,6 +267,14 @@ if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
             path: "Benchmarks/TunnelBench",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "group-bench",
+            dependencies: [
+                "NetworkTypes", "GroupKeys", "SUPnP", "NIOSUPnP", crypto, logging, nio("NIOCore"), nio("NIOPosix"),
+            ],
+            path: "Benchmarks/GroupBench",
+            swiftSettings: strict
+        ),
     ]
 }
 

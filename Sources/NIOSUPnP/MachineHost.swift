@@ -59,6 +59,12 @@ package final class MachineHost<Machine: DatagramMachine & ~Copyable>: Sendable 
         return try await eventLoop.submit { try loop.value.perform(body) }.get()
     }
 
+    /// As ``perform(_:)``, from where nobody waits: nothing happens when the machine does not run.
+    package func act(_ body: @escaping @Sendable (inout Machine, ContinuousClock.Instant) -> Void) {
+        let loop = loop
+        eventLoop.execute { try? loop.value.perform(body) }
+    }
+
     /// Other links from here on: sockets are opened, closed and joined again; those that stay keep their sockets.
     package func setLinks(_ links: [InterfaceAddress]) {
         let loop = loop
