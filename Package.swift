@@ -144,6 +144,12 @@ if !coreOnly {
             swiftSettings: strict
         ),
         // L4
+        // The groups' member for C: a header, and the functions that it declares.
+        .target(name: "CLatchkeyGroups"),
+        .target(
+            name: "LatchkeyGroups", dependencies: ["CLatchkeyGroups", "Groups", "NIOUPnP", "NetworkTypes"],
+            swiftSettings: strict
+        ),
         .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
         .target(
             name: "LatchkeyProgram",
@@ -209,6 +215,10 @@ if !coreOnly {
                 "Groups", "NIOSUPnP", "SUPnP", "GroupKeys", "TrustCore", "NIOUPnP", "UPnP", "NetworkTypes", "latchkey",
                 crypto, logging, nio("NIOCore"), nio("NIOPosix"),
             ]
+        ),
+        tests(
+            "LatchkeyGroupsTests",
+            ["LatchkeyGroups", "CLatchkeyGroups"]
         ),
         tests(
             "RemoteAccessTests",
@@ -301,6 +311,8 @@ if !coreOnly {
     products += [
         .library(name: "NIOUPnP", targets: ["NIOUPnP"]),
         .library(name: "Groups", targets: ["Groups"]),
+        // With its header, for programs in C.
+        .library(name: "LatchkeyGroups", type: .dynamic, targets: ["LatchkeyGroups", "CLatchkeyGroups"]),
         .executable(name: "latchkey", targets: ["latchkey"]),
     ]
 }

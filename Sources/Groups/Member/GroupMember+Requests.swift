@@ -87,6 +87,9 @@ extension GroupMember {
         return request
     }
 
+    /// Whether a text may name a service.
+    package static func isServiceName(_ text: String) -> Bool { ServiceName(text) != nil }
+
     static func invalidService(_ name: String) -> GroupError {
         .invalid("a service's name has 1 to 128 visible ASCII characters, and “\(name)” is none")
     }

@@ -12,14 +12,14 @@ public struct GroupInboundRequest: Sendable {
     public let client: UInt32
     /// Whether the client has come by the hardened protocol, and not by the paper's.
     public let isHardened: Bool
-    private let reply: @Sendable ([UInt8], Bool) throws -> Void
+    private let send: @Sendable ([UInt8], Bool) throws -> Void
 
-    init(_ request: InboundRequest, reply: @escaping @Sendable ([UInt8], Bool) throws -> Void) {
+    init(_ request: InboundRequest, send: @escaping @Sendable ([UInt8], Bool) throws -> Void) {
         service = request.service.description
         payload = request.payload
         client = request.alias
         isHardened = request.isFromHardened
-        self.reply = reply
+        self.send = send
     }
 
     /// The payload as UTF-8; what is none is replaced.
@@ -28,14 +28,17 @@ public struct GroupInboundRequest: Sendable {
     /// Sends one of several answers, at most ``GroupMember/longestPayload`` bytes.
     ///
     /// - Throws: ``GroupError`` of the kind `invalid` when it is longer.
-    public func answer(_ payload: [UInt8]) throws { try reply(payload, false) }
+    public func answer(_ payload: [UInt8]) throws { try send(payload, false) }
 
     /// Sends one of several answers, a text.
     ///
     /// - Throws: ``GroupError`` of the kind `invalid` when it is longer than it may be.
-    public func answer(_ text: String) throws { try reply(Array(text.utf8), false) }
+    public func answer(_ text: String) throws { try send(Array(text.utf8), false) }
 
-    func finish(_ payload: [UInt8]) throws { try reply(payload, true) }
+    /// Sends an answer, the last one or one of several.
+    ///
+    /// - Throws: ``GroupError`` of the kind `invalid` when it is longer than it may be.
+    package func reply(_ payload: [UInt8], isLast: Bool) throws { try send(payload, isLast) }
 }
 
 /// Answering.
@@ -105,9 +108,11 @@ extension GroupMember {
 
     /// Offers a service and answers its requests with texts. See
     /// ``serve(_:concurrency:admitsClassicClients:_:)-(_,_,_,(GroupInboundRequest)->[UInt8]?)``.
+    // A handler that gives nothing but nil is the other one's.
+    @_disfavoredOverload
     public func serve(
         _ service: String, concurrency: Int = 16, admitsClassicClients: Bool = false,
-        text handler: @escaping @Sendable (GroupInboundRequest) async throws -> String?
+        _ handler: @escaping @Sendable (GroupInboundRequest) async throws -> String?
     ) async throws {
         try await serve(service, concurrency: concurrency, admitsClassicClients: admitsClassicClients) { request in
             try await handler(request).map { Array($0.utf8) }
@@ -128,7 +133,7 @@ extension GroupMember {
             host?.tell(.answer(request.id, payload: payload, isLast: isLast))
         }
         do {
-            if let payload = try await handler(inbound) { try inbound.finish(payload) }
+            if let payload = try await handler(inbound) { try inbound.reply(payload, isLast: true) }
         } catch {
             logger.warning(
                 "a request is not answered",
