@@ -86,7 +86,9 @@ struct HandleTests {
     private static func useArguments() throws {
         let group = try open()
         defer { latchkey_group_close(group) }
-        func asks(_ service: String?, _ payload: String?, _ length: Int, _ window: UInt32, _ most: UInt32) -> latchkey_status {
+        func asks(_ service: String?, _ payload: String?, _ length: Int, _ window: UInt32, _ most: UInt32)
+            -> latchkey_status
+        {
             latchkey_group_request(group, service, payload, length, window, most, nil, nil, nil)
         }
         #expect(asks(nil, "a", 1, 100, 0) == LATCHKEY_INVALID)
