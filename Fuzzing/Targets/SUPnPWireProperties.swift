@@ -63,11 +63,23 @@ enum SUPnPControlProperties {
         }
         try expectSame(message, try? ControlMessage.decode(message.encoded), "control message")
         try checkDirectory(message)
+        try checkControllers(message)
         if let contents = DoneContents(decoding: Array(input.dropFirst(2))) {
             try expect(contents.encoded == Array(input.dropFirst(2)), "the contents of REG_DONE have one encoding")
         }
         _ = PathElements.path { message[$0] }
         _ = ClassicPathElements.path { message[$0] }
+    }
+
+    private static func checkControllers(_ message: ControlMessage) throws(BrokenProperty) {
+        let (list, boots) = (message[.controllers] ?? [], message[.boots] ?? [])
+        guard let entries = ControllerEntry.decode(list, boots: boots) else { return }
+        try expect(entries.flatMap(\.encoded) == list, "a list of controllers has one encoding")
+        try expect(entries.flatMap(\.encodedBoot) == boots, "the controllers' processes have one encoding")
+        let total = entries.reduce(0) { $0 + $1.addresses.count }
+        try expect(
+            entries.count <= ControllerEntry.maximumCount && total <= ControllerEntry.maximumAddressesInAll,
+            "a list of controllers is bounded")
     }
 
     private static func checkDirectory(_ message: ControlMessage) throws(BrokenProperty) {

@@ -57,12 +57,12 @@ package struct ControllerEntry: Hashable, Sendable {
 /// CONTROLLERS and BOOTS.
 extension ControllerEntry {
     /// `u32 id ‖ u8 family (4 or 6) ‖ address ‖ u16 port ‖ u8 weight`, for each of its addresses.
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         addresses.flatMap { id.rawValue.octets + EndpointCodec.encoded($0) + [weight] }
     }
 
     /// `u32 id ‖ boot`, once.
-    var encodedBoot: [UInt8] { id.rawValue.octets + boot.bytes }
+    package var encodedBoot: [UInt8] { id.rawValue.octets + boot.bytes }
 
     /// Bytes of ``encoded``.
     var encodedSize: Int { addresses.indices.reduce(0) { $0 + encodedSize(of: $1) } }
@@ -72,7 +72,7 @@ extension ControllerEntry {
 
     /// Reads both lists, which name the same controllers in the same order: CONTROLLERS each as often as it has
     /// addresses, one after the other, BOOTS once. Nil for anything else.
-    static func decode(_ list: [UInt8], boots: [UInt8]) -> [ControllerEntry]? {
+    package static func decode(_ list: [UInt8], boots: [UInt8]) -> [ControllerEntry]? {
         var reader = ByteReader(list)
         var bootReader = ByteReader(boots)
         var entries: [ControllerEntry] = []

@@ -325,6 +325,15 @@ def beacon(vectors):
     same("CONTROLLERS", vectors["controllers"], tags[0x20])
 
 
+def controllers(vectors):
+    for one in vectors["lists"]:
+        read = supnp.read_controllers(raw(one["controllers"]), raw(one["boots"]))
+        found = [{"id": c.id, "boot": c.boot.hex(), "weight": c.weight, "addresses": c.addresses} for c in read]
+        same(one["name"], one["read"], found)
+    for one in vectors["refused"]:
+        refused(one["name"], supnp.read_controllers, raw(one["controllers"]), raw(one["boots"]))
+
+
 def classic_channel(vectors):
     for one in vectors["sealed"]:
         opened = supnp.open_classic(raw(one["datagram"]), raw(one["key"]))
@@ -339,7 +348,7 @@ def classic_channel(vectors):
 
 CHAPTERS = {"wire": wire, "spake2plus": spake2plus, "registration": registration, "schedule": schedule, "channel": channel,
             "certificate": certificate, "payload": payload, "tree": tree, "rekey0": rekey0,
-            "rekey-usr": rekey_usr, "beacon": beacon, "classic": classic_channel}
+            "rekey-usr": rekey_usr, "beacon": beacon, "controllers": controllers, "classic": classic_channel}
 
 
 def main():

@@ -4,6 +4,7 @@ Only what vectors need: no sockets, no timers, no defence against whoever measur
 """
 import hashlib
 import hmac as hmac_module
+import ipaddress
 import struct
 from dataclasses import dataclass
 
@@ -156,6 +157,50 @@ def read_body(body):
     for tag, value in tags.items():
         check_value(tag, value)
     return kind, tags
+
+
+# wire.md section 5
+
+@dataclass
+class Controller:
+    id: int
+    boot: bytes
+    weight: int
+    addresses: list
+
+
+def read_endpoint(data):
+    require(data and data[0] in (4, 6), "no family of addresses")
+    size = 4 if data[0] == 4 else 16
+    require(len(data) >= 1 + size + 2, "an address is cut off")
+    address, port = ipaddress.ip_address(data[1:1 + size]), int.from_bytes(data[1 + size:3 + size], "big")
+    text = f"{address}:{port}" if size == 4 else f"[{address}]:{port}"
+    return text, data[3 + size:]
+
+
+def read_controllers(data, boots):
+    controllers, entries = [], 0
+    while data:
+        require(len(data) >= 4, "an id is cut off")
+        number = int.from_bytes(data[:4], "big")
+        require(0 < number < 2**16, "no controller's id")
+        address, data = read_endpoint(data[4:])
+        require(data, "no weight")
+        weight, data, entries = data[0], data[1:], entries + 1
+        if controllers and controllers[-1].id == number:
+            last = controllers[-1]
+            require(last.weight == weight, "two weights")
+            require(address not in last.addresses, "an address twice")
+            last.addresses.append(address)
+            require(len(last.addresses) <= 4, "too many addresses")
+        else:
+            require(all(one.id != number for one in controllers), "a controller twice")
+            require(len(boots) >= 20 and boots[:4] == u32(number), "boots of other controllers")
+            controllers.append(Controller(number, boots[4:20], weight, [address]))
+            boots = boots[20:]
+        require(len(controllers) <= 16 and entries <= 32, "too many entries")
+    require(not boots, "a boot too many")
+    return controllers
 
 
 # registration.md section 3: P-256 by hand, as python3-cryptography adds no points.

@@ -6,7 +6,8 @@ import TestKit
 
 final class KeyManagerNode {
     var engine: KeyManager<SeededGenerator>
-    let address: SocketEndpoint
+    var addresses: [SocketEndpoint]
+    var address: SocketEndpoint { addresses[0] }
     let identity: ControllerIdentity
     var isAlive = true
     var holdsLease = true
@@ -18,19 +19,26 @@ final class KeyManagerNode {
     /// What was sent while nobody may be sent to.
     var transmissions = 0
 
-    init(_ engine: consuming KeyManager<SeededGenerator>, address: SocketEndpoint, identity: ControllerIdentity) {
+    init(_ engine: consuming KeyManager<SeededGenerator>, addresses: [SocketEndpoint], identity: ControllerIdentity) {
         self.engine = engine
-        self.address = address
+        self.addresses = addresses
         self.identity = identity
     }
 
     func isDue(_ now: ContinuousClock.Instant) -> Bool { wakeAt.map { $0 <= now } ?? false }
     var isLeading: Bool { engine.isLeading }
+    /// Its address of the family of a peer's.
+    func address(for peer: SocketEndpoint) -> SocketEndpoint? { addresses.first { $0.isSameFamily(as: peer) } }
+}
+
+extension SocketEndpoint {
+    func isSameFamily(as other: SocketEndpoint) -> Bool { address.isIPv6 == other.address.isIPv6 }
 }
 
 final class ForwarderNode {
     var engine: Forwarder<SeededGenerator>
-    let address: SocketEndpoint
+    let addresses: [SocketEndpoint]
+    var address: SocketEndpoint { addresses[0] }
     let identity: ControllerIdentity
     var holdsLease = true
     var hearsKeyManager = true
@@ -38,13 +46,16 @@ final class ForwarderNode {
     var multicasts = 0
     var told: [ForwarderEvent] = []
 
-    init(_ engine: consuming Forwarder<SeededGenerator>, address: SocketEndpoint, identity: ControllerIdentity) {
+    init(_ engine: consuming Forwarder<SeededGenerator>, addresses: [SocketEndpoint], identity: ControllerIdentity) {
         self.engine = engine
-        self.address = address
+        self.addresses = addresses
         self.identity = identity
     }
 
-    var entry: ControllerEntry { ControllerEntry(id: identity.id, boot: identity.boot, address: address) }
+    var entry: ControllerEntry {
+        GroupWorld.require(
+            ControllerEntry(id: identity.id, boot: identity.boot, addresses: addresses), "an address")
+    }
 
     func isDue(_ now: ContinuousClock.Instant) -> Bool { wakeAt.map { $0 <= now } ?? false }
 }
@@ -97,10 +108,10 @@ extension GroupWorld {
         switch output {
         case .transmit(let bytes, let address):
             node.transmissions += 1
-            transmit(bytes, from: node.address, to: address)
+            transmit(bytes, fromOneOf: node.addresses, to: address)
         case .multicast(let bytes):
             node.transmissions += 1
-            transmit(bytes, from: node.address, to: Self.multicast)
+            multicast(bytes, from: node.addresses)
         case .commit(let changes, let expected):
             let revision = store.commit(changes, expected: expected)
             storeAnswers.add(
@@ -119,14 +130,27 @@ extension GroupWorld {
     }
 
     func tell(_ node: ForwarderNode, _ input: Forwarder<SeededGenerator>.Input) {
+        tell(node, [input])
+    }
+
+    /// Hands in what has come in together.
+    func tell(_ node: ForwarderNode, _ batch: [Forwarder<SeededGenerator>.Input]) {
         node.wakeAt = node.isDue(now) ? nil : node.wakeAt
-        node.engine.handle(input, now: now)
+        for input in batch {
+            node.engine.handle(input, now: now)
+            drain(node)
+        }
+        node.engine.batchEnded(now: now)
+        drain(node)
+    }
+
+    private func drain(_ node: ForwarderNode) {
         while let output = node.engine.nextOutput() {
             switch output {
-            case .transmit(let bytes, let address): transmit(bytes, from: node.address, to: address)
+            case .transmit(let bytes, let address): transmit(bytes, fromOneOf: node.addresses, to: address)
             case .multicast(let bytes):
                 node.multicasts += 1
-                transmit(bytes, from: node.address, to: Self.multicast)
+                multicast(bytes, from: node.addresses)
             case .relay(let bytes, let source):
                 if let keyManager { tell(keyManager, .datagram(bytes, from: source)) }
             case .needsSnapshot: if let keyManager { tell(keyManager, .snapshotWanted) }

@@ -8,7 +8,11 @@ import TestKit
 /// A group on a simulated network, in virtual time: a store, key managers, forwarders and members.
 final class GroupWorld {
     static let multicast = SocketEndpoint(.v4(IPv4Address(239, 255, 83, 80)), port: 58_080)
+    static let multicast6 = SocketEndpoint(
+        .v6(IPv6Address(high: 0xFF05_0000_0000_0000, low: 0x0005_5350)), port: 58_080)
 
+    /// Whether controllers have an IPv6 address too, and say so.
+    var hasBothFamilies = false
     let seed: UInt64
     var clock = VirtualClock()
     var network: DatagramNetwork
@@ -83,35 +87,36 @@ final class GroupWorld {
 
     @discardableResult
     func startKeyManager(_ number: UInt32 = 1, address: UInt8 = 1) throws -> KeyManagerNode {
-        let endpoint = SocketEndpoint(.v4(IPv4Address(10, 0, 0, address)), port: 58_081)
-        var configuration = KeyManagerConfiguration(
-            identity: identity(number, roles: .keyManager), address: endpoint, group: group, root: root.publicKey,
-            suite: suite, multicast: Self.multicast, fakeKey: fakeKey)
+        let endpoints = addresses(address, port: 58_081)
+        var configuration = Self.require(
+            KeyManagerConfiguration(
+                identity: identity(number, roles: .keyManager), addresses: endpoints, group: group,
+                root: root.publicKey, suite: suite, multicast: multicasts, fakeKey: fakeKey), "a configuration")
         configuration.treeLimits = KeyTreeLimits(height: 12, locksMemory: false)
         configuration.classicHeight = 4
         configuration.registrar.derivation = .testOnly
         adjustKeyManager(&configuration)
         let engine = try KeyManager(
             configuration, state: store.state, revision: store.revision, random: nextRandom(), now: now)
-        let node = KeyManagerNode(engine, address: endpoint, identity: configuration.identity)
+        let node = KeyManagerNode(engine, addresses: endpoints, identity: configuration.identity)
         node.engine.trees.hardened.witness = treeWitness
         keyManagers.append(node)
-        network.attach(endpoint)
+        for endpoint in endpoints { network.attach(endpoint) }
         tell(node, .forwarders(forwarders.map(\.entry), certificates: forwarders.map(\.identity.certificate)))
         return node
     }
 
     @discardableResult
     func startForwarder(_ number: UInt32 = 2, address: UInt8 = 2) -> ForwarderNode {
-        let endpoint = SocketEndpoint(.v4(IPv4Address(10, 0, 0, address)), port: 58_082)
+        let endpoints = addresses(address, port: 58_082)
         var configuration = ForwarderConfiguration(
             identity: identity(number, roles: .forwarder), group: group, suite: suite)
         adjustForwarder(&configuration)
         let node = ForwarderNode(
-            Forwarder(configuration, random: nextRandom()), address: endpoint, identity: configuration.identity)
-        forwarders.removeAll { $0.address == endpoint }
+            Forwarder(configuration, random: nextRandom()), addresses: endpoints, identity: configuration.identity)
+        forwarders.removeAll { $0.address == endpoints[0] }
         forwarders.append(node)
-        network.attach(endpoint)
+        for endpoint in endpoints { network.attach(endpoint) }
         if let keyManager {
             tell(
                 keyManager,
@@ -124,7 +129,7 @@ final class GroupWorld {
     /// The process is gone, and with it everything that it had not said.
     func kill(_ node: KeyManagerNode) {
         node.isAlive = false
-        network.detach(node.address)
+        for address in node.addresses { network.detach(address) }
     }
 
     // MARK: Members
@@ -156,7 +161,8 @@ final class GroupWorld {
 
     @discardableResult
     func addMember(
-        _ name: String, roles: DeviceRoles, offers: [ServiceOffer] = [], at controller: SocketEndpoint? = nil
+        _ name: String, roles: DeviceRoles, offers: [ServiceOffer] = [], at controller: SocketEndpoint? = nil,
+        isIPv6: Bool = false
     )
         -> MemberNode
     {
@@ -177,11 +183,12 @@ final class GroupWorld {
         let address =
             members[name]?.address
             ?? SocketEndpoint(
-                .v4(IPv4Address(10, 1, UInt8(truncatingIfNeeded: count >> 7), UInt8(count & 127))), port: 40_000)
+                Self.address(0x1_0000 | UInt32((count >> 7) << 8 | count & 127), isIPv6: isIPv6), port: 40_000)
         let node = MemberNode(Member(configuration, random: nextRandom()), name: name, address: address)
         members[name] = node
         network.attach(address)
-        tell(node, .start(controller: controller ?? Self.require(keyManagers.last, "a key manager").address))
+        let manager = Self.require(keyManagers.last, "a key manager")
+        tell(node, .start(controller: controller ?? Self.require(manager.address(for: address), "an address")))
         return node
     }
 
@@ -253,20 +260,5 @@ final class GroupWorld {
         nextRenewal = now + .milliseconds(500)
         for node in forwarders where node.holdsLease { tell(node, .leaseRenewed(sentAt: now)) }
         for node in keyManagers where node.isAlive && node.holdsLease { tell(node, .leaseRenewed(sentAt: now)) }
-    }
-
-    private func deliver(_ delivery: DatagramNetwork.Delivery) {
-        if let node = keyManagers.last(where: { $0.isAlive && $0.address == delivery.destination }) {
-            tell(node, .datagram(delivery.bytes, from: delivery.source))
-        } else if let node = forwarders.first(where: { $0.address == delivery.destination }) {
-            tell(node, .datagram(delivery.bytes, from: delivery.source))
-        } else if let node = members.values.first(where: { $0.address == delivery.destination && $0.isAlive }) {
-            tell(node, .datagram(delivery.bytes, from: delivery.source))
-        }
-    }
-
-    func transmit(_ bytes: [UInt8], from source: SocketEndpoint, to address: SocketEndpoint) {
-        if records { recorded.append(bytes) }
-        network.send(bytes, from: source, to: address, now: now)
     }
 }
