@@ -74,6 +74,11 @@ package final class GroupSender {
         return datagrams
     }
 
+    /// The longest message that ``sealBurst(_:_:limit:)`` takes in a burst of any size, in bytes.
+    package static let burstMessageLimit =
+        WireSizes.defaultDatagram - WireSizes.sealedOverhead
+        - BroadcastProof.burstLength(depth: BroadcastProof.maximumDepth) - Frame.wholeOverhead
+
     /// Seals 1...16 messages under one signature, each into one datagram of at most `limit` bytes.
     package func sealBurst(
         _ bodies: [[UInt8]], _ kind: MessageKind = .data, limit: Int = WireSizes.defaultDatagram

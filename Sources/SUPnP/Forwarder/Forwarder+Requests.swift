@@ -20,7 +20,9 @@ extension Forwarder {
         while let due = book.nextDue(now: now) {
             switch due {
             case .repeatBroadcast(let number):
-                if isHeld, let flight = flights.takeBroadcast(number) { broadcast(flight.bytes, over: flight.channels) }
+                if isHeld, let flight = flights.takeBroadcast(number) {
+                    broadcast(number, flight.bytes, over: flight.channels, now: now)
+                }
             case .completed(let number, let key, let completion):
                 flights.end(number)
                 if isHeld { tell(key, completion) }
@@ -48,7 +50,7 @@ extension Forwarder {
         reply(.accepted(id: key.id), to: member.id)
         guard let bytes = encoded(request, number: number, of: member) else { return }
         flights.begin(number, over: channels, broadcast: bytes)
-        broadcast(bytes, over: channels)
+        broadcast(number, bytes, over: channels, now: now)
     }
 
     private mutating func take(
@@ -110,12 +112,46 @@ extension Forwarder {
         channels.filter { $0 == .hardened ? sender.epoch != nil : classicSender != nil }
     }
 
-    private mutating func broadcast(_ bytes: [UInt8], over channels: Set<GroupChannel>) {
-        if channels.contains(.hardened), let datagrams = try? sender.seal(bytes) {
-            for datagram in datagrams { outputs.append(.multicast(datagram)) }
+    private mutating func broadcast(
+        _ number: UInt64, _ bytes: [UInt8], over channels: Set<GroupChannel>, now: ContinuousClock.Instant
+    ) {
+        if channels.contains(.hardened) {
+            if bytes.count > GroupSender.burstMessageLimit {
+                for datagram in (try? sender.seal(bytes)) ?? [] { outputs.append(.multicast(datagram)) }
+            } else if burst.add(bytes, of: number) {
+                sealBurst(now: now)
+            }
         }
         if channels.contains(.classic), let datagram = try? classicSender?.seal(bytes, .data) {
             outputs.append(.multicast(datagram))
         }
+    }
+
+    /// Seals what was collected under one signature.
+    mutating func sealBurst(now: ContinuousClock.Instant) {
+        guard !burst.isEmpty else { return }
+        let bodies = burst.take { flights.went($0, over: .hardened) }
+        guard !bodies.isEmpty, lease.isHeld(now: now) else { return }
+        for datagram in (try? sender.sealBurst(bodies)) ?? [] { outputs.append(.multicast(datagram)) }
+    }
+}
+
+/// The broadcasts of a batch that wait for their signature (specification 3.6.5): at most a burst of them, since a full
+/// one is sealed at once.
+struct PendingBurst {
+    private var bodies: [(number: UInt64, bytes: [UInt8])] = []
+
+    var isEmpty: Bool { bodies.isEmpty }
+
+    /// Adds the broadcast of a request. True when no other fits.
+    mutating func add(_ bytes: [UInt8], of number: UInt64) -> Bool {
+        bodies.append((number, bytes))
+        return bodies.count == GroupSender.burstLimit
+    }
+
+    /// Takes all, in their order, whose request is still open.
+    mutating func take(where isOpen: (UInt64) -> Bool) -> [[UInt8]] {
+        defer { bodies.removeAll(keepingCapacity: true) }
+        return bodies.filter { isOpen($0.number) }.map(\.bytes)
     }
 }

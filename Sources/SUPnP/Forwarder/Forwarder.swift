@@ -6,8 +6,9 @@ package import NetworkTypes
 ///     request ──access, rate, lowest suite──▶ ACCEPTED, broadcast ──answers──▶ DELIVER … ──window over──▶ COMPLETE
 ///
 /// It gets epoch secrets, relay keys and access lists from the key manager's stream of events, and knows no key of the
-/// tree and no credential. It sends only while its lease is held; without it, it is silent. After each ``handle``,
-/// ``nextOutput()`` is drained to nil.
+/// tree and no credential. It sends only while its lease is held; without it, it is silent. Its driver hands in what has
+/// come in together with one ``handle`` each, and then calls ``batchEnded(now:)``: the broadcasts of a batch share
+/// signatures. After each of both, ``nextOutput()`` is drained to nil.
 package struct Forwarder<Random: RandomNumberGenerator>: ~Copyable {
     /// What comes in.
     package enum Input: Sendable {
@@ -39,6 +40,7 @@ package struct Forwarder<Random: RandomNumberGenerator>: ~Copyable {
     var members: ForwarderMembers
     var book: RequestBook
     var flights = RequestFlights()
+    var burst = PendingBurst()
     var directory = DirectoryView()
     var lease: ForwarderLease
     var random: Random
@@ -81,6 +83,12 @@ package struct Forwarder<Random: RandomNumberGenerator>: ~Copyable {
         }
         serveDeadlines(now: now)
     }
+
+    /// What came in together is handed in: the broadcasts that were collected leave, a single one signed alone.
+    ///
+    /// They are sealed under the epoch of now, so nobody who has been evicted since can read them, and not at all if the
+    /// lease has been lost since, or their request is over.
+    package mutating func batchEnded(now: ContinuousClock.Instant) { sealBurst(now: now) }
 
     /// The next thing to do; nil when all is done.
     package mutating func nextOutput() -> Output? {
