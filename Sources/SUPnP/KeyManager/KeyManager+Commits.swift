@@ -92,9 +92,14 @@ extension KeyManager {
     mutating func reread(_ state: GroupState, revision: UInt64, now: ContinuousClock.Instant) {
         guard leader.phase == .rereading, ledger.reread(revision: revision) else { return }
         let wasLeading = self.state.leadership?.boot == configuration.identity.boot
-        self.state = state
-        if wasLeading, state.leadership?.boot != configuration.identity.boot { return depose() }
+        if wasLeading, state.leadership?.boot != configuration.identity.boot {
+            self.state = state
+            return depose()
+        }
         guard let trees = try? GroupTrees(configuration, state: state) else { return depose() }
+        if wasLeading { follow(to: state, now: now) }
+        let isRekeyed = (trees.hardened.epoch, trees.classic.trafficKeyID) != (epoch, self.trees.classic.trafficKeyID)
+        self.state = state
         self.trees = trees
         leader.phase = wasLeading ? .leading : .starting
         // Whoever has changed the state may have struck a device off.
@@ -104,8 +109,18 @@ extension KeyManager {
         }
         for record in state.credentials.values { registrar.handle(.loaded(record), now: now, using: &random) }
         guard wasLeading else { return }
+        if isRekeyed { sendLastRekey(now: now) }
         tellForwardersEverything()
         for command in leader.takeCommands() { act(on: command, now: now) }
+    }
+
+    /// A commit whose answer was lost may have been made all the same. Who is gone by it is told, who is new is watched;
+    /// a device that has not heard that it is a member begins again.
+    private mutating func follow(to next: GroupState, now: ContinuousClock.Instant) {
+        for member in state.members.keys.sorted() where next.members[member] == nil {
+            notice(member, .evicted, now: now)
+        }
+        for member in next.members.keys where state.members[member] == nil { leases.began(member, now: now) }
     }
 
     private mutating func depose() {

@@ -40,7 +40,7 @@ extension KeyManager {
     }
 
     /// A member is told that it is none any more; its channel stays for a while, to tell it again.
-    private mutating func notice(
+    mutating func notice(
         _ member: UInt32, _ departure: LinkBook.Departure, now: ContinuousClock.Instant
     ) {
         guard let id = MemberID(member), let record = state.members[member] else { return }

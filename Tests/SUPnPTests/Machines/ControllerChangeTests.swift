@@ -91,4 +91,30 @@ struct ControllerChangeTests {
         #expect(world.run(until: { world.members["another"]?.isMember == true }, limit: .seconds(3)))
         #expect(KeyManagerTests.hasConverged(world))
     }
+
+    @Test("an eviction that was made although its commit's answer was lost is told to the member and to the group")
+    func lostAnswer() throws {
+        let seed: UInt64 = 64
+        let world = try KeyManagerTests.group(4, seed: seed)
+        let manager = try #require(world.keyManager)
+        let epoch = manager.engine.epoch
+        let node = try #require(world.members["s1"])
+        world.run(for: .milliseconds(300))
+        world.records = true
+        world.tell(manager, .evict(KeyManagerTests.device("s1"), isUrgent: true))
+        #expect(world.store.state.epoch == epoch + 1, "the commit is made")
+        // Its answer is lost: the store has failed, as far as anybody knows.
+        #expect(world.storeAnswers.popDue(now: world.now + .seconds(1)) != nil)
+        world.tell(manager, .conflict)
+        world.run(for: .milliseconds(200))
+        #expect(node.events.last == .evicted)
+        #expect(manager.engine.epoch == epoch + 1, "it is not done twice")
+        let departed = manager.events.filter { event in
+            if case .departed(KeyManagerTests.device("s1"), _) = event { true } else { false }
+        }
+        #expect(departed.count == 1)
+        let packets = world.recorded.compactMap { try? UnverifiedRekeyPacket($0) }
+        #expect(packets.contains { $0.fields.epoch == epoch + 1 })
+        #expect(KeyManagerTests.hasConverged(world), "seed \(seed)")
+    }
 }
