@@ -1,7 +1,8 @@
 package import SUPnP
 import Synchronization
 
-// What an administrator wants. Each returns when it is durable.
+// What an administrator wants. Each returns when it is durable, and said: the forwarder knows it, and the members' new
+// keys are on their way.
 extension GroupController {
     /// What became of evictions.
     package struct Eviction: Hashable, Sendable {
@@ -101,7 +102,9 @@ extension GroupController {
             group.addTask {
                 let boot = session.boot
                 try await self.ledger.wait { $0.leadership?.boot == boot }
-                return try await body(session)
+                let value = try await body(session)
+                try await session.settle()
+                return value
             }
             group.addTask {
                 try await Task.sleep(for: limit)

@@ -118,6 +118,13 @@ final class GroupSession: Sendable {
     /// Gives the key manager an input.
     func tell(_ input: KeyManagerMachine.Input) { keyManager.tell(input) }
 
+    /// Returns when the key manager and the forwarder have done what they were told so far: what is durable by now has
+    /// been sent by then.
+    func settle() async throws {
+        try await keyManager.perform { _, _ in }
+        try await forwarder?.perform { _, _ in }
+    }
+
     /// Works until cancelled. `onServing` is told when devices are served.
     func run(onServing: @escaping @Sendable () -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -126,6 +133,8 @@ final class GroupSession: Sendable {
             group.addTask { [desk, keyManager] in try await desk.run { keyManager.tell($0) } }
             group.addTask { [pool, keyManager] in await pool.run { keyManager.tell(.worked($0, $1)) } }
             try await Self.open(keyManager, in: &group)
+            // It does nothing before it is told something.
+            keyManager.tell(.wake)
             tellForwarders(credentials.forwarder.certificate)
             let lease = ForwarderLeaseKeeper(
                 store: parts.store, ledger: parts.ledger, desk: desk, logger: parts.logger)

@@ -10,14 +10,20 @@ import Synchronization
 /// Whether a commit that has thrown was made is not known: the key manager drops what depends on it and decides anew
 /// from the state as it is. When that happens several times in a row, the controller ends.
 final class GroupStoreDesk: Sendable {
-    private enum Order: Sendable {
+    private enum Wish: Sendable {
         case commit([StateChange], expectedRevision: UInt64)
         case reread
     }
 
+    private struct Order: Sendable {
+        let number: Int
+        let wish: Wish
+    }
+
     private struct Progress: Sendable {
-        /// When the order was given that is not carried out yet.
+        /// When the order was given that is not carried out yet, or the first of those that belong together.
         var pendingSince: ContinuousClock.Instant?
+        var lastOrder = 0
         var failures = 0
         var lastError = ""
     }
@@ -50,37 +56,53 @@ final class GroupStoreDesk: Sendable {
     /// From the key manager's loop: read the state.
     func reread() { give(.reread) }
 
-    private func give(_ next: Order) {
-        progress.withLock { $0.pendingSince = $0.pendingSince ?? .now }
-        order.yield(next)
+    private func give(_ wish: Wish) {
+        let number = progress.withLock { progress in
+            progress.pendingSince = progress.pendingSince ?? .now
+            progress.lastOrder += 1
+            return progress.lastOrder
+        }
+        order.yield(Order(number: number, wish: wish))
+    }
+
+    /// An order is carried out. The key manager may have given the next one by now.
+    private func done(_ order: Order, isMade: Bool) {
+        progress.withLock { progress in
+            progress.pendingSince = progress.lastOrder == order.number ? nil : .now
+            if isMade { progress.failures = 0 }
+        }
     }
 
     /// Works until cancelled; throws when the store fails again and again.
+    ///
+    /// What is in the ledger has been told to the key manager: whoever waits for it finds the key manager told.
     func run(_ tell: @Sendable (KeyManagerMachine.Input) -> Void) async throws {
-        for await next in orders {
-            switch next {
-            case .commit(let changes, let expected): tell(try await made(changes, expected))
+        for await order in orders {
+            switch order.wish {
+            case .commit(let changes, let expected):
+                guard let revision = try await make(changes, expected) else {
+                    tell(.conflict)
+                    continue
+                }
+                tell(.committed(revision: revision))
+                ledger.applied(changes, revision: revision)
+                done(order, isMade: true)
             case .reread:
                 let (state, revision) = try await read()
-                ledger.reset(state, revision: revision)
-                progress.withLock { $0.pendingSince = nil }
                 tell(.reread(state, revision: revision))
+                ledger.reset(state, revision: revision)
+                done(order, isMade: false)
             }
         }
     }
 
-    private func made(_ changes: [StateChange], _ expected: UInt64) async throws -> KeyManagerMachine.Input {
+    /// Nil when it was not made, or nobody knows.
+    private func make(_ changes: [StateChange], _ expected: UInt64) async throws -> UInt64? {
         do {
-            guard let revision = try await store.commit(changes, expectedRevision: expected) else { return .conflict }
-            ledger.applied(changes, revision: revision)
-            progress.withLock { progress in
-                progress.pendingSince = nil
-                progress.failures = 0
-            }
-            return .committed(revision: revision)
+            return try await store.commit(changes, expectedRevision: expected)
         } catch let error where !(error is CancellationError) {
             try failed(error)
-            return .conflict
+            return nil
         }
     }
 

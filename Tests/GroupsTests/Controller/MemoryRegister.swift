@@ -14,14 +14,21 @@ final class MemoryRegister: GroupRegister {
         var revision: UInt64 = 1
         var owners: [DeviceID: SubjectID] = [:]
         var revoked: Set<SubjectID> = []
-        /// So many commits fail; half of them are made all the same.
+        /// So many commits fail.
         var failures = 0
+        /// Whether every other one of those is made all the same.
+        var makesSome = true
         var hangs = false
     }
 
     private let contents = Mutex(Contents())
 
-    func fail(_ times: Int) { contents.withLock { $0.failures = times } }
+    func fail(_ times: Int, makesSome: Bool = true) {
+        contents.withLock {
+            $0.failures = times
+            $0.makesSome = makesSome
+        }
+    }
     /// Commits do not come back any more.
     func hang(_ hangs: Bool) { contents.withLock { $0.hangs = hangs } }
     func revoke(_ subject: SubjectID) { contents.withLock { _ = $0.revoked.insert(subject) } }
@@ -47,9 +54,9 @@ final class MemoryRegister: GroupRegister {
     func commit(_ changes: [StateChange], expectedRevision: UInt64) async throws -> UInt64? {
         while contents.withLock({ $0.hangs }) { try await Task.sleep(for: .milliseconds(20)) }
         let result: Result<UInt64?, Failure> = contents.withLock { contents in
-            if contents.failures > 0 { contents.failures -= 1 }
             let fails = contents.failures > 0
-            if fails, contents.failures.isMultiple(of: 2) { return .failure(Failure()) }
+            if fails { contents.failures -= 1 }
+            if fails, !contents.makesSome || contents.failures.isMultiple(of: 2) { return .failure(Failure()) }
             guard contents.revision == expectedRevision else { return .success(nil) }
             contents.state.apply(changes)
             contents.revision += 1
