@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOUPnP
+import RemoteAccess
 import SQLiteStore
 import TrustCore
 
@@ -23,8 +24,10 @@ package enum GatewayProgram {
         let group = MultiThreadedEventLoopGroup.singleton
         let report = EventPrinter(console: invocation.console, json: invocation.json)
         let readiness = Readiness(["gateway", "control"]) { report(.ready) }
+        var ssdp = SSDPConfiguration(group: configuration.ssdp.group)
+        ssdp.userAgent = RemoteAccessClient.serverName
         let secureGroup = GroupService(
-            configuration, store: store, eventLoopGroup: group, logger: invocation.logger("group"),
+            configuration, store: store, ssdp: ssdp, eventLoopGroup: group, logger: invocation.logger("group"),
             report: { report($0) })
         let offline = storeHandler(store, configuration, service: secureGroup)
         let context = GatewayContext(
@@ -32,6 +35,7 @@ package enum GatewayProgram {
             store: store,
             identity: try await offline.identity(),
             interface: homeInterface(configuration, report),
+            ssdp: ssdp,
             eventLoopGroup: group,
             logger: logger,
             report: { report($0) },

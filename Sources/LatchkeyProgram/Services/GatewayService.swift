@@ -35,8 +35,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         configuration.listener.maximumConnectionsPerAddress = max(64, 2 * sessions)
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
-        var ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
-        ssdp.userAgent = RemoteAccessClient.serverName
+        let ssdp = context.ssdp
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust,
             home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,

@@ -2,7 +2,7 @@ import Foundation
 package import Groups
 package import Logging
 package import NIOCore
-import NIOUPnP
+package import NIOUPnP
 import NetworkTypes
 package import SQLiteStore
 import SUPnP
@@ -22,6 +22,7 @@ package final class GroupService: Service {
 
     private let configuration: GatewayConfiguration
     private let store: SQLiteGatewayStore
+    private let ssdp: SSDPConfiguration
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let report: @Sendable (ProgramEvent) -> Void
@@ -30,11 +31,12 @@ package final class GroupService: Service {
     private let exists: AsyncStream<Void>.Continuation
 
     package init(
-        _ configuration: GatewayConfiguration, store: SQLiteGatewayStore, eventLoopGroup: any EventLoopGroup,
-        logger: Logger, report: @escaping @Sendable (ProgramEvent) -> Void
+        _ configuration: GatewayConfiguration, store: SQLiteGatewayStore, ssdp: SSDPConfiguration,
+        eventLoopGroup: any EventLoopGroup, logger: Logger, report: @escaping @Sendable (ProgramEvent) -> Void
     ) {
         self.configuration = configuration
         self.store = store
+        self.ssdp = ssdp
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
         self.report = report
@@ -140,7 +142,7 @@ package final class GroupService: Service {
         controller.multicastPort = settings.multicastPort
         controller.acceptsUnencrypted = settings.allowUnencrypted
         controller.registrar = settings.registrar
-        controller.announcement = SSDPConfiguration(group: configuration.ssdp.group)
+        controller.announcement = ssdp
         return controller
     }
 

@@ -27,6 +27,9 @@ package struct GatewayContext: Sendable {
     package let identity: GatewayIdentity
     /// Nil when no interface can speak UPnP: pairing and tools are served all the same.
     package let interface: NetworkInterface?
+    /// How UPnP is spoken at home. What the process sends itself is known to all that have this value, so that the
+    /// gateway finds nothing of its own.
+    package let ssdp: SSDPConfiguration
     package let eventLoopGroup: any EventLoopGroup
     package let logger: Logger
     /// Prints an event.
