@@ -224,6 +224,10 @@ extension StateDatabase {
         LedgerRows(database: database, seal: seal, path: path)
     }
 
+    func groupRows(_ database: Database) -> GroupRows {
+        GroupRows(database: database, seal: seal, path: path)
+    }
+
     /// The same table in both databases.
     func secret(named name: String, orStore fresh: [UInt8]) async throws -> [UInt8] {
         try StoreError.checkSecret(fresh)

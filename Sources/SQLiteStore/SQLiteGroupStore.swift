@@ -1,28 +1,102 @@
-import Crypto
 package import Foundation
 import GRDB
-import GroupKeys
 package import SUPnP
+import Synchronization
 package import TrustCore
 
 /// A secure group's durable state, its identity, and whose its devices are, in the gateway's database.
+///
+/// A commit is one transaction, compared and swapped on the revision, and writes the rows that it has made different and
+/// no others. The state of the last revision is kept in memory for that; another process's commit makes it be read again.
+///
+/// What the database forgets is gone from its files: rows are overwritten when they are deleted, and after a key tree
+/// was condensed the write-ahead log is emptied too. How far the state has come stands in a file beside the database, so
+/// that an older database in its place is noticed (``GroupHighWater``).
 package final class SQLiteGroupStore: GroupStore {
-    let state: StateDatabase
-    let folder: PrivateFolder
+    /// The state of a revision, as it is in the database.
+    private struct Mirror {
+        var state: GroupState
+        var head: GroupStateHead
+        var revision: UInt64
+
+        init(_ rows: GroupRows) throws { (state, head, revision) = try rows.load() }
+    }
+
+    private let state: StateDatabase
+    private let highWater: GroupHighWater
     private let limits: StoreLimits
+    private let mirror = Mutex<Mirror?>(nil)
+    /// Whether the write-ahead log may hold what the database has forgotten.
+    private let mayRemember = Atomic(true)
 
     init(_ state: StateDatabase, folder: PrivateFolder, limits: StoreLimits) {
         self.state = state
-        self.folder = folder
         self.limits = limits
+        highWater = GroupHighWater(folder: folder)
     }
 
+    /// The state as it is, and its revision; 0 before the first commit.
+    ///
+    /// Throws `StoreError`: `damaged` when it cannot be read, and when it is behind what the folder's `group-epoch` says
+    /// of it.
     package func load() async throws -> (state: GroupState, revision: UInt64) {
-        throw StoreError(.unavailable, "the group's state cannot be read yet")
+        let (loaded, mark) = try await state.read { [state] database in
+            let rows = state.groupRows(database)
+            return (try Mirror(rows), try rows.mark())
+        }
+        try highWater.check(mark, database: state.path)
+        keep(loaded)
+        await forget()
+        return (loaded.state, loaded.revision)
+    }
+
+    package func revision() async throws -> UInt64 {
+        try await state.read { [state] in try state.groupRows($0).revision() }
     }
 
     package func commit(_ changes: [StateChange], expectedRevision: UInt64) async throws -> UInt64? {
-        throw StoreError(.unavailable, "the group's state cannot be written yet")
+        let written: (Mirror, GroupMark, condensed: Bool)? = try await state.write { [self] database in
+            let rows = state.groupRows(database)
+            guard try rows.revision() == expectedRevision else { return nil }
+            var next = try take(expectedRevision) ?? Mirror(rows)
+            let trace = next.state.applyTracing(changes)
+            next.revision += 1
+            next.head = try rows.write(next.state, trace, revision: next.revision, over: next.head)
+            let isCondensed = trace.journal.isCondensed || trace.classicJournal.isCondensed
+            return (next, try rows.mark(), isCondensed)
+        }
+        guard let (next, mark, isCondensed) = written else { return nil }
+        try highWater.raise(to: mark)
+        keep(next)
+        if isCondensed { mayRemember.store(true, ordering: .relaxed) }
+        await forget()
+        return next.revision
+    }
+
+    /// Empties the write-ahead log if it may hold what is forgotten. Where another process reads at that moment it is
+    /// tried again with the next commit.
+    private func forget() async {
+        guard mayRemember.exchange(false, ordering: .relaxed) else { return }
+        do {
+            try await state.pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        } catch {
+            mayRemember.store(true, ordering: .relaxed)
+        }
+    }
+
+    /// The state of a revision, taken out, so that it is changed in place and not copied.
+    private func take(_ revision: UInt64) -> Mirror? {
+        mirror.withLock { held in
+            guard held?.revision == revision else { return nil }
+            defer { held = nil }
+            return held
+        }
+    }
+
+    private func keep(_ newer: Mirror) {
+        mirror.withLock { held in
+            if newer.revision >= held?.revision ?? 0 { held = newer }
+        }
     }
 }
 
@@ -131,43 +205,4 @@ func deviceID(_ row: Row, _ path: String) throws -> DeviceID {
         throw StoreError.damagedFile(path, "a device of the group has no name")
     }
     return device
-}
-
-/// The one row of the group's identity.
-private struct GroupIdentityRow {
-    let database: Database
-    let state: StateDatabase
-
-    func load() throws -> GroupIdentity? {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM group_identity WHERE id = 1") else { return nil }
-        guard let id = GroupID(try row.read("group_id", as: Data.self)),
-            let suite = Suite(rawValue: try row.read("suite")), suite.isHardened
-        else { throw StoreError.damagedFile(state.path, "the group's identity cannot be read") }
-        let root = try state.seal.open(try row.read("sealed_root", as: Data.self), as: Self.purpose("root key", id))
-        let fake = try state.seal.open(try row.read("sealed_fake_key", as: Data.self), as: Self.purpose("fake key", id))
-        guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: root), fake.count == 32 else {
-            throw StoreError.damagedFile(state.path, "the group's keys cannot be read")
-        }
-        return GroupIdentity(
-            groupID: id, root: key, fakeKey: SecretBytes(fake), createdAt: try row.read("created_at"), suite: suite)
-    }
-
-    func store(_ identity: GroupIdentity) throws {
-        guard identity.fakeKey.count == 32, identity.suite.isHardened else {
-            throw StoreError(.invalid, "a group has a fake key of 32 bytes and a hardened suite")
-        }
-        let id = identity.groupID
-        let root = try state.seal.seal(Array(identity.root.rawRepresentation), as: Self.purpose("root key", id))
-        let fake = try state.seal.seal(identity.fakeKey.exposed, as: Self.purpose("fake key", id))
-        try database.execute(
-            sql: """
-                INSERT INTO group_identity (id, group_id, suite, created_at, sealed_root, sealed_fake_key)
-                VALUES (1, ?, ?, ?, ?, ?)
-                """,
-            arguments: [Data(id.bytes), identity.suite.rawValue, identity.createdAt, Data(root), Data(fake)])
-    }
-
-    private static func purpose(_ what: String, _ group: GroupID) -> String {
-        "\(what) of the group \(Hexadecimal.encode(group.bytes))"
-    }
 }

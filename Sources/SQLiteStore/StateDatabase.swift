@@ -49,6 +49,8 @@ struct StateDatabase: Sendable {
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 2
         configuration.label = "latchkey"
+        // What is deleted is overwritten: sealed keys of the past are not to be found with the key file later.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
         return configuration
     }
 

@@ -2,9 +2,9 @@
 /// that a log of rekeys has to hold (group keys §3.12.1).
 ///
 /// It is secret: with a tree of before and the diffs since, everything after is known.
-package struct KeyTreeDiff: Sendable {
+package struct KeyTreeDiff: Equatable, Sendable {
     /// A leaf that gets a member.
-    package struct Joined: Sendable {
+    package struct Joined: Equatable, Sendable {
         package let leaf: UInt32
         package let member: UInt32
         /// LEAF_0: 32 bytes.

@@ -26,6 +26,18 @@ package struct ServiceDirectory: Hashable, Sendable {
         package let offer: ServiceOffer
         /// Whether it is still offered.
         package let isOffered: Bool
+
+        /// An entry as it was sent or kept.
+        package init(
+            number: UInt32, version: UInt32, server: UInt32, isClassic: Bool, offer: ServiceOffer, isOffered: Bool
+        ) {
+            self.number = number
+            self.version = version
+            self.server = server
+            self.isClassic = isClassic
+            self.offer = offer
+            self.isOffered = isOffered
+        }
     }
 
     /// The version of the last change.
@@ -42,6 +54,39 @@ package struct ServiceDirectory: Hashable, Sendable {
 
     /// A directory that has had so many changes, and has no offers.
     init(version: UInt32) { self.version = version }
+
+    /// A directory as a store has kept it: all that ``entries(since:)`` gives of version 0, in its order. Nil for what no
+    /// directory can be.
+    package init?(version: UInt32, floor: UInt32, entries: [Entry]) {
+        guard floor <= version else { return nil }
+        var last = floor
+        for entry in entries {
+            guard entry.version > last, entry.version <= version, (1...entry.version).contains(entry.number),
+                self.entries.updateValue(entry, forKey: entry.number) == nil
+            else { return nil }
+            last = entry.version
+            order.append(entry.number)
+            if entry.isOffered { byServer[entry.server, default: []].append(entry.number) } else { tombstones += 1 }
+        }
+        guard tombstones <= Self.maximumTombstones else { return nil }
+        for server in byServer.keys { byServer[server]?.sort() }
+        self.version = version
+        self.floor = floor
+    }
+
+    /// Everything that has changed since a version, the tombstones too, oldest first. What is missing of the entries
+    /// until then is forgotten, and its version is at most ``floor``.
+    package func entries(since version: UInt32) -> [Entry] {
+        var found: [Entry] = []
+        for number in order.reversed() {
+            guard let entry = entries[number], entry.version > version else { break }
+            found.append(entry)
+        }
+        return found.reversed()
+    }
+
+    /// How many entries there are, the tombstones too.
+    package var entryCount: Int { entries.count }
 
     /// How many offers there are.
     package var count: Int { entries.count - tombstones }

@@ -44,6 +44,9 @@ package struct ServicePattern: Hashable, Sendable {
         }
     }
 
+    /// The pattern as it is written.
+    package var text: String { String(decoding: beginning, as: UTF8.self) + (isWhole ? "" : "*") }
+
     /// Whether a name is meant.
     package func matches(_ name: ServiceName) -> Bool {
         isWhole ? name.bytes == beginning : name.bytes.starts(with: beginning)

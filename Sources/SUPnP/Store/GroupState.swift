@@ -4,7 +4,7 @@ package import GroupKeys
 ///
 /// It is a value. A store keeps it, with a revision that grows with every commit, and applies a commit's changes all
 /// together or not at all. At rest its secrets are sealed; that is the store's part.
-package struct GroupState: Sendable {
+package struct GroupState: Equatable, Sendable {
     /// The last leader; nil before the first.
     package private(set) var leadership: Leadership?
     /// The devices that may register.
@@ -48,6 +48,16 @@ package struct GroupState: Sendable {
     /// Applies the changes of one commit, in their order.
     package mutating func apply(_ changes: [StateChange]) {
         for change in changes { apply(change) }
+    }
+
+    /// Applies the changes of one commit, and says what is not as it was before.
+    package mutating func applyTracing(_ changes: [StateChange]) -> StateTrace {
+        var trace = StateTrace(self)
+        for change in changes {
+            trace.note(change, before: self)
+            apply(change)
+        }
+        return trace
     }
 
     private mutating func apply(_ change: StateChange) {
@@ -110,5 +120,43 @@ package struct GroupState: Sendable {
         if byDevice[record.device] == id { byDevice[record.device] = nil }
         if classicByKeyID[record.keyID] == id { classicByKeyID[record.keyID] = nil }
         directory.replace([], of: id, isClassic: !record.suite.isHardened)
+    }
+}
+
+extension GroupState {
+    /// A state as a store has kept it. Throws when the parts are not of one state.
+    package init(restoring parts: GroupStateParts) throws(GroupStateParts.Failure) {
+        leadership = parts.leadership
+        nextMember = parts.nextMember
+        guard let directory = parts.directory, nextMember >= 0x1_0000 else { throw .contradiction }
+        self.directory = directory
+        snapshot = parts.snapshot
+        journal = parts.journal
+        classicSnapshot = parts.classicSnapshot
+        classicJournal = parts.classicJournal
+        for record in parts.credentials {
+            guard credentials.updateValue(record, forKey: record.id) == nil else { throw .contradiction }
+        }
+        bridged = parts.bridged
+        for member in parts.members { try restore(member) }
+    }
+
+    private mutating func restore(_ member: KeptMemberRecord) throws(GroupStateParts.Failure) {
+        let record = member.record
+        guard 0x1_0000..<nextMember ~= record.id, members.updateValue(record, forKey: record.id) == nil else {
+            throw .contradiction
+        }
+        if member.isDevices, byDevice.updateValue(record.id, forKey: record.device) != nil { throw .contradiction }
+        guard member.isKeyIDs else { return }
+        guard !record.suite.isHardened, classicByKeyID.updateValue(record.id, forKey: record.keyID) == nil else {
+            throw .contradiction
+        }
+    }
+
+    /// A member's record as a store keeps it; nil when there is no such member.
+    package func kept(_ member: UInt32) -> KeptMemberRecord? {
+        guard let record = members[member] else { return nil }
+        return KeptMemberRecord(
+            record, isDevices: byDevice[record.device] == member, isKeyIDs: classicByKeyID[record.keyID] == member)
     }
 }

@@ -2,7 +2,7 @@ package import GroupKeys
 
 /// A refresh that is durable, and of which the member may not have heard: until it uses its new keys both generations
 /// are kept, so that a key manager that starts again loses nobody (group keys specification 3.7.6).
-package struct PendingRefresh: Sendable {
+package struct PendingRefresh: Equatable, Sendable {
     /// The generation before.
     package let generation: UInt32
     /// RELAY of that generation.
@@ -22,7 +22,7 @@ package struct PendingRefresh: Sendable {
 }
 
 /// A member as the key manager's durable state has it (group keys specification 3.12.1, `m/<member>`).
-package struct MemberRecord: Sendable {
+package struct MemberRecord: Equatable, Sendable {
     /// Its number, 0x10000 and more; never given twice.
     package let id: UInt32
     /// Which device it is.
@@ -44,10 +44,10 @@ package struct MemberRecord: Sendable {
     /// The refresh before, until the member has shown that it has the new keys.
     package internal(set) var pendingRefresh: PendingRefresh?
 
-    /// A member that has just been registered.
+    /// A member that has just been registered, or, with what has come to it since, one that a store has kept.
     package init(
         id: UInt32, device: DeviceID, roles: DeviceRoles, suite: Suite, keyID: UInt16, generation: UInt32 = 0,
-        relay: SecretBytes, refresh: SecretBytes?
+        relay: SecretBytes, refresh: SecretBytes?, leaf: UInt32? = nil, pendingRefresh: PendingRefresh? = nil
     ) {
         self.id = id
         self.device = device
@@ -57,6 +57,8 @@ package struct MemberRecord: Sendable {
         self.generation = generation
         self.relay = relay
         self.refresh = refresh
+        self.leaf = leaf
+        self.pendingRefresh = pendingRefresh
     }
 
     /// Whether it answers requests.

@@ -15,7 +15,7 @@ package struct Leadership: Hashable, Sendable {
 }
 
 /// A change of the classic tree: its inputs, from which it can be computed again.
-package struct ClassicTreeChange: Sendable {
+package struct ClassicTreeChange: Equatable, Sendable {
     /// A join or a leave.
     package let change: ClassicChange
     /// Whose leaf.
@@ -35,7 +35,7 @@ package struct ClassicTreeChange: Sendable {
 }
 
 /// A tree at rest: where its journal begins.
-package struct TreeSnapshot: Sendable {
+package struct TreeSnapshot: Equatable, Sendable {
     /// The snapshot's head.
     package let head: SecretBytes
     /// Its parts, in order.

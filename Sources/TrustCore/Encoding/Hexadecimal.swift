@@ -12,7 +12,7 @@ package enum Hexadecimal {
     }
 
     /// Nil unless `text` is an even number of hexadecimal digits, in either case.
-    static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var high: UInt8?
         for unit in text.utf8 {

@@ -1,5 +1,6 @@
 import Crypto
 import GroupKeys
+import TestKit
 
 @testable import SUPnP
 
