@@ -7,6 +7,8 @@ package enum GroupControllerEvent: Hashable, Sendable {
     case noLinks
     /// Devices are registered at these addresses.
     case serving([SocketEndpoint])
+    /// These addresses cannot be had: their ports are taken. Others are served, and these are tried again.
+    case notBound([SocketEndpoint])
     /// The chosen interfaces have other addresses now.
     case moved([SocketEndpoint])
     /// The controller serves, and is not announced; with the reason.

@@ -129,10 +129,10 @@ final class GroupSession: Sendable {
     func run(onServing: @escaping @Sendable () -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
-            if let forwarder { try await Self.open(forwarder, in: &group) }
+            if let forwarder { try await open(forwarder, port: parts.configuration.forwarderPort, in: &group) }
             group.addTask { [desk, keyManager] in try await desk.run { keyManager.tell($0) } }
             group.addTask { [pool, keyManager] in await pool.run { keyManager.tell(.worked($0, $1)) } }
-            try await Self.open(keyManager, in: &group)
+            try await open(keyManager, port: parts.configuration.keyManagerPort, in: &group)
             // It does nothing before it is told something.
             keyManager.tell(.wake)
             tellForwarders(credentials.forwarder.certificate)
@@ -152,20 +152,24 @@ final class GroupSession: Sendable {
         }
     }
 
-    /// Begins to run a machine, and returns once it is bound.
-    private static func open<Machine>(
-        _ host: MachineHost<Machine>, in group: inout ThrowingTaskGroup<Void, any Error>
+    /// Begins to run a machine, and returns once it is bound. Tells where it is not.
+    private func open<Machine>(
+        _ host: MachineHost<Machine>, port: UInt16, in group: inout ThrowingTaskGroup<Void, any Error>
     ) async throws where Machine: DatagramMachine & ~Copyable {
-        let (opened, open) = AsyncStream.makeStream(of: Void.self)
+        let (opened, open) = AsyncStream.makeStream(of: [SocketEndpoint].self)
         group.addTask {
             defer { open.finish() }
             do {
-                try await host.run { _ in open.yield() }
+                try await host.run { open.yield($0) }
             } catch let error as IOError {
                 throw GroupControllerError.noSocket("\(error)")
             }
         }
-        for await _ in opened { return }
+        for await bound in opened {
+            let missing = links.withLock { $0 }.filter { link in !bound.contains { $0.address == link.address } }
+            if !missing.isEmpty { parts.report(.notBound(missing.map { $0.endpoint(port: port) })) }
+            return
+        }
         // It ended before it was open: its error comes out of the group.
         try await group.next()
         throw CancellationError()

@@ -164,6 +164,12 @@ extension ProgramEvent {
             let list = addresses.map(\.description).joined(separator: ", ")
             self.init(
                 "group-serving", "serving the secure group \(group) on \(list)", ["group": group, "address": list])
+        case .notBound(let addresses):
+            let list = addresses.map(\.description).joined(separator: ", ")
+            self.init(
+                "group-port-taken",
+                "the secure group cannot have \(list): something else has the port; it is tried again, and the group is "
+                    + "served elsewhere meanwhile", ["address": list])
         case .moved(let addresses):
             let list = addresses.map(\.description).joined(separator: ", ")
             self.init(

@@ -85,6 +85,21 @@ struct ControllerNetworkTests {
         #expect(reason.contains("in use"), "\(reason)")
     }
 
+    @Test("a port that is taken for one family is told, and the other is served")
+    func takenForOneFamily() async throws {
+        let group = try await LiveGroup(families: .both)
+        let address = try #require(group.links.first).address
+        let other = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: address.description, port: Int(group.configuration.keyManagerPort)).get()
+        defer { other.close(promise: nil) }
+        try await group.withController { _, events in
+            let taken = SocketEndpoint(address, port: group.configuration.keyManagerPort)
+            try await events.first("taken port") { event in
+                if case .notBound(let all) = event { all.map { "\($0)" } == ["\(taken)"] } else { false }
+            }
+        }
+    }
+
     @Test("an interface that gets another address, or comes, is served there; the others go on")
     func interfaceChange() async throws {
         let name = "lkc\(UInt16.random(in: 0...9_999))"
