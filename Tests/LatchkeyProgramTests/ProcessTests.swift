@@ -5,69 +5,6 @@ import Testing
 
 /// The program itself as a process, on loopback: a gateway without UPnP, which pairs and answers commands.
 @Suite struct ProcessTests {
-    /// A child process whose output lines can be waited for.
-    private final class Child: Sendable {
-        let pid: Int32
-        let lines: AsyncStream<String>
-        private let ended: AsyncStream<Int32>
-        private let errorOutput: FileHandle
-
-        init(_ arguments: [String]) throws {
-            let process = Process()
-            process.executableURL = Bundle.main.bundleURL.appendingPathComponent("latchkey")
-            process.arguments = arguments
-            let output = Pipe()
-            let errors = Pipe()
-            process.standardOutput = output
-            process.standardError = errors
-            let (ended, end) = AsyncStream<Int32>.makeStream()
-            process.terminationHandler = {
-                end.yield($0.terminationStatus)
-                end.finish()
-            }
-            try process.run()
-            self.pid = process.processIdentifier
-            self.ended = ended
-            self.errorOutput = errors.fileHandleForReading
-            let (lines, line) = AsyncStream<String>.makeStream()
-            self.lines = lines
-            let handle = output.fileHandleForReading
-            Thread.detachNewThread {
-                var rest = ""
-                while true {
-                    let data = handle.availableData
-                    guard !data.isEmpty else { break }
-                    rest += String(decoding: data, as: UTF8.self)
-                    var parts = rest.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-                    rest = parts.removeLast()
-                    for part in parts { line.yield(part) }
-                }
-                line.finish()
-            }
-        }
-
-        deinit { kill(pid, SIGKILL) }
-
-        func wait(for wanted: String) async throws {
-            for await line in lines where line == wanted { return }
-            throw ProgramError.failure("the process ended without “\(wanted)”: \(errorText)")
-        }
-
-        /// The exit code, once the process has ended.
-        func exitCode() async -> Int32 {
-            for await code in ended { return code }
-            return -1
-        }
-
-        /// What was written to standard error. Ends the process if it still runs: reading waits for its end.
-        var errorText: String {
-            kill(pid, SIGKILL)
-            return errorsToTheEnd
-        }
-
-        private var errorsToTheEnd: String { String(decoding: (try? errorOutput.readToEnd()) ?? Data(), as: UTF8.self) }
-    }
-
     private func gateway(_ folder: String, _ more: String...) throws -> Child {
         try Child(["gateway", "run", "--state", folder, "--interface", "lo", "--listen", "127.0.0.1:0"] + more)
     }

@@ -91,7 +91,7 @@ package struct ResultPrinter: Sendable {
             [
                 client.name, client.grants.joined(separator: ", "), time(client.createdAt),
                 client.revokedAt.map { "revoked \(time($0))" } ?? "active",
-                client.groupDevices.isEmpty ? "-" : client.groupDevices.joined(separator: ", "), client.id,
+                some(client.groupDevices), client.id,
             ]
         }
         Table(["NAME", "MAY USE", "PAIRED", "STATE", "GROUP DEVICES", "ID"], rows: rows).lines.forEach(console.line)
@@ -107,6 +107,13 @@ package struct ResultPrinter: Sendable {
         // A pairing code reads the same in capitals, and is a smaller drawing.
         guard let drawn = QRCode(code.uppercased()) else { return }
         console.drawing(drawn.lines(colours: console.outputIsTerminal))
+    }
+
+    /// The first few of a list that may be long; a program has all with `--json`.
+    private func some(_ texts: [String]) -> String {
+        guard !texts.isEmpty else { return "-" }
+        let shown = texts.prefix(3).joined(separator: ", ")
+        return texts.count > 3 ? "\(shown) and \(texts.count - 3) more" : shown
     }
 
     private func time(_ date: Date) -> String { date.formatted(.iso8601) }
