@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import media, ssdp
 from .capture import Capture
+from .groups.stage import GroupStage
 from .home import MediaServer, Renderer
 from .interop.stage import Stage
 from .latchkey import Client, Gateway
@@ -49,8 +50,9 @@ class Laboratory:
     def __exit__(self, *_):
         stop_all(but=self._others)
         self.network.remove()
-        if stage := self.__dict__.get("interop"):
-            stage.lan.remove()
+        for name in ("interop", "groups"):
+            if stage := self.__dict__.get(name):
+                stage.lan.remove()
         logs = self.out / "logs"
         shutil.rmtree(logs, ignore_errors=True)
         shutil.copytree(self.logs, logs, ignore=shutil.ignore_patterns("*.pcap"))
@@ -71,6 +73,15 @@ class Laboratory:
         """The second stage, with other people's programs on LANs of their own."""
         self.__dict__["interop"] = stage = Stage(
             self.binaries, self.work, self.logs, REPOSITORY, f"{self.network.prefix}i-"
+        )
+        stage.lan.build()
+        return stage
+
+    @cached_property
+    def groups(self) -> GroupStage:
+        """The third stage, a secure group on a LAN of its own."""
+        self.__dict__["groups"] = stage = GroupStage(
+            self.binaries, self.work, self.logs, REPOSITORY, f"{self.network.prefix}s-", lambda: self.library
         )
         stage.lan.build()
         return stage

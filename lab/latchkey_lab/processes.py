@@ -1,5 +1,6 @@
 """Processes of the lab: each in its own group, with a log, and dead when the lab is."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -63,14 +64,14 @@ class Process:
 
     running: list["Process"] = []
 
-    def __init__(self, name: str, command, log: Path, prefix=(), env=None, cwd=None):
+    def __init__(self, name: str, command, log: Path, prefix=(), env=None, cwd=None, talks: bool = False):
         self.name = name
         self.log = log
-        self._from = log.stat().st_size if log.exists() else 0
+        self.begins = log.stat().st_size if log.exists() else 0
         with open(log, "ab") as output:
             self._popen = subprocess.Popen(
                 [str(word) for word in (*prefix, *command)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 preexec_fn=_die_with_parent,
@@ -78,6 +79,11 @@ class Process:
                 cwd=cwd,
             )
         Process.running.append(self)
+
+    def say(self, line: str) -> None:
+        """A line to its standard input; only for one that was started with `talks`."""
+        self._popen.stdin.write(line.encode() + b"\n")
+        self._popen.stdin.flush()
 
     @property
     def pid(self) -> int:
@@ -90,7 +96,7 @@ class Process:
     def output(self) -> str:
         """What it has printed since it started (a restart under the same log begins anew)."""
         with open(self.log, "rb") as file:
-            file.seek(self._from)
+            file.seek(self.begins)
             return file.read().decode(errors="replace")
 
     def wait_for(self, text: str, timeout: float = 20) -> str:
@@ -106,6 +112,11 @@ class Process:
                 raise LabError(f"{self.name} did not print {text!r} in {timeout:.0f} s: {self.output().strip()[-300:]}")
             time.sleep(0.02)
 
+    def send(self, sig: int) -> None:
+        """A signal, and no waiting for what comes of it."""
+        if self.alive:
+            self._popen.send_signal(sig)
+
     def stop(self, sig: int = signal.SIGTERM, timeout: float = 10) -> int:
         """Ends it, by force if it does not go in time, and returns its exit code."""
         if self.alive:
@@ -120,6 +131,9 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to its whole group, at once."""
         _end_group(self._popen)
+        if self._popen.stdin:
+            with contextlib.suppress(OSError):
+                self._popen.stdin.close()
         if self in Process.running:
             Process.running.remove(self)
 
