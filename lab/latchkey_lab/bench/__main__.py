@@ -12,13 +12,14 @@ from ..laboratory import MEDIA_FOLDER, REPOSITORY, Laboratory
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError
-from . import control_point, group, host, latency, media_server, memory, peer_report, report, throughput
+from . import control_point, group, group_live, group_report, host, latency, media_server, memory, peer_report, report
+from . import throughput
 from .paths import all_ways
 from .street import Street
 
 GIB = 1 << 30
 TUNNEL = ("throughput", "latency", "memory")
-PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels")
+PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", "group-live")
 
 
 def parts(text: str) -> list[str]:
@@ -35,7 +36,7 @@ def arguments() -> argparse.Namespace:
         prog="lab/bench",
         description="Measures Latchkey beside others in the same run, and writes docs/performance.md: "
         "the tunnel beside stunnel and HAProxy, a hosted device beside libupnp and gupnp, a control point beside gupnp, "
-        "a secure group's key tree beside the paper's, and its channels.",
+        "a secure group's key tree beside the paper's, its channels, and its forwarder beside mosquitto.",
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build-release/release", help="the release build")
     parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: tunnel, {', '.join(PARTS)}")
@@ -45,6 +46,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="seconds of each load on a hosted device")
     parser.add_argument("--devices", type=int, default=200, help="devices for a control point")
     parser.add_argument("--changes", type=int, default=200, help="how often a single join or eviction is measured")
+    parser.add_argument("--evictions", type=int, default=150, help="evictions from a group under loss")
+    parser.add_argument("--crowd", type=int, default=1000, help="members that register, and from which one is evicted")
     parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
     return parser.parse_args()
 
@@ -69,6 +72,25 @@ def tunnel(options: argparse.Namespace, wanted: list[str], out: Path) -> str:
                     end.stop()
             idle = memory.measure(lab)
     return report.tables(moved, asked, idle, options.size)
+
+
+def live_group(options: argparse.Namespace, out: Path) -> str:
+    binaries, place = options.bin.resolve(), out / "group-live"
+    find_binaries(binaries, "latchkey", "group-bench")
+    rounds = min(options.rounds, 5)
+    with Street(binaries, out, "group-bench") as street:
+        fans = group_live.fans(street, place, rounds, options.seconds)
+    crowds = [group_live.crowd(binaries, place, options.crowd)]
+    entered = [group_live.registrations(binaries, place, count) for count in (100, options.crowd)]
+    evicted = [group_live.evictions(binaries, place, options.evictions, loss) for loss in (0, 5)]
+    return "\n\n".join(
+        (
+            group_report.fan_table(fans, rounds, options.seconds, group_live.IN_FLIGHT),
+            group_report.registration_table(entered),
+            group_report.eviction_table(evicted),
+            group_report.crowd_table(crowds),
+        )
+    )
 
 
 def main() -> int:
@@ -118,6 +140,10 @@ def main() -> int:
         print("a group's channels …", flush=True)
         conditions = report.conditions(command)
         keep("channels", conditions, group.channels(group.measure_channels(options.bin.resolve())))
+    if "group-live" in wanted:
+        print("a group on a network …", flush=True)
+        conditions = report.conditions(command)
+        keep("group-live", conditions, live_group(options, out))
     return 0
 
 

@@ -20,8 +20,8 @@ DEVICE, LOAD = "10.20.0.1", "10.20.255.1"
 class Street:
     """The network, and the programs of Benchmarks/Peers, built into `out`."""
 
-    def __init__(self, binaries: Path, out: Path):
-        self.ours = binaries / "host-bench"
+    def __init__(self, binaries: Path, out: Path, program: str = "host-bench"):
+        self.ours = binaries / program
         if not os.access(self.ours, os.X_OK):
             raise LabError(f"{self.ours} is not built: run `make bench`, which does")
         self.peers, self.logs = out / "peers", out / "logs"

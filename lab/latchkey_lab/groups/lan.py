@@ -7,6 +7,7 @@
     rogue    .66   whoever means harm
     many-1, many-2 .91, .92   hundreds of members in one process
     m01 to m24  .101 to .124   a member each: every third IPv4 only, every third IPv6 only, every third both
+    c01 to c60  .131 to .190   for measurements, where asked for
 """
 
 import contextlib
@@ -21,6 +22,9 @@ MULTICAST = {"239.255.83.80", "ff05::5:5350"}
 
 _HOSTS = {"gateway": 10, "plain": 20, "control": 30, "rogue": 66, "many-1": 91, "many-2": 92}
 _HOSTS |= {f"m{number:02}": 100 + number for number in range(1, MEMBERS + 1)}
+_USUAL = tuple(_HOSTS)
+# For measurements: a host each, so that each loses what it loses by itself.
+_HOSTS |= {f"c{number:02}": 130 + number for number in range(1, 61)}
 
 
 def family(name: str) -> str:
@@ -31,13 +35,13 @@ def family(name: str) -> str:
 class GroupLan:
     """The namespaces, wired to a switch; `host["m01"]` is one of them."""
 
-    def __init__(self, prefix: str, hosts=tuple(_HOSTS)):
+    def __init__(self, prefix: str, hosts=_USUAL):
         self.prefix, self._wanted = prefix, hosts
         self.host: dict[str, Namespace] = {}
 
     def build(self) -> None:
         switch = self.host["switch"] = Namespace(self.prefix, "switch")
-        self._bridge("br")
+        self._bridge("lan")
         for name in self._wanted:
             self._plug(name)
         if "gateway" in self._wanted:
@@ -72,7 +76,7 @@ class GroupLan:
         host.ip("link", "set", "eth0", "down")
         host.ip("link", "set", "eth0", "address", f"02:4c:4b:57:00:{_HOSTS[name]:02x}")
         host.ip("link", "set", "eth0", "up")
-        switch.ip("link", "set", name, "master", "br")
+        switch.ip("link", "set", name, "master", "lan")
         if speaks != "ipv6":
             host.ip("address", "add", f"{self.address(name)}/24", "broadcast", "192.168.57.255", "dev", "eth0")
             host.ip("route", "add", "default", "via", "192.168.57.1")

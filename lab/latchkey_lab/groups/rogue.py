@@ -29,8 +29,8 @@ _SERVICES = (
     "<SCPDURL>/scpd.xml</SCPDURL><controlURL>/control</controlURL><eventSubURL>/events</eventSubURL></service></serviceList>"
 )
 _SCPD = (
-    '<?xml version="1.0"?><scpd xmlns="urn:schemas-upnp-org:service-1-0"><specVersion><major>1</major><minor>0</minor></specVersion>'
-    "<actionList><action><name>GetEndpoints</name><argumentList>{arguments}</argumentList></action></actionList>"
+    '<?xml version="1.0"?><scpd xmlns="urn:schemas-upnp-org:service-1-0">'
+    "<specVersion><major>1</major><minor>0</minor></specVersion><actionList><action><name>GetEndpoints</name><argumentList>{arguments}</argumentList></action></actionList>"
     "<serviceStateTable>{variables}</serviceStateTable></scpd>"
 )
 _ARGUMENTS = {"GroupID": "string", "KeyManagerPort": "ui2", "ForwarderPort": "ui2", "MulticastIPv4": "string",
@@ -39,7 +39,9 @@ _ARGUMENTS = {"GroupID": "string", "KeyManagerPort": "ui2", "ForwarderPort": "ui
 
 def message(kind: int, sequence: int, suite: int, tags: dict[int, bytes]) -> bytes:
     """A registration's message from a controller, its header in order."""
-    body = struct.pack(">H", kind) + b"".join(struct.pack(">HH", tag, len(value)) + value for tag, value in sorted(tags.items()))
+    body = struct.pack(">H", kind)
+    for tag, value in sorted(tags.items()):
+        body += struct.pack(">HH", tag, len(value)) + value
     flag = wire.CONTROL | wire.RESPONSE | suite << 4 | 1
     header = struct.pack(">5H", wire.MAGIC, flag, 0, sequence, 12 + len(body))
     return header + struct.pack(">H", wire.checksum(header + b"\0\0")) + body
@@ -78,7 +80,8 @@ class RogueController(Device):
             return send(handler, description(self.udn, "Secure group", _SERVICES))
         if path == "/scpd.xml":
             arguments = "".join(
-                f"<argument><name>{name}</name><direction>out</direction><relatedStateVariable>{name}</relatedStateVariable></argument>"
+                f"<argument><name>{name}</name><direction>out</direction>"
+                f"<relatedStateVariable>{name}</relatedStateVariable></argument>"
                 for name in _ARGUMENTS
             )
             variables = "".join(

@@ -48,7 +48,7 @@ class SmallGroup:
         return member
 
     def capture(self, name: str, filter: str = "udp portrange 58080-58082") -> Capture:
-        return Capture(self.host("switch"), self.work / f"{name}.pcap", filter, "br")
+        return Capture(self.host("switch"), self.work / f"{name}.pcap", filter, "lan")
 
     def roster(self, name: str, count: int, role: str, *words: str) -> list[tuple[str, str]]:
         """Enrols that many at once; their ids and codes."""

@@ -137,7 +137,7 @@ class GroupStage:
 
     def capture(self, name: str, filter: str = "") -> Capture:
         """Everything that crosses the switch."""
-        return Capture(self.host("switch"), self.work / f"{name}.pcap", filter, "br")
+        return Capture(self.host("switch"), self.work / f"{name}.pcap", filter, "lan")
 
     def away_client(self, name: str) -> Client:
         """A remote client on the other side of the gateway's line."""
@@ -155,5 +155,6 @@ class GroupStage:
         end = time.monotonic() + timeout
         while behind := [member for member in members if member.epoch < epoch]:
             if time.monotonic() > end:
-                raise LabError(f"not in epoch {epoch} after {timeout:.0f} s: {', '.join(f'{m.name} in {m.epoch}' for m in behind)}")
+                late = ", ".join(f"{member.name} in {member.epoch}" for member in behind)
+                raise LabError(f"not in epoch {epoch} after {timeout:.0f} s: {late}")
             time.sleep(0.05)

@@ -64,8 +64,8 @@ class Seen:
 def datagrams(pcap: Path) -> list[Seen]:
     """Every UDP datagram of a capture, as tshark reads it."""
     rows = fields(
-        pcap, "udp && !icmp && !icmpv6", "frame.time_epoch", "ip.src", "ipv6.src", "udp.srcport", "ip.dst", "ipv6.dst", "udp.dstport",
-        "ip.ttl", "ipv6.hlim", "udp.payload", "frame.len",
+        pcap, "udp && !icmp && !icmpv6", "frame.time_epoch", "ip.src", "ipv6.src", "udp.srcport", "ip.dst", "ipv6.dst",
+        "udp.dstport", "ip.ttl", "ipv6.hlim", "udp.payload", "frame.len",
     )  # fmt: skip
     return [
         Seen(float(at), source4 or source6, int(source_port), target4 or target6, int(target_port), int(ttl or limit),

@@ -36,7 +36,8 @@ def _locks(pcap) -> dict[int, memory.Lock]:
             beacons.setdefault(int.from_bytes(message.tags[0x1C]), message)
         elif message.kind == "sealed for the group":
             broadcasts.setdefault(message.epoch, message)
-    return {epoch: memory.Lock(epoch, beacons[epoch], broadcasts[epoch]) for epoch in sorted(beacons.keys() & broadcasts.keys())}
+    both = sorted(beacons.keys() & broadcasts.keys())
+    return {epoch: memory.Lock(epoch, beacons[epoch], broadcasts[epoch]) for epoch in both}
 
 
 @contextlib.contextmanager
@@ -48,7 +49,7 @@ def _apart(stage: GroupStage, *members: Member):
         yield
     finally:
         for member in members:
-            stage.lan.move(member.host.name, "br")
+            stage.lan.move(member.host.name, "lan")
 
 
 @step("a recording cannot be opened by an evicted member: two servers are frozen, one is evicted, both get the recording of what followed; only the other one reads it")
@@ -82,7 +83,8 @@ def group_evicted_reads_nothing(lab: Laboratory):
         expect(memory.keys_for(locks[old], windows), f"the search does not even find epoch {old} in the memory of {name}")
         expect(not (found := memory.keys_for(locks[new], windows)), f"{found} of epoch {new} in the memory of {name}")
     later = [one for one in frames(pcap) if one[0] > frozen]
-    addresses = {ipaddress.ip_address(text).packed for text in (stage.lan.address("many-1"), stage.lan.address6("many-1"))}
+    own = (stage.lan.address("many-1"), stage.lan.address6("many-1"))
+    addresses = {ipaddress.ip_address(text).packed for text in own}
     for_all = [one for one in later if (parts := udp_of(one[1])) and parts[1] not in addresses]
     marks = {twin.name: twin.log.count() for twin in twins}
     with _apart(stage, *twins):
@@ -114,14 +116,15 @@ def group_evicted_reads_nothing(lab: Laboratory):
     stays.stop()
     return (
         f"epoch {old} to {new}; {sent} frames replayed to both: {len(read)} requests read by who stays, none by the evicted one; "
-        f"memory searched ({', '.join(f'{len(windows):,}' for windows in held.values())} candidates): epoch {old} in both, "
+        f"memory searched ({', '.join(f'{len(one):,}' for one in held.values())} candidates): epoch {old} in both, "
         f"epoch {new} ({', '.join(sorted(control))}) only in who stays; from its kept file: nothing, and back on the LAN "
         f"{' '.join(event['event'] for event in restarted.log.all()[-2:])}"
     )
 
 
 def _with_kept(stage: GroupStage, evicted: Member, kept) -> Member:
-    again = Member(stage.binaries, evicted.host, evicted.name, evicted.password.read_text().strip(), stage.work / "thief", stage.logs)
+    code = evicted.password.read_text().strip()
+    again = Member(stage.binaries, evicted.host, evicted.name, code, stage.work / "thief", stage.logs)
     again.start("--answer", "here", "--keep", kept, FAST, offers=(BOARD,))
     time.sleep(2)
     return again

@@ -148,7 +148,8 @@ def _no_epoch_twice(pcap) -> int:
             epoch, count = int.from_bytes(message.tags[0x1C]), int.from_bytes(message.tags[wire.BEACON_COUNTER])
             if count == counter:  # the same beacon, over the other family
                 continue
-            expect(epoch >= newest and count > counter, f"a beacon of epoch {epoch}, counter {count:#x} after {newest}, {counter:#x}")
+            said = f"a beacon of epoch {epoch}, counter {count:#x} after {newest}, {counter:#x}"
+            expect(epoch >= newest and count > counter, said)
             newest, counter = epoch, count
     return len({epoch for epoch, _ in contents})
 

@@ -21,7 +21,7 @@ def group_survives_rogues(lab: Laboratory):
     mac = bytes.fromhex("024c4b570042")
     with (
         RogueController(stage.host("rogue"), address, group) as rogue,
-        Forger(stage.host("switch"), "br", mac, true, [address, "192.168.57.201"], group) as forger,
+        Forger(stage.host("switch"), "lan", mac, true, [address, "192.168.57.201"], group) as forger,
     ):
         for lamb in lambs.values():
             lamb.start("--answer", "safe", "--family", "ipv4", FAST, offers=(BOARD,))
