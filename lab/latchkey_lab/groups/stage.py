@@ -31,13 +31,14 @@ class GroupGateway(Gateway):
         super().start("--json", env=self.settings, address=f"{AWAY_LINE}.1:48100")
         self.log = EventLog(self.process)
 
-    def group(self, *words, check: bool = True) -> dict:
-        """What `latchkey group WORDS --json` prints; a list under `list` where it prints several values."""
-        out = self.command("group", *words, "--state", self.state, "--json", check=check).stdout
-        values = [json.loads(line) for line in out.splitlines() if line.startswith(("{", "["))]
-        if len(values) == 1 and isinstance(values[0], dict):
-            return values[0]
-        return {"list": [one for value in values for one in (value if isinstance(value, list) else [value])]}
+    def group(self, *words) -> dict:
+        """What `latchkey group WORDS --json` prints."""
+        return self.listed(*words)[0]
+
+    def listed(self, *words) -> list[dict]:
+        """The same of a command that lists: a line for each."""
+        out = self.command("group", *words, "--state", self.state, "--json").stdout
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
     def enrol(self, name: str, role: str, *words) -> str:
         """Gives the setup code."""

@@ -122,7 +122,7 @@ class Lane:
 
     def _check(self) -> None:
         self._admit()
-        listed = {one["id"] for one in self.gateway.group("members")["list"]}
+        listed = {one["id"] for one in self.gateway.listed("members")}
         lost = sorted(set(self.members) - listed)
         expect(not lost, f"had printed `registered`, and are no members any more: {lost}")
         for member in self.members.values():

@@ -52,7 +52,7 @@ def group_registers(lab: Laboratory):
             expect(wrong[1] not in found[0]["address"], f"{member.name} found {found[0]['address']}")
     joined = {event["id"] for event in stage.gateway.log.named("group-joined")}
     expect(set(members) <= joined, f"the gateway does not tell of {sorted(set(members) - joined)}")
-    listed = stage.gateway.group("members")["list"]
+    listed = stage.gateway.listed("members")
     expect(len(listed) >= len(members), f"`group members` lists {len(listed)}")
     stage.converged(stage.epoch, stage.servers)
     parts = [f"{len(times)} {speaks} in {min(times):.1f} to {max(times):.1f} s" for speaks, times in sorted(took.items())]

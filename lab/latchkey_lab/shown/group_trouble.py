@@ -85,7 +85,7 @@ def group_revoked_at_once(lab: Laboratory):
     out = moment(lab.wait_until(
         lambda: device.log.named("evicted", device_mark) or device.log.named("registration-failed", device_mark), 15,
         "the device does not say that it was evicted")[0]) - began  # fmt: skip
-    listed = [one for one in gateway.group("members")["list"] if one.get("id") == "robins-door"]
+    listed = [one for one in gateway.listed("members") if one.get("id") == "robins-door"]
     expect(not listed, "the device is still a member")
     expect(ended < 1, f"the session ended after {ended:.2f} s")
     expect(last < 1.3, f"the last server came into epoch {epoch} after {last:.2f} s")
