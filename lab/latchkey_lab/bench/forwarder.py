@@ -1,7 +1,93 @@
-"""Our forwarder under load: `group-bench` plays the sender and the receivers, and weighs the forwarder."""
+"""Our forwarder under load: `group-bench` plays the roles, each in a process of its own, and the wire lies between."""
 
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from ..namespaces import Namespace
+from ..processes import LabError
 from .street import Street
 
+CLIENTS = 32  # a client has a limit on its requests, so that many share the load
 
-def fan_out(street: Street, receivers: int, size: int, in_flight: int, seconds: float, *options: str) -> dict:
-    raise NotImplementedError
+
+class Role:
+    """One process of `group-bench`: it prints a line of JSON when it is ready, and one for each line that it is told."""
+
+    def __init__(self, program: Path, host: Namespace, log: Path, *words):
+        with open(log, "a") as errors:
+            self._process = subprocess.Popen(
+                [*host.enter, str(program), *(str(word) for word in words)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            )  # fmt: skip
+        self._name, self._log = words[0], log
+        self.ready = self._line(120)
+
+    def ask(self, *words, timeout: float = 30) -> dict:
+        self._process.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self._process.stdin.flush()
+        return self._line(timeout)
+
+    def _line(self, timeout: float) -> dict:
+        watchdog = threading.Timer(timeout, self._process.kill)
+        watchdog.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith("{"):
+                    return json.loads(line)
+        finally:
+            watchdog.cancel()
+        raise LabError(f"group-bench {self._name} ended, or said nothing for {timeout:.0f} s: {self._log.read_text()[-300:]}")
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+class Fanned:
+    """A controller on one host, servers and clients on the other, registered and ready."""
+
+    def __init__(self, street: Street, receivers: int):
+        roster = street.logs / f"group-bench-{os.getpid()}-{receivers}.roster"
+        log = street.logs / "group-bench.log"
+        self._roles: list[Role] = []
+        try:
+            self._controller = self._role(
+                street.ours, street.device, log, "controller", "--interface", "bench0", "--roster", roster,
+                "--servers", receivers, "--clients", CLIENTS,
+            )  # fmt: skip
+            common = ("--interface", "bench1", "--roster", roster, "--controller", self._controller.ready["keyManager"])
+            self._servers = self._role(street.ours, street.load, log, "servers", *common, "--answers", "none")
+            self._client = self._role(street.ours, street.load, log, "client", *common, "--answers", "none")
+            time.sleep(3)  # the directory reaches the clients, the certificates the servers
+        except BaseException:
+            self.end()
+            raise
+
+    def _role(self, *words) -> Role:
+        role = Role(*words)
+        self._roles.append(role)
+        return role
+
+    def fan_out(self, size: int, in_flight: int, seconds: float) -> dict:
+        """In the words of the broker's load, so that both are reckoned alike: the CPU is that of the whole controller."""
+        self._servers.ask("report")
+        before = self._controller.ask("report")
+        told = self._client.ask("run", max(1, round(seconds)), size, in_flight, timeout=seconds + 60)
+        after, heard = self._controller.ask("report"), self._servers.ask("report")
+        time.sleep(1.5)  # what is remembered and under way is not the next one's
+        return {
+            "messages": told["messages"], "deliveries": heard["deliveries"], "lost": told["lost"], "seconds": told["seconds"],
+            "brokerCPU": after["process_seconds"] - before["process_seconds"],
+            "forwarderCPU": after["forwarder_seconds"] - before["forwarder_seconds"],
+            "p50": heard.get("latency_ms_p50"), "p99": heard.get("latency_ms_p99"),
+        }  # fmt: skip
+
+    def end(self) -> None:
+        for role in reversed(self._roles):
+            role.end()

@@ -10,8 +10,8 @@ from ..groups.member import moment
 from ..groups.small import Crowd, SmallGroup
 from ..groups.stage import BOARD
 from ..processes import LabError
-from . import forwarder
 from .broker import Broker
+from .forwarder import Fanned
 from .street import Samples, Street
 
 FANS = ((50, 64), (50, 1200), (200, 64), (200, 1200))
@@ -62,10 +62,13 @@ def fans(street: Street, out: Path, rounds: int, seconds: float) -> list[Fan]:
             finally:
                 broker.stop()
             _note(results, "mosquitto", receivers, size, loaded, alone)
-            for name, options in OURS:
-                loaded = forwarder.fan_out(street, receivers, size, IN_FLIGHT, seconds, *options)
-                alone = forwarder.fan_out(street, receivers, size, 1, 1, *options)
-                _note(results, name, receivers, size, loaded, alone)
+            ours = Fanned(street, receivers)
+            try:
+                loaded = ours.fan_out(size, IN_FLIGHT, seconds)
+                alone = ours.fan_out(size, 1, 1)
+            finally:
+                ours.end()
+            _note(results, "Latchkey", receivers, size, loaded, alone)
         print(f"  round {number + 1} of {rounds}", flush=True)
     return list(results.values())
 
@@ -76,6 +79,8 @@ def _note(results: dict, name: str, receivers: int, size: int, loaded: dict, alo
     one.add("deliveries", loaded["deliveries"] / loaded["seconds"])
     one.add("deliveries per cpu", loaded["deliveries"] / loaded["brokerCPU"])
     one.add("messages per cpu", loaded["messages"] / loaded["brokerCPU"])
+    if "forwarderCPU" in loaded:
+        one.add("messages per forwarder cpu", loaded["messages"] / max(loaded["forwarderCPU"], 1e-9))
     for key in ("p50", "p99"):
         one.add(key, loaded[key])
         one.add(f"alone {key}", alone[key])

@@ -20,6 +20,16 @@ def fan_table(fans: list[Fan], rounds: int, seconds: float, in_flight: int) -> s
         cells = [f"{one.median(key):,.0f}" for key in ("messages", "deliveries", "deliveries per cpu", "messages per cpu")]
         cells += [_milliseconds(one.median(key)) for key in ("p50", "p99", "alone p50", "alone p99")]
         lines.append(f"| {one.name} | {one.receivers} | {one.size:,} | " + " | ".join(cells) + " |")
+    forwarders = [one for one in fans if one.median("messages per forwarder cpu")]
+    lines += [
+        "",
+        "Latchkey's CPU is that of the whole controller, key manager included; its forwarder's thread alone takes "
+        + ", ".join(
+            f"{one.median('messages per forwarder cpu'):,.0f} messages per CPU second ({one.receivers}, {one.size:,} B)"
+            for one in forwarders
+        )
+        + ". A message is under way at mosquitto until every receiver has it, at Latchkey until the forwarder has taken it.",
+    ]
     lines += ["", "Ratios to mosquitto, deliveries per CPU second: " + ", ".join(_ratios(fans)) + "."]
     return "\n".join(lines)
 

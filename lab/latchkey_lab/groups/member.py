@@ -69,7 +69,7 @@ class Member:
         self.password.write_text(code + "\n")
         self.password.chmod(0o600)
         self.keep = folder / f"{name}.kept"
-        self.starts = 0
+        self.said = 0
         self.process: Process | None = None
         self.log: EventLog | None = None
         self.offers: tuple = ()
@@ -77,7 +77,7 @@ class Member:
     def start(self, *options, offers=(), talks: bool = False) -> None:
         """It is not waited for."""
         self.offers = tuple(offers)
-        self.starts += 1
+        self.said = 0
         words = [word for offer in offers for word in ("--offer", offer)]
         # A crash must show in the log; its backtrace with all symbols takes half a minute and is not needed.
         crash = {"SWIFT_BACKTRACE": "enable=yes,color=no,interactive=no,timeout=10s"}
@@ -106,19 +106,27 @@ class Member:
         outcome = self.asked(service, text, timeout)
         return outcome if isinstance(outcome, list) else []
 
-    def asked(self, service: str, text: str, timeout: float = 10):
-        """The answers, or the event that ended it otherwise (`refused`, `timed-out`)."""
-        since = self.log.count()
+    def say(self, service: str, text: str) -> str:
+        """A request, not waited for; the number by which its events call it."""
         self.process.say(f"{service} {text}")
+        self.said += 1
+        return str(self.said)
+
+    def asked(self, service: str, text: str, timeout: float = 10, all_arrive: bool = True):
+        """The answers, or the event that ended it otherwise (`refused`, `timed-out`).
+
+        Where nothing is lost, the client has as many answers as COMPLETE says; it is an error otherwise.
+        """
+        since, number = self.log.count(), self.say(service, text)
         end = time.monotonic() + timeout
         while True:
-            events = self.log.all()[since:]
+            events = [event for event in self.log.all()[since:] if event.get("request") == number]
             last = next((event for event in events if event["event"] in ("completed", "refused", "timed-out")), None)
             if last and last["event"] != "completed":
                 return last
             if last:
-                answers = [one for one in events if one["event"] == "answer" and one["request"] == last["request"]]
-                if len(answers) != int(last["answers"]):
+                answers = [one for one in events if one["event"] == "answer"]
+                if all_arrive and len(answers) != int(last["answers"]):
                     raise LabError(f"{self.name}: {len(answers)} answers, and COMPLETE says {last['answers']}")
                 return answers
             if not self.alive:

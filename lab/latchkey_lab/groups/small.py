@@ -18,6 +18,7 @@ class SmallGroup:
         self.lan = GroupLan(prefix, ("gateway", *hosts))
         self._settings = settings or {}
         self.members: list[Member] = []
+        self.captures: list[Capture] = []
 
     def __enter__(self):
         try:
@@ -34,6 +35,8 @@ class SmallGroup:
         for member in self.members:
             if member.process:
                 member.kill()
+        for capture in self.captures:
+            capture.process.kill()
         if gateway := self.__dict__.get("gateway"):
             if gateway.process:
                 gateway.kill()
@@ -48,7 +51,8 @@ class SmallGroup:
         return member
 
     def capture(self, name: str, filter: str = "udp portrange 58080-58082") -> Capture:
-        return Capture(self.host("switch"), self.work / f"{name}.pcap", filter, "lan")
+        self.captures.append(Capture(self.host("switch"), self.work / f"{name}.pcap", filter, "lan"))
+        return self.captures[-1]
 
     def roster(self, name: str, count: int, role: str, *words: str) -> list[tuple[str, str]]:
         """Enrols that many at once; their ids and codes."""

@@ -99,7 +99,7 @@ class Lane:
             self.counts["evictions" if done.returncode == 0 else "cut short"] += 1
             evicted.kill()
         else:
-            self.asker.process.say(f"{BOARD} in between")
+            self.asker.say(BOARD, "in between")
             self.counts["requests"] += 1
         time.sleep(self.chance.uniform(0.0, 0.15))
         self._admit()
@@ -113,7 +113,7 @@ class Lane:
         wanted = {server.name for server in self.steady}
         end = time.monotonic() + 25
         while True:
-            outcome = self.asker.asked(BOARD, "are you there", 15)
+            outcome = self.asker.asked(BOARD, "are you there", 20, all_arrive=False)
             heard = {one["payload"] for one in outcome} if isinstance(outcome, list) else set()
             if wanted <= heard:
                 return

@@ -37,7 +37,7 @@ def group_survives_loss(lab: Laboratory):
             stage.converged(epoch, live, 30)
             times.append(max(_entered(member, epoch) for member in live) - began)
         for number in range(6):
-            outcome = client.asked(BOARD, f"through the noise {number}", 20)
+            outcome = client.asked(BOARD, f"through the noise {number}", 20, all_arrive=False)
             asked += 1
             answers.append(len(outcome) if isinstance(outcome, list) else 0)
         lost, passed = counts()
