@@ -119,7 +119,7 @@ public final class GroupMember: Sendable {
     var host: Host? { hostBox.withLock { $0 } }
 
     private func work() async throws {
-        let keeper = try await MemberKeeper(nil, logger: logger)
+        let keeper = try await MemberKeeper(configuration.keptFile(), logger: logger)
         let monitor =
             surroundings.monitor ?? InterfaceMonitor(eventLoopGroup: surroundings.eventLoopGroup, logger: logger)
         let finder = configuration.controller == nil ? surroundings.finder ?? ownFinder() : nil

@@ -1,6 +1,7 @@
 public import NIOUPnP
 public import NetworkTypes
 import SUPnP
+import TrustCore
 
 /// What a device needs to be a member of a group, and how it goes about it.
 public struct GroupMemberConfiguration: Sendable {
@@ -54,6 +55,18 @@ public struct GroupMemberConfiguration: Sendable {
     public init(id: String, secret: Secret) {
         self.id = id
         self.secret = secret
+    }
+
+    /// The file in which the member keeps its keys, opened; nil when it keeps none.
+    ///
+    /// - Throws: ``GroupError`` of the kind `storage`, with what to do.
+    func keptFile() throws(GroupError) -> FileMemberStore? {
+        guard let keepFile, let device = DeviceID(id) else { return nil }
+        do {
+            return try FileMemberStore(path: keepFile, device: device)
+        } catch {
+            throw GroupError(.storage, error.message)
+        }
     }
 
     /// What the machine is made of.

@@ -15,6 +15,13 @@ package struct KeptMember: Hashable, Sendable {
         package let reservation: CounterReservation
         /// The processes of it that the member has had a channel to. None of them comes back.
         package let usedBoots: Set<BootID>
+
+        /// Keeps what is known of a channel.
+        package init(controller: ControllerEntry, reservation: CounterReservation, usedBoots: Set<BootID>) {
+            self.controller = controller
+            self.reservation = reservation
+            self.usedBoots = usedBoots
+        }
     }
 
     /// MEMBER_ID, a number of a member.
@@ -49,6 +56,29 @@ package struct KeptMember: Hashable, Sendable {
     package let channels: [Channel]
     /// The last epoch in which a broadcast may have been accepted; 0 for none.
     package let epoch: UInt32
+
+    /// Puts a member's state together. `root` and each secret have 32 bytes, and the suite is hardened.
+    package init(
+        id: MemberID, suite: Suite, group: GroupID, isServer: Bool, multicast: SocketEndpoint?,
+        registeredAt: SocketEndpoint?, root: [UInt8], keyID: UInt16, generation: UInt32, relay: SecretBytes,
+        refresh: SecretBytes, refreshing: SecretBytes?, certificates: [[UInt8]], channels: [Channel], epoch: UInt32
+    ) {
+        self.id = id
+        self.suite = suite
+        self.group = group
+        self.isServer = isServer
+        self.multicast = multicast
+        self.registeredAt = registeredAt
+        self.root = root
+        self.keyID = keyID
+        self.generation = generation
+        self.relay = relay
+        self.refresh = refresh
+        self.refreshing = refreshing
+        self.certificates = certificates
+        self.channels = channels
+        self.epoch = epoch
+    }
 
     /// Whether it is the same, secrets compared in constant time.
     package static func == (left: KeptMember, right: KeptMember) -> Bool {

@@ -109,7 +109,11 @@ package struct GroupStateHead: Equatable, Sendable {
             let version: UInt32 = reader.read(), let floor: UInt32 = reader.read(), let began: UInt64 = reader.read(),
             let classicBegan: UInt64 = reader.read()
         else { return nil }
-        if leads == 1 { leadership = Leadership(term: term, boot: boot) }
+        if leads == 1 {
+            leadership = Leadership(term: term, boot: boot)
+        } else if term != 0 || boot.bytes.contains(where: { $0 != 0 }) {
+            return nil
+        }
         self.nextMember = nextMember
         directoryVersion = version
         directoryFloor = floor
