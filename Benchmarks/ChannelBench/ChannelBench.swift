@@ -6,15 +6,22 @@ import SUPnP
 
 /// What SUPnP's channels cost, on one core and without a network around them:
 ///
-///     channel-bench [COUNT]     measure each row over so many messages (20,000), five times
+///     channel-bench [COUNT]             measure each row over so many messages (20,000), five times
+///     channel-bench forwarder [COUNT]   the rows of the forwarder's engine alone
 ///
 /// A row's figure is the median of five, in time of the processor. What is timed is named in its row; making what it
 /// works on is not.
 @main
 struct ChannelBench {
     static func main() throws {
-        let count = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 20_000
+        var arguments = CommandLine.arguments.dropFirst()
+        let isForwarderOnly = arguments.first == "forwarder"
+        if isForwarderOnly { arguments.removeFirst() }
+        let count = arguments.first.flatMap { Int($0) } ?? 20_000
         for suite in [Suite.hardenedAESGCM, .hardenedChaChaPoly] {
+            let forwarder = try ForwarderBench(suite, count: count / 16 * 16)
+            for size in [64, 880, 1_020] { try forwarder.relay(size) }
+            if isForwarderOnly { continue }
             let bench = try BenchGroup(suite, count: count / 16 * 16)
             for size in [64, 1_200] { try bench.pairwise(size) }
             for size in [64, 900] {

@@ -1,15 +1,22 @@
 import GroupKeys
 import NetworkTypes
 
-extension Forwarder {
+/// A question to the directory: which channels lead to a service.
+struct Route: Hashable {
+    let service: ServiceName
+    let lowestSuite: UInt8
+    let isClassic: Bool
+}
+
+extension ForwarderCore {
     /// Takes data of a member.
-    mutating func data(_ body: [UInt8], of id: MemberID, now: ContinuousClock.Instant) {
-        guard let payload = try? DataPayload(decoding: body), let member = members[id]?.member else { return }
+    mutating func data(_ body: [UInt8], of entry: ForwarderMembers.Entry, now: ContinuousClock.Instant) {
+        guard let payload = try? DataPayload(decoding: body) else { return }
         switch payload {
         case .request(let request):
-            if member.isClient { take(request, of: member, now: now) }
+            if entry.member.isClient { take(request, of: entry, now: now) }
         case .answer(let answer):
-            if member.isServer { take(answer, of: member, now: now) }
+            if entry.member.isServer { take(answer, of: entry, now: now) }
         case .broadcast, .deliver, .accepted, .complete, .refused: return
         }
     }
@@ -28,41 +35,58 @@ extension Forwarder {
                 if isHeld { tell(key, completion) }
             }
         }
-        if let next = book.nextDeadline { outputs.append(.wake(at: next)) }
+        guard let next = book.nextDeadline else { return }
+        // One that was asked for and has not come yet is known.
+        if let wakeAt, wakeAt > now, wakeAt <= next { return }
+        wakeAt = next
+        outputs.append(.wake(at: next))
     }
 
     private mutating func take(
-        _ request: DataPayload.Request, of member: ForwarderMember, now: ContinuousClock.Instant
+        _ request: DataPayload.Request, of entry: ForwarderMembers.Entry, now: ContinuousClock.Instant
     ) {
+        let member = entry.member
         let key = RequestKey(client: member.id.rawValue, id: request.id)
-        if let number = book.number(of: key) { return repeatVerdict(number, key) }
+        if let number = book.number(of: key) { return repeatVerdict(number, key, to: entry) }
         let name = ServiceName(Array(request.service.utf8))
-        guard members.allowsRequest(of: member.id, now: now) else { return refuse(key, .tooFast) }
-        guard let name, member.access.allows(name) else { return refuse(key, .notAllowed) }
-        let channels = usable(
-            configuration.bridge.channels(
-                lowestSuite: UInt8(request.lowestSuite.rawValue), clientIsClassic: !member.suite.isHardened,
-                offers: directory.offers(named: name)))
-        guard !channels.isEmpty else { return refuse(key, sender.epoch == nil ? .unavailable : .noSuchService) }
+        guard entry.rate.allows(now: now) else { return refuse(key, .tooFast, to: entry) }
+        guard let name, member.access.allows(name) else { return refuse(key, .notAllowed, to: entry) }
+        let route = Route(
+            service: name, lowestSuite: UInt8(request.lowestSuite.rawValue), isClassic: !member.suite.isHardened)
+        let channels = usable(channels(of: route))
+        guard !channels.isEmpty else {
+            return refuse(key, sender.epoch == nil ? .unavailable : .noSuchService, to: entry)
+        }
         let opening = book.open(
             key, window: request.windowMilliseconds, maximumAnswers: Int(request.maximumAnswers), now: now)
-        guard case .opened(let number) = opening else { return refuse(key, .tooMany) }
-        reply(.accepted(id: key.id), to: member.id)
-        guard let bytes = encoded(request, number: number, of: member) else { return }
+        guard case .opened(let number) = opening else { return refuse(key, .tooMany, to: entry) }
+        reply(.accepted(id: key.id), to: entry)
+        guard let bytes = encoded(request, number: number, of: entry) else { return }
         flights.begin(number, over: channels, broadcast: bytes)
         broadcast(number, bytes, over: channels, now: now)
     }
 
+    /// The directory's answer is kept until it changes: thousands may offer a service. Only those are kept that lead
+    /// somewhere, so that no client can fill the memory with names.
+    private mutating func channels(of route: Route) -> Set<GroupChannel> {
+        if let known = routes[route] { return known }
+        let channels = configuration.bridge.channels(
+            lowestSuite: route.lowestSuite, clientIsClassic: route.isClassic,
+            offers: directory.offers(named: route.service))
+        let isOffered = configuration.bridge == SuiteBridge(.directory)
+        if !channels.isEmpty, isOffered { routes[route] = channels }
+        return channels
+    }
+
     private mutating func take(
-        _ answer: DataPayload.Answer, of member: ForwarderMember, now: ContinuousClock.Instant
+        _ answer: DataPayload.Answer, of entry: ForwarderMembers.Entry, now: ContinuousClock.Instant
     ) {
+        let member = entry.member
         // An answer counts only from where the request went: a classic server was not asked what a hardened client
         // wanted hidden from it (3.10.5).
         guard flights.went(answer.id, over: member.suite.isHardened ? .hardened : .classic) else { return }
         let outcome = book.answered(answer.id, by: member.id.rawValue, sequence: answer.alias)
-        guard case .deliver(let key, let alias, let completion) = outcome, let client = MemberID(key.client) else {
-            return
-        }
+        guard case .deliver(let key, let alias, let completion) = outcome, let client = client(of: key) else { return }
         flights.dropBroadcast(answer.id)
         let delivered = DataPayload.Answer(
             id: key.id, alias: alias, isLast: answer.isLast, payload: answer.payload)
@@ -73,43 +97,42 @@ extension Forwarder {
     }
 
     /// The client repeats a request: it is told again what it was told, and nobody else hears of it.
-    private mutating func repeatVerdict(_ number: UInt64, _ key: RequestKey) {
-        guard let client = MemberID(key.client) else { return }
+    private mutating func repeatVerdict(_ number: UInt64, _ key: RequestKey, to client: ForwarderMembers.Entry) {
         reply(.accepted(id: key.id), to: client)
         if let completion = book.completion(of: number) { tell(key, completion) }
     }
 
     private mutating func tell(_ key: RequestKey, _ completion: RequestCompletion) {
-        guard let client = MemberID(key.client) else { return }
+        guard let client = client(of: key) else { return }
         let payload = DataPayload.complete(
             id: key.id, answers: completion.answers, reason: completion.reason.rawValue)
         reply(payload, to: client)
     }
 
-    private mutating func refuse(_ key: RequestKey, _ reason: RequestRefusal) {
-        guard let client = MemberID(key.client) else { return }
+    private mutating func refuse(_ key: RequestKey, _ reason: RequestRefusal, to client: ForwarderMembers.Entry) {
         reply(.refused(id: key.id, reason: reason.rawValue), to: client)
     }
 
-    private mutating func reply(_ payload: DataPayload, to id: MemberID) {
+    private mutating func reply(_ payload: DataPayload, to entry: ForwarderMembers.Entry) {
         guard let body = try? payload.encoded() else { return }
-        send(body, MessageKind(isResponse: true), to: id)
+        send(body, MessageKind(isResponse: true), to: entry)
     }
 
+    private func client(of key: RequestKey) -> ForwarderMembers.Entry? { MemberID(key.client).flatMap { members[$0] } }
+
     private func encoded(
-        _ request: DataPayload.Request, number: UInt64, of member: ForwarderMember
+        _ request: DataPayload.Request, number: UInt64, of entry: ForwarderMembers.Entry
     ) -> [UInt8]? {
-        guard let id = DataPayload.ForwardID(rawValue: number), let alias = members[member.id]?.alias else {
-            return nil
-        }
+        guard let id = DataPayload.ForwardID(rawValue: number) else { return nil }
         let broadcast = DataPayload.Broadcast(
-            id: id, alias: alias, service: request.service, windowMilliseconds: request.windowMilliseconds,
-            isFromHardened: member.suite.isHardened, payload: request.payload)
+            id: id, alias: entry.alias, service: request.service, windowMilliseconds: request.windowMilliseconds,
+            isFromHardened: entry.member.suite.isHardened, payload: request.payload)
         return try? DataPayload.broadcast(broadcast).encoded()
     }
 
     private func usable(_ channels: Set<GroupChannel>) -> Set<GroupChannel> {
-        channels.filter { $0 == .hardened ? sender.epoch != nil : classicSender != nil }
+        if sender.epoch != nil, classicSender != nil || !channels.contains(.classic) { return channels }
+        return channels.filter { $0 == .hardened ? sender.epoch != nil : classicSender != nil }
     }
 
     private mutating func broadcast(

@@ -3,13 +3,22 @@ import NetworkTypes
 
 /// The members that a forwarder knows, each with its channel.
 struct ForwarderMembers {
-    struct Entry {
+    /// A class of one owner: a message touches it several times.
+    final class Entry {
         var member: ForwarderMember
         let link: MemberLink
+        /// Where it has proven to be.
         var address: SocketEndpoint?
         var rate: RequestRate
         let alias: UInt32
         var isInSnapshot = true
+
+        init(_ member: ForwarderMember, link: MemberLink, rate: RequestRate, alias: UInt32) {
+            self.member = member
+            self.link = link
+            self.rate = rate
+            self.alias = alias
+        }
     }
 
     private let configuration: ForwarderConfiguration
@@ -23,32 +32,19 @@ struct ForwarderMembers {
 
     subscript(id: MemberID) -> Entry? { entries[id] }
 
-    /// The member that a sealed datagram claims to be of.
-    func claimed(_ header: Header, _ datagram: [UInt8]) -> MemberID? {
-        guard header.suite.isHardened else { return classic[header.keyID] }
-        guard case .member(let id)? = (try? UnverifiedMessage(datagram))?.envelope.sender else { return nil }
-        return id
-    }
-
-    /// A member has proven to be at an address.
-    mutating func heard(_ id: MemberID, from address: SocketEndpoint) { entries[id]?.address = address }
-
-    /// Whether a client may ask once more at present.
-    mutating func allowsRequest(of id: MemberID, now: ContinuousClock.Instant) -> Bool {
-        entries[id]?.rate.allows(now: now) ?? false
-    }
+    /// The classic member that a KEYID is of.
+    func classicMember(_ keyID: UInt16) -> Entry? { classic[keyID].flatMap { entries[$0] } }
 
     /// Takes what the key manager says of a member. A channel is made once: its counters never begin again.
     mutating func set(
         _ member: ForwarderMember, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
     ) {
-        if var entry = entries[member.id] {
+        if let entry = entries[member.id] {
             if member.generation > entry.link.generation {
                 guard (try? entry.link.stage(generation: member.generation, relay: member.relay)) != nil else { return }
             }
             entry.member = member
             entry.isInSnapshot = true
-            entries[member.id] = entry
             return
         }
         guard entries.count < configuration.limits.members,
@@ -56,7 +52,7 @@ struct ForwarderMembers {
         else { return }
         let limits = configuration.limits
         entries[member.id] = Entry(
-            member: member, link: link, address: nil,
+            member, link: link,
             rate: RequestRate(perSecond: limits.requestsPerSecond, burst: limits.burst, now: now),
             alias: freshAlias(using: &random))
         if !member.suite.isHardened { classic[member.keyID] = member.id }
@@ -70,7 +66,7 @@ struct ForwarderMembers {
     }
 
     mutating func snapshotBegan() {
-        for id in entries.keys { entries[id]?.isInSnapshot = false }
+        for entry in entries.values { entry.isInSnapshot = false }
     }
 
     /// Removes the members that the snapshot did not mention, and says which.

@@ -101,14 +101,21 @@ package final class MemberLink {
     /// Opens a datagram of the peer.
     package func open(_ datagram: [UInt8], now: ContinuousClock.Instant) throws(ChannelRefusal) -> LinkMessage {
         switch channel {
-        case .hardened(let channel):
-            let opened = try channel.open(try UnverifiedMessage(datagram), now: now)
-            guard case .whole(let body) = opened.frame else { return .segment(opened) }
-            return .whole(opened.kind, Array(body))
+        case .hardened: return try open(try UnverifiedMessage(datagram), now: now)
         case .classic(_, let opening):
             let opened = try opening.open(try UnverifiedClassicMessage(datagram))
             return .whole(opened.kind, opened.body)
         }
+    }
+
+    /// Opens a hardened datagram of the peer whose headers have been read. It is no classic channel's.
+    func open(_ message: consuming UnverifiedMessage, now: ContinuousClock.Instant) throws(ChannelRefusal)
+        -> LinkMessage
+    {
+        guard case .hardened(let channel) = channel else { throw .suite }
+        let opened = try channel.open(message, now: now)
+        guard case .whole(let body) = opened.frame else { return .segment(opened) }
+        return .whole(opened.kind, Array(body))
     }
 
     /// Lets in what the peer seals under the next generation, and switches to it when the peer does.

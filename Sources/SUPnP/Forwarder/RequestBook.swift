@@ -50,6 +50,19 @@ struct RequestBook: Sendable {
         var heard: Set<UInt64> = []
         var answers = 0
         var completion: RequestCompletion?
+
+        /// Counts an answer; nil for one that came twice, too late, or beyond the limit.
+        mutating func take(
+            _ server: UInt32, _ sequence: UInt32, limit: Int
+        ) -> (key: RequestKey, alias: UInt32, isEnough: Bool)? {
+            guard completion == nil, heard.count < limit,
+                heard.insert(UInt64(server) << 32 | UInt64(sequence)).inserted
+            else { return nil }
+            let alias = aliases[server] ?? UInt32(aliases.count + 1)
+            aliases[server] = alias
+            answers += 1
+            return (key, alias, maximumAnswers > 0 && answers >= maximumAnswers)
+        }
     }
 
     private enum Deadline: Sendable {
@@ -124,17 +137,12 @@ struct RequestBook: Sendable {
 
     /// Takes an answer: `sequence` is the server's own number of it.
     mutating func answered(_ number: UInt64, by server: UInt32, sequence: UInt32) -> Answering {
-        guard var request = requests[number], request.completion == nil,
-            request.heard.count < limits.answersPerRequest,
-            request.heard.insert(UInt64(server) << 32 | UInt64(sequence)).inserted
-        else { return .ignored }
-        let alias = request.aliases[server] ?? UInt32(request.aliases.count + 1)
-        request.aliases[server] = alias
-        request.answers += 1
-        requests[number] = request
-        let isEnough = request.maximumAnswers > 0 && request.answers >= request.maximumAnswers
-        let completion = isEnough ? complete(number, .enoughAnswers) : nil
-        return .deliver(request.key, alias: alias, completion: completion)
+        // In place: a copy of the request would copy all that it has heard, with each answer.
+        guard let taken = requests[number]?.take(server, sequence, limit: limits.answersPerRequest) else {
+            return .ignored
+        }
+        let completion = taken.isEnough ? complete(number, .enoughAnswers) : nil
+        return .deliver(taken.key, alias: taken.alias, completion: completion)
     }
 
     /// What a deadline asks for.
