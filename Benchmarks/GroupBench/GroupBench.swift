@@ -87,9 +87,11 @@ struct BenchArguments {
 
 /// One line of JSON.
 func printLine(_ fields: [String: Any]) {
-    let data = try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys, .withoutEscapingSlashes])
-    print(data.map { String(decoding: $0, as: UTF8.self) } ?? "{}")
-    fflush(nil)
+    guard
+        let data = try? JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys, .withoutEscapingSlashes])
+    else { return }
+    // Not `print`: what it keeps back is written out only together with all other streams, which a reader holds.
+    try? FileHandle.standardOutput.write(contentsOf: data + [0x0A])
 }
 
 /// The lines of the standard input.
