@@ -86,12 +86,15 @@ private enum PrivateFile {
     static func open(_ path: String, _ flags: Int32) throws(StoreError) -> Int32 {
         let descriptor = Glibc.open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failed("opened", path) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard attributes?[.type] as? FileAttributeType == .typeRegular,
+            (attributes?[.ownerAccountID] as? NSNumber)?.uint32Value == geteuid(),
+            let mode = attributes?[.posixPermissions] as? Int
+        else {
             close(descriptor)
             throw StoreError(.unavailable, "\(path) is not a plain file of our own")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard mode & 0o077 == 0 else {
             close(descriptor)
             throw StoreError(.unavailable, "others may use \(path): run chmod 600 \(path)")
         }
