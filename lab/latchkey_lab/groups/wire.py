@@ -167,8 +167,9 @@ class Rekey:
         if form != 1 or len(body) != self.end + 80:
             raise NotSUPnP("a rekey packet whose length its counts do not give")
         self.confirm = body[self.end : self.end + 16]
-        # What may not differ when the packet is sent again: all but the repeat flag, the signer and the signature.
-        self.content = bytes([self.flags & 7]) + body[4:54] + body[56 : self.end + 16]
+        # What may not differ when the packet is sent again: all but how it was sent (urgent, repeated), the signer and the
+        # signature.
+        self.content = bytes([self.flags & 6]) + body[4:54] + body[56 : self.end + 16]
 
 
 def boots(beacon: Datagram) -> dict[int, bytes]:

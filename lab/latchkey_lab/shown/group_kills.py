@@ -14,7 +14,7 @@ from ..laboratory import Laboratory
 from ..processes import LabError
 from ..steps import Failed, expect, step
 
-MOMENTS = 60
+MOMENTS = int(os.environ.get("LATCHKEY_LAB_KILLS", "60"))
 LANES = 2
 STEADY = 3  # servers that stay from the first moment to the last
 
