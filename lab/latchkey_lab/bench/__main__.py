@@ -85,7 +85,7 @@ def live_group(options: argparse.Namespace, out: Path) -> str:
     evicted = [group_live.evictions(binaries, place, options.evictions, loss) for loss in (0, 5)]
     return "\n\n".join(
         (
-            group_report.fan_table(fans, rounds, options.seconds, group_live.IN_FLIGHT),
+            group_report.fan_table(fans, rounds, options.seconds),
             group_report.registration_table(entered),
             group_report.eviction_table(evicted),
             group_report.crowd_table(crowds),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -42,6 +43,9 @@ class Role:
             watchdog.cancel()
         raise LabError(f"group-bench {self._name} ended, or said nothing for {timeout:.0f} s: {self._log.read_text()[-300:]}")
 
+    def suspend(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
     def end(self) -> None:
         self._process.kill()
         self._process.wait(10)
@@ -50,9 +54,17 @@ class Role:
 
 
 class Fanned:
-    """A controller on one host, servers and clients on the other, registered and ready."""
+    """A controller on one host, servers and clients on the other, registered and ready.
 
-    def __init__(self, street: Street, receivers: int):
+    One server answers each request, and only then is the next one sent: without that, receivers that share the sender's
+    cores drop what they have no time for, and nothing is measured but that. `asleep`: the receivers' process is stopped once
+    they have registered; what is left is the forwarder by itself, and a message counts as delivered to every socket on the
+    link into which it went.
+    """
+
+    def __init__(self, street: Street, receivers: int, asleep: bool = False):
+        self._receivers, self._asleep = receivers, asleep
+        answers = "none" if asleep else "one"
         roster = street.logs / f"group-bench-{os.getpid()}-{receivers}.roster"
         log = street.logs / "group-bench.log"
         self._roles: list[Role] = []
@@ -62,9 +74,11 @@ class Fanned:
                 "--servers", receivers, "--clients", CLIENTS,
             )  # fmt: skip
             common = ("--interface", "bench1", "--roster", roster, "--controller", self._controller.ready["keyManager"])
-            self._servers = self._role(street.ours, street.load, log, "servers", *common, "--answers", "none")
-            self._client = self._role(street.ours, street.load, log, "client", *common, "--answers", "none")
+            self._servers = self._role(street.ours, street.load, log, "servers", *common, "--answers", answers)
+            self._client = self._role(street.ours, street.load, log, "client", *common, "--answers", answers)
             time.sleep(3)  # the directory reaches the clients, the certificates the servers
+            if asleep:
+                self._servers.suspend()
         except BaseException:
             self.end()
             raise
@@ -76,10 +90,11 @@ class Fanned:
 
     def fan_out(self, size: int, in_flight: int, seconds: float) -> dict:
         """In the words of the broker's load, so that both are reckoned alike: the CPU is that of the whole controller."""
-        self._servers.ask("report")
+        heard = {} if self._asleep else self._servers.ask("report")
         before = self._controller.ask("report")
         told = self._client.ask("run", max(1, round(seconds)), size, in_flight, timeout=seconds + 60)
-        after, heard = self._controller.ask("report"), self._servers.ask("report")
+        after = self._controller.ask("report")
+        heard = {"deliveries": told["messages"] * self._receivers} if self._asleep else self._servers.ask("report")
         time.sleep(1.5)  # what is remembered and under way is not the next one's
         return {
             "messages": told["messages"], "deliveries": heard["deliveries"], "lost": told["lost"], "seconds": told["seconds"],
