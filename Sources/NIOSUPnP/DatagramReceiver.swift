@@ -20,11 +20,20 @@ final class DatagramReceiver: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = unwrapInboundIn(data)
+        let bytes = envelope.data.readableBytesView
         // Longer ones were cut, and are nobody's.
-        guard envelope.data.readableBytes <= WireSizes.maximumDatagram,
+        guard bytes.count <= WireSizes.maximumDatagram,
             let source = SocketEndpoint(socketAddress: envelope.remoteAddress), source.port != 0
         else { return }
-        sink.received(Array(envelope.data.readableBytesView), from: source)
+        guard let size = envelope.metadata?.segmentSize, size > 0, size < bytes.count else {
+            return sink.received(Array(bytes), from: source)
+        }
+        // A run of datagrams of one size, the last one shorter perhaps, which the system has left together.
+        var rest = bytes
+        while !rest.isEmpty {
+            sink.received(Array(rest.prefix(size)), from: source)
+            rest = rest.dropFirst(size)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { sink.batchEnded() }

@@ -45,8 +45,8 @@ final class MachineSocket {
 
     // MARK: Sending
 
-    func send(_ bytes: [UInt8], to address: SystemAddress) {
-        if outbox.add(bytes, to: address) { flush() }
+    func send(_ bytes: [UInt8], to route: Route) {
+        if outbox.add(bytes, to: route) { flush() }
     }
 
     func flush() {
@@ -80,6 +80,8 @@ final class MachineSocket {
                 .recvAllocator,
                 value: FixedSizeRecvByteBufferAllocator(capacity: configuration.datagramsPerRead * slot)
             )
+            .channelOption(.datagramReceiveOffload, value: System.supportsUDPReceiveOffload)
+            .channelOption(.datagramReceiveSegmentSize, value: System.supportsUDPReceiveOffload)
             // One more than is there would be asked for otherwise.
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in

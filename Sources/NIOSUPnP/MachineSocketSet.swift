@@ -16,8 +16,9 @@ final class MachineSocketSet {
     private var groups: Set<SocketEndpoint> = []
     private var sockets: [SocketPurpose: MachineSocket] = [:]
     private var ports: [IPAddress: UInt16] = [:]
-    private var routes: [SocketEndpoint: (socket: MachineSocket, address: SystemAddress)] = [:]
-    private var multicasts: [(socket: MachineSocket, address: SystemAddress)] = []
+    private var routes: [SocketEndpoint: (socket: MachineSocket, route: Route)] = [:]
+    private var multicasts: [(socket: MachineSocket, route: Route)] = []
+    private var routesMade = 0
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var isClosed = false
@@ -118,17 +119,17 @@ final class MachineSocketSet {
 
     /// To one host, through the link where it is a neighbour.
     func send(_ bytes: [UInt8], to destination: SocketEndpoint) {
-        if let route = routes[destination] { return route.socket.send(bytes, to: route.address) }
+        if let route = routes[destination] { return route.socket.send(bytes, to: route.route) }
         // The system refuses port 0, and a machine's answer to a forged one is nobody's.
         guard destination.port != 0, let route = route(to: destination) else { return }
         if routes.count >= Self.routeLimit { routes.removeAll(keepingCapacity: true) }
         routes[destination] = route
-        route.socket.send(bytes, to: route.address)
+        route.socket.send(bytes, to: route.route)
     }
 
     /// To the group, on every interface.
     func multicast(_ bytes: [UInt8]) {
-        for (socket, address) in multicasts { socket.send(bytes, to: address) }
+        for (socket, route) in multicasts { socket.send(bytes, to: route) }
     }
 
     /// Sends what was collected.
@@ -138,7 +139,7 @@ final class MachineSocketSet {
 
     private var senders: [MachineSocket] = []
 
-    private func route(to destination: SocketEndpoint) -> (socket: MachineSocket, address: SystemAddress)? {
+    private func route(to destination: SocketEndpoint) -> (socket: MachineSocket, route: Route)? {
         let isLinkLocal = destination.address.isLinkLocalIPv6
         let candidates = openLinks.filter {
             $0.link.address.isIPv4 == destination.address.isIPv4
@@ -149,7 +150,12 @@ final class MachineSocketSet {
         let other = candidates.first { $0.link.address.isLinkLocalIPv6 == isLinkLocal } ?? candidates.first
         guard let (link, socket) = neighbour ?? other else { return nil }
         let endpoint = SocketEndpoint(destination.address, port: destination.port, zone: link.index)
-        return (socket, SystemAddress(endpoint))
+        return (socket, makeRoute(endpoint))
+    }
+
+    private func makeRoute(_ endpoint: SocketEndpoint) -> Route {
+        routesMade += 1
+        return Route(number: routesMade, address: SystemAddress(endpoint))
     }
 
     private func resetRoutes() {
@@ -163,7 +169,7 @@ final class MachineSocketSet {
             for (link, socket) in open where link.address.isIPv4 == group.address.isIPv4 {
                 guard interfaces.insert(link.index).inserted else { continue }
                 let endpoint = SocketEndpoint(group.address, port: group.port, zone: link.index)
-                multicasts.append((socket, SystemAddress(endpoint)))
+                multicasts.append((socket, makeRoute(endpoint)))
             }
         }
     }
