@@ -21,7 +21,6 @@ struct ControllerChoice {
     private var preferred: SocketEndpoint?
     private var records: [SocketEndpoint: Record] = [:]
     private var triedInRound: Set<SocketEndpoint> = []
-    private(set) var rounds = 0
 
     /// - Parameters:
     ///   - fixed: The only one, if it is known.
@@ -49,7 +48,6 @@ struct ControllerChoice {
     /// Begins another round.
     mutating func startRound() {
         triedInRound = []
-        rounds += 1
     }
 
     /// A controller has registered the device.
@@ -57,7 +55,6 @@ struct ControllerChoice {
         preferred = controller
         records[controller] = nil
         triedInRound = []
-        rounds = 0
     }
 
     /// A controller has answered and does not know the code.
@@ -68,5 +65,32 @@ struct ControllerChoice {
         records[controller, default: Record()].wrongAnswers += 1
         guard fixed == nil, records[controller]?.wrongAnswers ?? 0 >= Self.wrongAnswers else { return }
         records[controller] = Record(banishedUntil: now + Self.banishment)
+    }
+}
+
+/// Whether the code is wrong, as far as answers tell that nobody can prove. Pure.
+///
+/// Whoever is on the network can answer wrongly, in a controller's name too, and so can nobody be believed alone: only when
+/// everybody that was tried has answered wrongly, in two rounds one after the other, is there no hope. A controller that is
+/// silent, because an impostor's answers were taken for its own, keeps the hope up.
+struct WrongCodeVerdict {
+    private var tried = 0
+    private var wrong = 0
+    private var wrongRounds = 0
+
+    /// Whether it was that often.
+    var isIn: Bool { wrongRounds >= 2 }
+
+    /// A controller was tried.
+    mutating func tried(wasWrong: Bool) {
+        tried += 1
+        if wasWrong { wrong += 1 }
+    }
+
+    /// Everybody who is known was tried. A round in which nobody was says nothing.
+    mutating func roundIsOver() {
+        guard tried > 0 else { return }
+        wrongRounds = wrong == tried ? wrongRounds + 1 : 0
+        (tried, wrong) = (0, 0)
     }
 }

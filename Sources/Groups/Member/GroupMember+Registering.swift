@@ -31,6 +31,7 @@ extension GroupMember {
         var wait: Duration = .seconds(1)
         var wasAnswered = false
         var proofsWereWrong = false
+        var verdict = WrongCodeVerdict()
         var declined: RegistrationReason?
         var blockedUntil: ContinuousClock.Instant?
     }
@@ -74,8 +75,9 @@ extension GroupMember {
             }
             if told.count > 1_024 { told = [] }
             guard let controller = choice.next(of: found, now: ContinuousClock.now) else {
+                search.verdict.roundIsOver()
                 try conclude(
-                    search, knows: !found.isEmpty || configuration.controller != nil, isFirst, wasEvicted, choice)
+                    search, knows: !found.isEmpty || configuration.controller != nil, isFirst, wasEvicted)
                 try await rest(&search, while: found, finder)
                 choice.startRound()
                 continue
@@ -83,6 +85,11 @@ extension GroupMember {
             let outcome = try await attempt(controller, host, isOnly: !choice.hasMore(of: found))
             if case .silent = outcome {} else { search.wasAnswered = true }
             search.blockedUntil = nil
+            if case .wrongProof = outcome {
+                search.verdict.tried(wasWrong: true)
+            } else {
+                search.verdict.tried(wasWrong: false)
+            }
             switch outcome {
             case .registered:
                 choice.succeeded(controller)
@@ -101,12 +108,12 @@ extension GroupMember {
 
     /// A round is over: ends the search if there is no hope.
     private func conclude(
-        _ search: Search, knows: Bool, _ isFirst: Bool, _ wasEvicted: Bool, _ choice: ControllerChoice
+        _ search: Search, knows: Bool, _ isFirst: Bool, _ wasEvicted: Bool
     ) throws(GroupError) {
         if let declined = search.declined, declined == .suite || declined == .role {
             throw GroupError(.declined, DeviceFailure.declined(declined).sentence)
         }
-        let hasDoubt = ContinuousClock.now - search.begin < Self.doubt || choice.rounds < 1
+        let hasDoubt = ContinuousClock.now - search.begin < Self.doubt || !search.verdict.isIn
         if search.proofsWereWrong, wasEvicted { throw .evicted }
         if search.proofsWereWrong, isFirst, !hasDoubt { throw .wrongCode }
         guard isFirst, let patience = configuration.patience, ContinuousClock.now - search.begin >= patience else {
