@@ -47,7 +47,7 @@ examples: ## build the programs in Examples and run their tests (first time 5 mi
 	@scripts/setup build
 	@scripts/in-namespace swift test --package-path Examples --scratch-path .build-examples $(ARGS)
 
-lab: ## two homes and an internet in network namespaces, every promise shown end to end, and with programs of others (root; about 8 min; options: ARGS='--only media --keep')
+lab: ## two homes and an internet in network namespaces, every promise shown end to end, secure groups, and with programs of others (root; about 14 min; options: ARGS='--only media --keep')
 	@scripts/setup lab
 	@$(SWIFT_BUILD)
 	@lab/run --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)
@@ -57,10 +57,11 @@ lab-shell: ## a prompt on the away LAN of that laboratory, with everything runni
 	@$(SWIFT_BUILD)
 	@lab/run --shell --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)
 
-bench: release ## measure beside stunnel, HAProxy, libupnp, gupnp and the paper's key tree, write docs/performance.md (root; 25 min after the release build; options: ARGS='--only host,control-point')
+bench: release ## measure beside stunnel, HAProxy, libupnp, gupnp, mosquitto and the paper's key tree, write docs/performance.md (root; 40 min after the release build; options: ARGS='--only host,control-point')
 	@scripts/setup lab
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product host-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product channel-bench
+	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product group-bench
 	@lab/bench --bin "$$($(SWIFT_BUILD) $(RELEASE_FLAGS) --show-bin-path)" $(ARGS)
 
 release: ## optimised program that needs no Swift to run, in .build-release/latchkey (first time 15 min)
