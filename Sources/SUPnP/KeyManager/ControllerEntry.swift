@@ -15,7 +15,7 @@ package struct ControllerEntry: Hashable, Sendable {
     /// The most controllers of a group.
     package static let maximumCount = 16
     /// The most addresses of a controller.
-    package static let maximumAddresses = 4
+    package static let maximumAddresses = 8
     /// The most addresses of all controllers of a group together.
     package static let maximumAddressesInAll = 32
 

@@ -58,7 +58,8 @@ struct ControllerVectors: Encodable {
                 refused(
                     "controller 0", [0, 0, 0, 0] + one.dropFirst(4), [0, 0, 0, 0] + first.encodedBoot.dropFirst(4)),
                 refused(
-                    "five addresses", third.encoded + third.id.rawValue.octets + [4, 10, 0, 0, 9, 0, 1, 1],
+                    "nine addresses",
+                    (1...5).reduce(third.encoded) { $0 + third.id.rawValue.octets + [4, 10, 0, 9, $1, 0, 1, 1] },
                     third.encodedBoot),
                 refused(
                     "33 addresses",

@@ -192,7 +192,7 @@ def read_controllers(data, boots):
             require(last.weight == weight, "two weights")
             require(address not in last.addresses, "an address twice")
             last.addresses.append(address)
-            require(len(last.addresses) <= 4, "too many addresses")
+            require(len(last.addresses) <= 8, "too many addresses")
         else:
             require(all(one.id != number for one in controllers), "a controller twice")
             require(len(boots) >= 20 and boots[:4] == u32(number), "boots of other controllers")
