@@ -97,7 +97,7 @@ final class GroupSession: Sendable {
     ) throws(GroupControllerError) -> KeyManagerConfiguration {
         let group = configuration.identity
         let setUp = KeyManagerConfiguration(
-            identity: identity, addresses: links.map { $0.endpoint(port: configuration.keyManagerPort) },
+            identity: identity, addresses: links.told.map { $0.endpoint(port: configuration.keyManagerPort) },
             group: group.groupID, root: group.root.publicKey, suite: group.suite, multicast: configuration.multicast,
             fakeKey: group.fakeKey)
         guard var setUp else { throw .noSocket("there is no address to serve it on") }
@@ -112,7 +112,7 @@ final class GroupSession: Sendable {
 
     /// Where devices are registered.
     var addresses: [SocketEndpoint] {
-        links.withLock { $0 }.map { $0.endpoint(port: parts.configuration.keyManagerPort) }
+        links.withLock { $0 }.told.map { $0.endpoint(port: parts.configuration.keyManagerPort) }
     }
 
     /// Gives the key manager an input.
@@ -198,7 +198,7 @@ final class GroupSession: Sendable {
         guard forwarder != nil,
             let entry = ControllerEntry(
                 id: credentials.forwarder.id, boot: credentials.forwarder.boot,
-                addresses: links.withLock { $0 }.map { $0.endpoint(port: port) })
+                addresses: links.withLock { $0 }.told.map { $0.endpoint(port: port) })
         else { return }
         keyManager.tell(.forwarders([entry], certificates: [certificate]))
     }
@@ -255,6 +255,21 @@ private final class Wires: Sendable {
     }
 
     func snapshotBegan() { state.withLock { $0.awaitsSnapshot = false } }
+}
+
+extension [InterfaceAddress] {
+    /// In the order in which members are told of them, since they are told of a few: first of one of each family on each
+    /// interface, IPv4 before IPv6, and of IPv6 not the link-local one if there is another.
+    var told: [InterfaceAddress] {
+        var rounds: [[InterfaceAddress]] = [[], [], []]
+        var seen: Set<String> = []
+        for link in filter({ !$0.address.isLinkLocal }) + filter(\.address.isLinkLocal) {
+            let isIPv4 = if case .v4 = link.address { true } else { false }
+            let isFirst = seen.insert("\(link.interface) \(isIPv4)").inserted
+            rounds[isFirst ? (isIPv4 ? 0 : 1) : 2].append(link)
+        }
+        return rounds.flatMap(\.self)
+    }
 }
 
 extension GroupControllerConfiguration {
