@@ -25,6 +25,14 @@ import latchkey
             (["gateway", "run", "--max-sessions", "0", "--state", "/nonexistent/x"], "--max-sessions is 0"),
             (["gateway", "run", "--ssdp-group", "10.0.0.1", "--state", "/nonexistent/x"], "--ssdp-group is"),
             (["gateway", "run", "--log-level", "loud", "--state", "/nonexistent/x"], "--log-level is “loud”"),
+            (["group", "enrol"], "Missing expected argument '<id>'"),
+            (["group", "enrol", "x", "--role", "boss"], "'boss' is invalid"),
+            (["group", "enrol", "x", "--count", "3"], "--count and --out go together"),
+            (["group", "enrol", "x", "--count", "0", "--out", "f"], "--count is 0"),
+            (
+                ["gateway", "run", "--group-interface", "a/b", "--state", "/nonexistent/x"],
+                "--group-interface holds “a/b”"
+            ),
             (["away", "pair"], "Give the code either as an argument"),
             (["away", "pair", "latchkey:x", "--file", "y"], "Give the code either as an argument"),
             (["away", "run", "--allow", "10.0.0.1", "--state", "/nonexistent/x"], "add --share"),
@@ -50,6 +58,7 @@ import latchkey
         arguments: [
             "gateway run", "gateway pair", "gateway clients", "gateway sessions", "gateway devices", "gateway revoke",
             "gateway rotate-key", "gateway status", "away pair", "away run", "away devices", "away status",
+            "group enrol", "group devices", "group members", "group allow", "group evict", "group status",
             "upnp search", "upnp watch", "upnp describe", "upnp invoke", "upnp subscribe",
         ]
     )

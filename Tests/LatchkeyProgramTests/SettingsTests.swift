@@ -1,5 +1,6 @@
 import Foundation
 import LatchkeyProgram
+import NIOUPnP
 import NetworkTypes
 import Testing
 import TrustCore
@@ -39,6 +40,32 @@ import TrustCore
                 let settings = try settings(environment: [key.variable: "value"], in: folder)
                 #expect(try settings.text(key) == "value", "\(key.variable)")
             }
+        }
+    }
+
+    @Test func `the secure group's settings have names, bounds and defaults`() async throws {
+        try await withFolder { folder in
+            let usual = try GroupSettings(try settings(in: folder))
+            #expect(usual.keyManager && usual.forwarder && !usual.allowUnencrypted)
+            #expect(usual.keyManagerPort == 58_081 && usual.forwarderPort == 58_082 && usual.multicastPort == 58_080)
+            #expect(usual.interfaces == .privateNetworks && usual.registrationsPerSecond == nil)
+            let file = """
+                {"interface": "eth0", "group": {"keyManager": true, "forwarderPort": 7, "registrationsPerSecond": 500}}
+                """
+            let set = try GroupSettings(
+                settings(
+                    typed: { $0.setChoice(.groupKeyManager, false) },
+                    environment: ["LATCHKEY_GROUP_ALLOW_UNENCRYPTED": "true"], file: file, in: folder))
+            #expect(!set.keyManager && set.forwarderPort == 7 && set.allowUnencrypted)
+            #expect(set.interfaces == .named(["eth0"]) && set.registrationsPerSecond == 500)
+            let own = try GroupSettings(
+                settings(environment: ["LATCHKEY_GROUP_INTERFACES": "eth1,wlan0"], file: file, in: folder))
+            #expect(own.interfaces == .named(["eth1", "wlan0"]))
+            let same = await sentence {
+                _ = try GroupSettings(
+                    settings(file: #"{"group": {"keyManagerPort": 9, "multicastPort": 9}}"#, in: folder))
+            }
+            #expect(same.contains("are to be different ports"))
         }
     }
 
