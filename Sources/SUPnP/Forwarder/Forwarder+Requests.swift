@@ -35,7 +35,8 @@ extension ForwarderCore {
                 if isHeld { tell(key, completion) }
             }
         }
-        guard let next = book.nextDeadline else { return }
+        serveClearDeadlines(now: now)
+        guard let next = [book.nextDeadline, clear.nextDeadline].compactMap(\.self).min() else { return }
         // One that was asked for and has not come yet is known.
         if let wakeAt, wakeAt > now, wakeAt <= next { return }
         wakeAt = next

@@ -35,6 +35,11 @@ package struct ForwarderConfiguration: Sendable {
     package var bridge = SuiteBridge(.directory)
     /// What it holds at most.
     package var limits = ForwarderLimits()
+    /// Whether it relays requests that anybody sends in clear, as a broadcast in clear, and the answers to them in clear
+    /// (the paper's E = 0). Nothing about them is secret or proven; see `docs/specs/supnp/security.md` before.
+    package var acceptsUnencrypted = false
+    /// What it holds of such requests at most.
+    package var unencrypted = UnencryptedLimits()
     /// When it fences itself.
     package var lease = ForwarderLease.Limits()
 

@@ -7,6 +7,7 @@ struct ForwarderCore: ~Copyable {
     var members: ForwarderMembers
     var book: RequestBook
     var flights = RequestFlights()
+    var clear: ClearRelay
     var burst = PendingBurst()
     var directory = DirectoryView()
     /// Where requests for a service go, as far as it was asked since the directory has changed.
@@ -31,6 +32,7 @@ struct ForwarderCore: ~Copyable {
         book = RequestBook(
             controller: UInt16(truncatingIfNeeded: identity.id.rawValue), limits: configuration.limits,
             using: &self.random)
+        clear = ClearRelay(controller: identity.id, configuration.unencrypted, using: &self.random)
         lease = ForwarderLease(limits: configuration.lease)
         sender = GroupSender(
             controller: identity.id, boot: identity.boot, suite: configuration.suite, group: configuration.group,
@@ -50,6 +52,7 @@ struct ForwarderCore: ~Copyable {
 
     private mutating func receive(_ bytes: [UInt8], from source: SocketEndpoint, now: ContinuousClock.Instant) {
         switch DatagramClass(bytes) {
+        case .refused(.clearData): takeClear(bytes, from: source, now: now)
         case .plain, .refused: return
         case .clear(_, let type):
             guard type.isRegistration else { return }

@@ -72,7 +72,8 @@ struct RequestBook: Sendable {
     }
 
     private let limits: ForwarderLimits
-    private let controller: UInt16
+    /// What all numbers begin with.
+    private let beginning: UInt64
     private var counter: UInt64
     private var requests: [UInt64: Open] = [:]
     private var numbers: [RequestKey: UInt64] = [:]
@@ -82,8 +83,12 @@ struct RequestBook: Sendable {
 
     /// An empty book. The forwarder's numbers begin at a random place, so that servers, which know a number for a
     /// minute, never take a request after a restart for one before it.
-    init(controller: UInt16, limits: ForwarderLimits, using random: inout some RandomNumberGenerator) {
-        self.controller = controller
+    /// 47 bits of them count; the one before says whether the requests came in clear.
+    init(
+        controller: UInt16, limits: ForwarderLimits, isUnencrypted: Bool = false,
+        using random: inout some RandomNumberGenerator
+    ) {
+        beginning = UInt64(controller) << 48 | (isUnencrypted ? DataPayload.ForwardID.unencryptedBit : 0)
         self.limits = limits
         counter = random.next() >> 17
     }
@@ -115,8 +120,8 @@ struct RequestBook: Sendable {
         guard open < limits.open, openByClient[key.client, default: 0] < limits.openPerClient,
             requests.count < limits.open + limits.remembered
         else { return .full }
-        let number = UInt64(controller) << 48 | counter
-        counter = (counter + 1) & 0xFFFF_FFFF_FFFF
+        let number = beginning | counter
+        counter = (counter + 1) & (DataPayload.ForwardID.unencryptedBit - 1)
         requests[number] = Open(key: key, maximumAnswers: maximumAnswers)
         numbers[key] = number
         openByClient[key.client, default: 0] += 1

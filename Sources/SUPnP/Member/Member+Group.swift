@@ -124,7 +124,7 @@ extension Member {
     }
 
     private mutating func serve(_ body: [UInt8], now: ContinuousClock.Instant) {
-        guard case .broadcast(let broadcast)? = try? DataPayload(decoding: body),
+        guard case .broadcast(let broadcast)? = try? DataPayload(decoding: body), !broadcast.id.isUnencrypted,
             let name = ServiceName(Array(broadcast.service.utf8)),
             let offer = offers.first(where: { $0.name == name }),
             broadcast.isFromHardened || offer.lowestSuite == 0 || session?.suite.isHardened == false
@@ -141,6 +141,8 @@ extension Member {
     }
 
     mutating func answer(_ id: DataPayload.ForwardID, payload: [UInt8], isLast: Bool) {
+        // Its number says how a request came, so what came sealed is never answered in clear.
+        if id.isUnencrypted { return answerClear(id, payload: payload, isLast: isLast) }
         guard let sequence = session?.served.sequence(of: id.rawValue, isLast: isLast) else { return }
         let answer = DataPayload.Answer(id: id.rawValue, alias: sequence, isLast: isLast, payload: payload)
         guard let body = try? DataPayload.answer(answer).encoded() else { return }

@@ -78,6 +78,7 @@ extension MemberSession {
             id: kept.id, suite: kept.suite, group: kept.group, isServer: kept.isServer, multicast: kept.multicast,
             root: root)
         tasks = MemberTasks(now: now)
+        clear = ClearServing(now: now)
         keyManagerHeardAt = now
         refreshSecret = kept.refresh
         store = MemberStore(kept: kept)

@@ -189,6 +189,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
 
     private mutating func receive(_ bytes: [UInt8], from source: SocketEndpoint, now: ContinuousClock.Instant) {
         switch DatagramClass(bytes) {
+        case .refused(.clearData): takeClear(bytes, now: now)
         case .plain, .refused: return
         case .clear(let header, .rekey): followRekey(bytes, header, now: now)
         case .clear(_, .beacon): followBeacon(bytes, now: now)

@@ -13,6 +13,9 @@ package struct MemberConfiguration: Sendable {
     package var lease: Duration = .seconds(90)
     /// Whether a hardened member keeps its keys over a restart: it writes ``KeptMember`` to a store of its own.
     package var keepsKeys = false
+    /// Whether a server takes requests that come in clear (the paper's E = 0), for its services that serve classic clients
+    /// too. Nothing about them is secret or proven; see `docs/specs/supnp/security.md` before.
+    package var acceptsUnencrypted = false
     /// Whether it registers again by itself when it is lost or could not register.
     package var persists = true
 

@@ -10,6 +10,9 @@ package struct InboundRequest: Hashable, Sendable {
     package let isFromHardened: Bool
     /// What is asked.
     package let payload: [UInt8]
+    /// Whether it came in clear: anybody may have asked, under any name, and anybody reads the answer. Only a server that
+    /// has set ``MemberConfiguration/acceptsUnencrypted`` is asked so.
+    package internal(set) var isUnencrypted = false
 }
 
 /// What a member tells its application.

@@ -31,6 +31,7 @@ struct MemberSession {
     var directory = DirectoryView()
     var tasks: MemberTasks
     var served = ServedRequests()
+    var clear: ClearServing
     var keyManagerHeardAt: ContinuousClock.Instant
 
     /// Nil if REG_DONE lacks something.
@@ -44,6 +45,7 @@ struct MemberSession {
             let list = ControllerEntry.decode(contents[.controllers] ?? [], boots: contents[.boots] ?? [])
         else { return nil }
         tasks = MemberTasks(now: now)
+        clear = ClearServing(now: now)
         keyManagerHeardAt = now
         let suite = registered.suite
         let multicast = EndpointCodec.decode(contents[.multicast] ?? [])

@@ -16,18 +16,20 @@ struct ServedRequests: Sendable {
         var isOver = false
     }
 
-    static let limit = 65_536
     static let memory: Duration = .seconds(60)
     private var entries: [UInt64: Entry] = [:]
     private var forgetting = DeadlineQueue<UInt64>()
 
-    init() {}
+    private let limit: Int
+
+    /// Remembers so many at most.
+    init(limit: Int = 65_536) { self.limit = limit }
 
     /// A broadcast came.
     mutating func arrived(_ id: UInt64, now: ContinuousClock.Instant) -> Arrival {
         while let old = forgetting.popDue(now: now) { entries[old] = nil }
         if let entry = entries[id] { return .known(answer: entry.answer) }
-        guard entries.count < Self.limit else { return .full }
+        guard entries.count < limit else { return .full }
         entries[id] = Entry()
         forgetting.add(id, at: now + Self.memory)
         return .new

@@ -27,6 +27,8 @@ extension GroupWorld {
             tell(node, .datagram(delivery.bytes, from: delivery.source))
         } else if let node = members.values.first(where: { $0.address == delivery.destination && $0.isAlive }) {
             tell(node, .datagram(delivery.bytes, from: delivery.source))
+        } else {
+            strangersHeard[delivery.destination, default: []].append(delivery.bytes)
         }
     }
 

@@ -32,6 +32,9 @@ final class GroupWorld {
     var suite = Suite.hardenedAESGCM
     var adjustKeyManager: (inout KeyManagerConfiguration) -> Void = { _ in }
     var adjustForwarder: (inout ForwarderConfiguration) -> Void = { _ in }
+    var adjustMember: (inout MemberConfiguration) -> Void = { _ in }
+    /// What came to addresses that are nobody's in the group.
+    var strangersHeard: [SocketEndpoint: [[UInt8]]] = [:]
     /// Whether members keep their keys over a restart, and what they have stored.
     var membersKeepKeys = false
     var keptMembers: [String: KeptMember] = [:]
@@ -178,6 +181,7 @@ final class GroupWorld {
         var configuration = MemberConfiguration(device: device)
         configuration.offers = offers
         configuration.keepsKeys = membersKeepKeys
+        adjustMember(&configuration)
         configurations[name] = configuration
         let count = members.count + 1
         let address =
