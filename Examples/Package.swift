@@ -1,11 +1,12 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Programs on the public API of Latchkey's UPnP libraries, as an app of yours would use them: in a package of
+// Programs on the public API of Latchkey's libraries, as an app of yours would use them: in a package of
 // its own, with a dependency on this one.
 let latchkey: [Target.Dependency] = [
     .product(name: "UPnP", package: "latchkey"), .product(name: "NIOUPnP", package: "latchkey"),
 ]
+let groups: Target.Dependency = .product(name: "Groups", package: "latchkey")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6), .treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny"),
@@ -35,6 +36,21 @@ let package = Package(
         .executableTarget(
             name: "control-point", dependencies: latchkey + ["Support", arguments], path: "ControlPoint",
             exclude: ["README.md"], swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "ticker", dependencies: [groups], path: "Ticker", exclude: ["README.md"], swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "bulletin-board", dependencies: [groups, "Support", arguments], path: "BulletinBoard",
+            exclude: ["README.md"], swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "lights-and-sensors", dependencies: [groups, "Support", arguments], path: "LightsAndSensors",
+            exclude: ["README.md"], swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GroupExampleTests", dependencies: ["ticker", "bulletin-board", "lights-and-sensors"],
+            path: "GroupExampleTests", swiftSettings: settings
         ),
         .testTarget(
             name: "FolderMediaTests", dependencies: latchkey + ["FolderMedia"], path: "MediaServer/Tests",

@@ -108,8 +108,7 @@ extension GroupMember {
 
     /// Offers a service and answers its requests with texts. See
     /// ``serve(_:concurrency:admitsClassicClients:_:)-(_,_,_,(GroupInboundRequest)->[UInt8]?)``.
-    // A handler that gives nothing but nil is the other one's.
-    @_disfavoredOverload
+    @_disfavoredOverload  // A handler that gives nothing but nil is the other one's.
     public func serve(
         _ service: String, concurrency: Int = 16, admitsClassicClients: Bool = false,
         _ handler: @escaping @Sendable (GroupInboundRequest) async throws -> String?
