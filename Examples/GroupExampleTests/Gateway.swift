@@ -24,7 +24,7 @@ final class Gateway: Sendable {
         let process = process
         // Children outlive a test process that just ends.
         atexit { if case .success(let gateway) = Gateway.shared { gateway.end() } }
-        try process.waitAtOnce(for: "ready")
+        _ = try process.firstLine { $0 == "ready" }
     }
 
     private func end() {
@@ -36,7 +36,7 @@ final class Gateway: Sendable {
     func enrol(_ id: String, _ more: String...) throws -> String {
         let child = try Child(
             Self.programs + "/latchkey", ["group", "enrol", id, "--state", folder, "--json"] + more)
-        let line = try child.firstLine()
+        let line = try child.firstLine { $0.hasPrefix("{") }
         struct Enrolled: Decodable { var code: String }
         let enrolled = try JSONDecoder().decode(Enrolled.self, from: Data(line.utf8))
         let file = folder + "/\(id).code"
@@ -126,22 +126,15 @@ final class Child: Sendable {
         throw ChildEnded(description: "it ended without “\(wanted)”: \(transcript)")
     }
 
-    /// Waits for a line with a thread.
-    func waitAtOnce(for wanted: String) throws {
+    /// Waits for the first line that is wanted, with a thread.
+    func firstLine(_ isWanted: (String) -> Bool) throws -> String {
         let deadline = DispatchTime.now() + .seconds(60)
-        while !seen.withLock({ $0.contains(wanted) }) {
+        while true {
+            if let line = seen.withLock({ $0.first(where: isWanted) }) { return line }
             guard arrived.wait(timeout: deadline) == .success else {
-                throw ChildEnded(description: "no “\(wanted)” in time: \(transcript)")
+                throw ChildEnded(description: "it did not say what was wanted: \(transcript)")
             }
         }
-    }
-
-    /// Waits for the first line with a thread.
-    func firstLine() throws -> String {
-        guard arrived.wait(timeout: .now() + .seconds(60)) == .success, let line = seen.withLock({ $0.first }) else {
-            throw ChildEnded(description: "it said nothing")
-        }
-        return line
     }
 
     /// The lines that it prints until it ends, and its exit code.

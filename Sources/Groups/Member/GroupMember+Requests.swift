@@ -20,7 +20,7 @@ extension GroupMember {
             order: RequestOrder(service: service, payload: payload, window: window, maximumAnswers: maximumAnswers))
     }
 
-    /// Asks all servers of a service with a text. See ``request(_:_:window:maximumAnswers:)-(_,[UInt8],_,_)``.
+    /// Asks all servers of a service with a text. See the other `request`.
     public func request(
         _ service: String, _ text: String, window: Duration = .seconds(2), maximumAnswers: Int = 0
     ) -> GroupRequest {
@@ -39,7 +39,7 @@ extension GroupMember {
         }
     }
 
-    /// Tells all servers of a service a text. See ``announce(_:_:)-(_,[UInt8])``.
+    /// Tells all servers of a service a text. See the other `announce`.
     public func announce(_ service: String, _ text: String) async throws {
         try await announce(service, Array(text.utf8))
     }

@@ -49,8 +49,8 @@ extension GroupMember {
     ///         Array("on".utf8)
     ///     }
     ///
-    /// The handler's result is the last answer; nil gives none, for what is an announcement or was answered by
-    /// ``GroupInboundRequest/answer(_:)-([UInt8])``. When the handler throws, nothing is answered and the log says why.
+    /// The handler's result is the last answer; nil gives none, for what is an announcement or was answered by the
+    /// request's own `answer`. When the handler throws, nothing is answered and the log says why.
     /// Each request is handled once.
     ///
     /// - Parameters:
@@ -106,8 +106,7 @@ extension GroupMember {
         if case .ended(let error) = membership.phase { throw error ?? GroupError.notRunning }
     }
 
-    /// Offers a service and answers its requests with texts. See
-    /// ``serve(_:concurrency:admitsClassicClients:_:)-(_,_,_,(GroupInboundRequest)->[UInt8]?)``.
+    /// Offers a service and answers its requests with texts. See the other `serve`.
     @_disfavoredOverload  // A handler that gives nothing but nil is the other one's.
     public func serve(
         _ service: String, concurrency: Int = 16, admitsClassicClients: Bool = false,

@@ -24,7 +24,7 @@ public struct GroupMemberConfiguration: Sendable {
     public var families: AddressFamilies = .both
     /// The controller's address and port, where it is known; nothing is searched for then.
     public var controller: SocketEndpoint?
-    /// How SSDP is spoken to find controllers. Its ``NIOUPnP/SSDPConfiguration/families`` are ``families``.
+    /// How SSDP is spoken to find controllers. Its `families` are ``families``.
     public var ssdp = SSDPConfiguration()
     /// A file in which the member keeps its keys over a restart, so that it need not register again; nil for none.
     /// It holds secrets: keep it where nobody else reads.
