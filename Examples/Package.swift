@@ -38,7 +38,8 @@ let package = Package(
             exclude: ["README.md"], swiftSettings: settings
         ),
         .executableTarget(
-            name: "ticker", dependencies: [groups], path: "Ticker", exclude: ["README.md"], swiftSettings: settings
+            name: "ticker", dependencies: [groups, "Support"], path: "Ticker", exclude: ["README.md"],
+            swiftSettings: settings
         ),
         .executableTarget(
             name: "bulletin-board", dependencies: [groups, "Support", arguments], path: "BulletinBoard",
