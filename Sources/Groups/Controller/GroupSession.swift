@@ -83,6 +83,7 @@ final class GroupSession: Sendable {
                 identity: identity, group: configuration.identity.groupID, suite: configuration.identity.suite)
             setUp.limits = configuration.forwarder
             setUp.lease = configuration.lease
+            setUp.acceptsUnencrypted = configuration.acceptsUnencrypted
             return Forwarder(setUp, random: SystemRandomNumberGenerator())
         } effect: { effect in
             switch effect {
@@ -104,6 +105,8 @@ final class GroupSession: Sendable {
         setUp.registrar.limits = configuration.registrar
         setUp.limits = configuration.keyManager
         setUp.time = ControllerCredentials.time(of: group)
+        // What is condensed away cannot be stolen: a quiet home must not keep the keys of years in its journal.
+        setUp.journalLimit = 64
         return setUp
     }
 

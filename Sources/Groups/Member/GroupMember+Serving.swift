@@ -12,6 +12,9 @@ public struct GroupInboundRequest: Sendable {
     public let client: UInt32
     /// Whether the client has come by the hardened protocol, and not by the paper's.
     public let isHardened: Bool
+    /// Whether it came without encryption, from anybody: only where
+    /// ``GroupMemberConfiguration/acceptsUnencrypted`` is set.
+    public let isUnencrypted: Bool
     private let send: @Sendable ([UInt8], Bool) throws -> Void
 
     init(_ request: InboundRequest, send: @escaping @Sendable ([UInt8], Bool) throws -> Void) {
@@ -19,6 +22,7 @@ public struct GroupInboundRequest: Sendable {
         payload = request.payload
         client = request.alias
         isHardened = request.isFromHardened
+        isUnencrypted = request.isUnencrypted
         self.send = send
     }
 

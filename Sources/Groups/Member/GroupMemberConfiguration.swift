@@ -31,6 +31,10 @@ public struct GroupMemberConfiguration: Sendable {
     public var keepFile: String?
     /// Whether requests may also go to servers that know the paper's protocol only.
     public var asksClassicServers = false
+    /// Whether a server also answers requests that came without encryption, from anybody who can reach it, for services
+    /// that admit classic clients. The forwarder needs its own setting too (`group.allowUnencrypted`).
+    /// ``GroupInboundRequest/isUnencrypted`` tells them apart.
+    public var acceptsUnencrypted = false
     /// How long the first registration may take before ``GroupMember/run()`` gives up; nil to look for ever. A wrong
     /// code ends it earlier.
     public var patience: Duration? = .seconds(60)
@@ -94,6 +98,7 @@ public struct GroupMemberConfiguration: Sendable {
         var configuration = MemberConfiguration(device: device)
         configuration.lowestSuite = asksClassicServers ? .classic : .hardened
         configuration.keepsKeys = keepFile != nil
+        configuration.acceptsUnencrypted = acceptsUnencrypted
         // Which controller is next, and when, is decided here.
         configuration.persists = false
         return configuration
