@@ -73,7 +73,8 @@ struct ClearRelay {
         let isAllowed = sources[slot]?.rate.allows(now: now) == true && allowsInAll(now: now)
         guard isAllowed else { return [] }
         if let number = book.number(of: key) {
-            return [.send(.accepted(id: key.id), client)] + (book.completion(of: number).map { [told(key, $0, client)] } ?? [])
+            return [.send(.accepted(id: key.id), client)]
+                + (book.completion(of: number).map { [told(key, $0, client)] } ?? [])
         }
         guard let open = sources[slot]?.open, open < limits.openPerSource,
             case .opened(let number) = book.open(

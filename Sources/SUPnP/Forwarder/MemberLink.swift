@@ -109,7 +109,9 @@ package final class MemberLink {
     }
 
     /// Opens a hardened datagram of the peer whose headers have been read. It is no classic channel's.
-    func open(_ message: consuming UnverifiedMessage, now: ContinuousClock.Instant) throws(ChannelRefusal) -> LinkMessage {
+    func open(_ message: consuming UnverifiedMessage, now: ContinuousClock.Instant) throws(ChannelRefusal)
+        -> LinkMessage
+    {
         guard case .hardened(let channel) = channel else { throw .suite }
         let opened = try channel.open(message, now: now)
         guard case .whole(let body) = opened.frame else { return .segment(opened) }

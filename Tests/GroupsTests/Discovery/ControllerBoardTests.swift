@@ -8,9 +8,13 @@ import UPnP
 @Suite("What is remembered of announcements of controllers")
 struct ControllerBoardTests {
     let now = ContinuousClock.now
-    let link = InterfaceAddress(
-        interface: "eth0", index: 2, address: .v4(IPv4Address(10, 0, 0, 1)),
-        prefix: IPPrefix("10.0.0.0/16")!)
+    let link: InterfaceAddress
+
+    init() throws {
+        link = InterfaceAddress(
+            interface: "eth0", index: 2, address: .v4(IPv4Address(10, 0, 0, 1)),
+            prefix: try #require(IPPrefix("10.0.0.0/16")))
+    }
 
     func heard(
         from host: IPv4Address, at location: String? = nil, udn: String = "uuid:a",

@@ -46,7 +46,9 @@ struct UnencryptedTests {
         (world.strangersHeard[source] ?? []).compactMap { ClearData($0)?.payload }
     }
 
-    @Test("is refused by a forwarder and by a server that were not told to take it", arguments: [(false, true), (true, false)])
+    @Test(
+        "is refused by a forwarder and by a server that were not told to take it",
+        arguments: [(false, true), (true, false)])
     func refusedByDefault(forwarder: Bool, server: Bool) throws {
         let (world, lamp) = try Self.world(forwarder: forwarder, server: server)
         try Self.request(1, in: world)
@@ -55,7 +57,9 @@ struct UnencryptedTests {
         #expect(Self.heard(in: world).isEmpty == !forwarder, "a forwarder that takes it says so")
         let identity = world.forwarders[0].identity
         #expect(!ForwarderConfiguration(identity: identity, group: world.group, suite: world.suite).acceptsUnencrypted)
-        #expect(!MemberConfiguration(device: DeviceEngine.Configuration(id: try #require(DeviceID("x")), code: nil)).acceptsUnencrypted)
+        #expect(
+            !MemberConfiguration(device: DeviceEngine.Configuration(id: try #require(DeviceID("x")), code: nil))
+                .acceptsUnencrypted)
     }
 
     @Test("is relayed where both were told to take it, and the application hears that it came so")
@@ -160,7 +164,8 @@ struct UnencryptedTests {
             }
             for cut in 0..<datagram.count { #expect(ClearData(Array(datagram.prefix(cut))) == nil) }
         }
-        let long = DataPayload.answer(.init(id: 1, alias: 0, isLast: true, payload: [UInt8](repeating: 0, count: 1_169)))
+        let long = DataPayload.answer(
+            .init(id: 1, alias: 0, isLast: true, payload: [UInt8](repeating: 0, count: 1_169)))
         #expect(ClearData(long).datagram() == nil)
     }
 }
