@@ -9,18 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 static const char *const service = "urn:example:service:Ticker:1";
 
 static latchkey_group *group;
-static volatile sig_atomic_t stopped;
 static atomic_bool ended;
-
-static void stop(int number) {
-    (void)number;
-    stopped = 1;
-}
 
 /* Callbacks of one group come one after the other, so that this needs no lock. */
 static void on_request(void *context, const latchkey_inbound *inbound) {
@@ -63,8 +57,12 @@ int main(int argc, char **argv) {
         return 2;
     }
     code[strcspn(code, "\r\n")] = 0;
-    signal(SIGTERM, stop);
-    signal(SIGINT, stop);
+    /* Before the library has threads, so that the signals wait for this one. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
 
     latchkey_group_options options = {
         .size = sizeof options, .id = argv[1], .setup_code = code, .interfaces = argc > 2 ? argv[2] : NULL,
@@ -77,7 +75,9 @@ int main(int argc, char **argv) {
         latchkey_group_close(group);
         return 1;
     }
-    while (!stopped && !atomic_load(&ended)) usleep(100000);
+    const struct timespec tick = {.tv_nsec = 100000000};
+    while (!atomic_load(&ended) && sigtimedwait(&signals, NULL, &tick) < 0) {
+    }
     latchkey_group_close(group);
     return atomic_load(&ended) ? 1 : 0;
 }
