@@ -28,7 +28,7 @@ final class Gateway: Sendable {
     }
 
     private func end() {
-        kill(process.pid, SIGKILL)
+        kill(process.pid, SIGTERM)
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -68,8 +68,9 @@ final class Child: Sendable {
     /// - Parameter input: The file that is its standard input; a pipe that ``write(_:)`` fills otherwise.
     init(_ program: String, _ arguments: [String], input file: String? = nil) throws {
         let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
+        // A test process that is killed ends no child: each has a bounded life. Signals are passed on.
+        process.executableURL = URL(filePath: "/usr/bin/timeout")
+        process.arguments = ["--kill-after=5", "300", program] + arguments
         let (output, pipe) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = output
@@ -109,7 +110,7 @@ final class Child: Sendable {
         }
     }
 
-    deinit { kill(pid, SIGKILL) }
+    deinit { kill(pid, SIGTERM) }
 
     private var seenBox: @Sendable (String) -> Void { { [weak self] line in self?.seen.withLock { $0.append(line) } } }
 

@@ -1,9 +1,9 @@
-import NIOUPnP
 import NetworkTypes
 import Testing
 import UPnP
 
 @testable import Groups
+@testable import NIOUPnP
 
 @Suite("What is remembered of announcements of controllers")
 struct ControllerBoardTests {
@@ -28,6 +28,16 @@ struct ControllerBoardTests {
             interface: link)
     }
 
+    func hear(
+        _ board: inout ControllerBoard, _ observation: SSDPObservation, now: ContinuousClock.Instant
+    ) -> Bool {
+        board.heard(observation, now: now)
+    }
+
+    func due(_ board: inout ControllerBoard, _ now: ContinuousClock.Instant) -> [ControllerAdvert] {
+        board.due(now: now)
+    }
+
     func controller(_ host: IPv4Address) -> FoundController {
         FoundController(udn: "uuid:a", keyManager: SocketEndpoint(.v4(host), port: 58_081), groupID: "")
     }
@@ -46,26 +56,26 @@ struct ControllerBoardTests {
     func reads() throws {
         var board = ControllerBoard()
         let host = IPv4Address(10, 0, 0, 2)
-        #expect(board.heard(heard(from: host), now: now))
+        #expect(hear(&board, heard(from: host), now: now))
         let advert = try #require(board.due(now: now).first)
-        #expect(board.due(now: now).isEmpty)
+        #expect(due(&board, now).isEmpty)
         board.read(advert, controller(host), now: now)
         #expect(board.controllers == [controller(host)])
         _ = board.heard(heard(from: host), now: now)
-        #expect(board.due(now: now).isEmpty)
+        #expect(due(&board, now).isEmpty)
         _ = board.heard(heard(from: host, boot: 2), now: now)
-        #expect(board.due(now: now) == [advert])
+        #expect(due(&board, now) == [advert])
     }
 
     @Test("What is no announcement of a controller at its own address is passed over")
     func refused() {
         var board = ControllerBoard()
         let host = IPv4Address(10, 0, 0, 2)
-        #expect(!board.heard(heard(from: host, target: "upnp:rootdevice"), now: now))
-        #expect(!board.heard(heard(from: host, at: "http://10.0.0.3:80/d.xml"), now: now))
-        #expect(!board.heard(heard(from: host, at: "https://10.0.0.2:80/d.xml"), now: now))
-        #expect(!board.heard(heard(from: host, at: "http://example.org/d.xml"), now: now))
-        #expect(board.due(now: now).isEmpty)
+        #expect(!hear(&board, heard(from: host, target: "upnp:rootdevice"), now: now))
+        #expect(!hear(&board, heard(from: host, at: "http://10.0.0.3:80/d.xml"), now: now))
+        #expect(!hear(&board, heard(from: host, at: "https://10.0.0.2:80/d.xml"), now: now))
+        #expect(!hear(&board, heard(from: host, at: "http://example.org/d.xml"), now: now))
+        #expect(due(&board, now).isEmpty)
     }
 
     @Test("A dead one is tried again later and later, and does not hold up another")
@@ -83,7 +93,7 @@ struct ControllerBoardTests {
         }
         #expect(waits == [.seconds(1), .seconds(2), .seconds(4), .seconds(8)])
         for last in UInt8(10)..<20 { _ = board.heard(heard(from: IPv4Address(10, 0, 0, last)), now: now) }
-        #expect(board.due(now: now).allSatisfy { $0.host != .v4(IPv4Address(10, 0, 0, 2)) })
+        #expect(due(&board, now).allSatisfy { $0.host != .v4(IPv4Address(10, 0, 0, 2)) })
     }
 
     @Test("Thousands of announcements take a few places, and never that of a controller that was good")
@@ -125,9 +135,9 @@ struct ControllerBoardTests {
                 message: .byebye(byebye), source: SocketEndpoint(.v4(source), port: 1_900), wasMulticast: true,
                 interface: link)
         }
-        #expect(!board.heard(byebye(from: IPv4Address(10, 0, 0, 3)), now: now))
+        #expect(!hear(&board, byebye(from: IPv4Address(10, 0, 0, 3)), now: now))
         #expect(board.controllers.count == 1)
-        #expect(board.heard(byebye(from: host), now: now))
+        #expect(hear(&board, byebye(from: host), now: now))
         #expect(board.controllers.isEmpty)
     }
 
@@ -149,6 +159,12 @@ struct ControllerChoiceTests {
     let now = ContinuousClock.now
     let places = (1...3).map { SocketEndpoint(.v4(IPv4Address(10, 0, 0, $0)), port: 58_081) }
 
+    func next(
+        _ choice: inout ControllerChoice, _ found: [SocketEndpoint], at now: ContinuousClock.Instant
+    ) -> SocketEndpoint? {
+        choice.next(of: found, now: now)
+    }
+
     @Test("Each round tries everyone once, the one that was good last first")
     func rounds() {
         var choice = ControllerChoice(fixed: nil, preferred: places[2])
@@ -157,31 +173,31 @@ struct ControllerChoiceTests {
         #expect(order == [places[2], places[0], places[1]])
         #expect(!choice.hasMore(of: places))
         choice.startRound()
-        #expect(choice.next(of: places, now: now) == places[2])
+        #expect(next(&choice, places, at: now) == places[2])
         choice.succeeded(places[1])
-        #expect(choice.next(of: places, now: now) == places[1])
+        #expect(next(&choice, places, at: now) == places[1])
     }
 
     @Test("One that does not know the code has two guesses, and none more for ten minutes")
     func impostor() {
         var choice = ControllerChoice(fixed: nil, preferred: nil)
         for _ in 0..<2 {
-            #expect(choice.next(of: [places[0]], now: now) == places[0])
+            #expect(next(&choice, [places[0]], at: now) == places[0])
             choice.answeredWrongly(places[0], now: now)
             choice.startRound()
         }
-        #expect(choice.next(of: [places[0]], now: now + .seconds(599)) == nil)
-        #expect(choice.next(of: places, now: now) == places[1])
+        #expect(next(&choice, [places[0]], at: now + .seconds(599)) == nil)
+        #expect(next(&choice, places, at: now) == places[1])
         choice.startRound()
-        #expect(choice.next(of: [places[0]], now: now + .seconds(600)) == places[0])
+        #expect(next(&choice, [places[0]], at: now + .seconds(600)) == places[0])
     }
 
     @Test("A controller that was named is the only one, and is never left alone")
     func fixed() {
         var choice = ControllerChoice(fixed: places[0], preferred: nil)
         for _ in 0..<5 {
-            #expect(choice.next(of: places, now: now) == places[0])
-            #expect(choice.next(of: places, now: now) == nil)
+            #expect(next(&choice, places, at: now) == places[0])
+            #expect(next(&choice, places, at: now) == nil)
             choice.answeredWrongly(places[0], now: now)
             choice.startRound()
         }
