@@ -69,9 +69,24 @@ def datagrams(pcap: Path) -> list[Seen]:
     )  # fmt: skip
     return [
         Seen(float(at), source4 or source6, int(source_port), target4 or target6, int(target_port), int(ttl or limit),
-             bytes.fromhex(payload.replace(":", "")), int(size))
+             one, int(size) - len(whole) + len(one))
         for at, source4, source6, source_port, target4, target6, target_port, ttl, limit, payload, size in rows
+        for whole in [bytes.fromhex(payload.replace(":", ""))]
+        for one in cut(whole)
     ]  # fmt: skip
+
+
+def cut(payload: bytes) -> list[bytes]:
+    """The datagrams of a capture's packet.
+
+    Several of one size to one host are given to the system as one (UDP_SEGMENT), and a virtual line carries them so:
+    there is no card that would cut them. Each header says how long its datagram is, and all but the last are alike.
+    """
+    length = int.from_bytes(payload[8:10])
+    if payload[:2] != MAGIC.to_bytes(2) or not 12 <= length < len(payload):
+        return [payload]
+    parts = [payload[at : at + length] for at in range(0, len(payload), length)]
+    return parts if all(part[:2] == payload[:2] and int.from_bytes(part[8:10]) == len(part) for part in parts) else [payload]
 
 
 def checksum(header: bytes) -> int:
