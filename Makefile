@@ -47,8 +47,8 @@ examples: ## build the programs in Examples and run their tests (first time 8 mi
 	@scripts/setup build
 	@$(SWIFT_BUILD) --product latchkey
 	@$(SWIFT_BUILD) --product LatchkeyGroups
-# LATCHKEY_BIN=FOLDER also runs the examples on secure groups, which do not pass from nothing yet.
-	@scripts/in-namespace swift test --package-path Examples --scratch-path .build-examples $(ARGS)
+	@LATCHKEY_BIN="$$($(SWIFT_BUILD) --show-bin-path)" \
+		scripts/in-namespace swift test --package-path Examples --scratch-path .build-examples $(ARGS)
 
 lab: ## two homes and an internet in network namespaces, every promise shown end to end, secure groups, and with programs of others (root; about 14 min; options: ARGS='--only media --keep')
 	@scripts/setup lab

@@ -68,9 +68,10 @@ final class Child: Sendable {
     /// - Parameter input: The file that is its standard input; a pipe that ``write(_:)`` fills otherwise.
     init(_ program: String, _ arguments: [String], input file: String? = nil) throws {
         let process = Process()
-        // A test process that is killed ends no child: each has a bounded life. Signals are passed on.
-        process.executableURL = URL(filePath: "/usr/bin/timeout")
-        process.arguments = ["--kill-after=5", "300", program] + arguments
+        // A test process that is killed ends no child: each has a bounded life. It inherits blocked signals, with which
+        // SIGTERM would not be passed on.
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["--default-signal=TERM", "timeout", "--kill-after=5", "600", program] + arguments
         let (output, pipe) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = output
