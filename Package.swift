@@ -48,7 +48,10 @@ var targets: [Target] = [
     .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: watched),
     .target(name: "Tunnel", dependencies: ["NetworkTypes", httpTypes, nio("NIOCore")], swiftSettings: strict),
     .target(name: "TrustCore", dependencies: ["NetworkTypes"] + certificates, swiftSettings: strict),
-    .target(name: "AccessPolicy", dependencies: ["NetworkTypes", "TrustCore"], swiftSettings: strict),
+    .target(
+        name: "AccessPolicy", dependencies: ["NetworkTypes", "TrustCore", "CLibCrypto", crypto, cryptoExtras],
+        swiftSettings: watched
+    ),
     .target(name: "GroupKeys", dependencies: ["NetworkTypes", "CLibCrypto", crypto], swiftSettings: watched),
     .target(
         name: "SUPnP", dependencies: ["NetworkTypes", "GroupKeys", "CLibCrypto", crypto, cryptoExtras],
@@ -72,7 +75,7 @@ targets += [
     tests("UPnPTests", ["UPnP", "NetworkTypes"], exclude: ["Corpus"]),
     tests("TunnelTests", ["Tunnel", "NetworkTypes", httpTypes, nio("NIOCore")]),
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
-    tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes"]),
+    tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes", crypto]),
     tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto], exclude: ["README.md"]),
     tests("SUPnPTests", ["SUPnP", "GroupKeys", "NetworkTypes", crypto, cryptoExtras]),
 ]
@@ -87,6 +90,7 @@ if !coreOnly {
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ]
     targets += [
         // L2: drivers. They never import each other.
@@ -125,6 +129,12 @@ if !coreOnly {
             ],
             swiftSettings: strict
         ),
+        // YAML is another dependency: the policy itself knows nothing of the form in which it is written.
+        .target(
+            name: "PolicyFile",
+            dependencies: ["NetworkTypes", "TrustCore", "AccessPolicy", .product(name: "Yams", package: "Yams")],
+            swiftSettings: watched
+        ),
         // L3
         .target(
             name: "RemoteAccess",
@@ -155,7 +165,8 @@ if !coreOnly {
             name: "LatchkeyProgram",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "SQLiteStore", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode", httpTypes,
+                "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode",
+                httpTypes,
                 crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -185,13 +196,14 @@ if !coreOnly {
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "UPnP", "NIOUPnP", "GroupKeys", "SUPnP", "NetworkTypes", crypto, httpTypes, nio("NIOCore"),
-                nio("NIOEmbedded"), nio("NIOHTTP1"),
+                "UPnP", "NIOUPnP", "GroupKeys", "SUPnP", "TrustCore", "AccessPolicy", "PolicyFile", "NetworkTypes",
+                crypto, httpTypes, nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"),
             ],
             path: "Fuzzing/Targets",
             swiftSettings: watched
         ),
         tests("FuzzTargetsTests", ["FuzzTargets", "NetworkTypes"]),
+        tests("PolicyFileTests", ["PolicyFile", "AccessPolicy", "TrustCore", "NetworkTypes"]),
         tests(
             "NIOUPnPTests", ["NIOUPnP", "UPnP", "CZlib", "NetworkTypes", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
         tests(
@@ -201,7 +213,7 @@ if !coreOnly {
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "TrustCore", "NetworkTypes", "GroupKeys", "SUPnP", crypto,
+                "SQLiteStore", "TrustCore", "AccessPolicy", "NetworkTypes", "GroupKeys", "SUPnP", crypto,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
@@ -223,7 +235,7 @@ if !coreOnly {
         tests(
             "RemoteAccessTests",
             [
-                "RemoteAccess", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                "RemoteAccess", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "PolicyFile", "NIOUPnP", "NIOTunnel",
                 nio("NIOCore"), nio("NIOPosix"), httpTypes, crypto, logging,
             ]
         ),
@@ -231,7 +243,7 @@ if !coreOnly {
             "LatchkeyProgramTests",
             [
                 "LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey", "NetworkTypes", "NIOUPnP", "Groups",
-                "SUPnP", "GroupKeys", "SQLiteStore",
+                "SUPnP", "GroupKeys", "SQLiteStore", "AccessPolicy", "PolicyFile", "UPnP",
                 nio("NIOCore"), nio("NIOPosix"), logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
