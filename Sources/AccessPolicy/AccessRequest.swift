@@ -13,6 +13,8 @@ package enum Via: Hashable, Sendable {
 package struct DeviceFacts: Hashable, Sendable {
     /// The unique device name of the root device.
     package var udn: String
+    /// The friendly name of the root device.
+    package var name: String
     /// The type of the root device, as its description has it.
     package var deviceType: String
     /// The types of its embedded devices, at every depth.
@@ -21,12 +23,23 @@ package struct DeviceFacts: Hashable, Sendable {
     package var serviceTypes: [String]
 
     /// Makes facts.
-    package init(udn: String, deviceType: String, embeddedTypes: [String] = [], serviceTypes: [String] = []) {
+    package init(
+        udn: String, name: String = "", deviceType: String, embeddedTypes: [String] = [], serviceTypes: [String] = []
+    ) {
         self.udn = udn
+        self.name = name
         self.deviceType = deviceType
         self.embeddedTypes = embeddedTypes
         self.serviceTypes = serviceTypes
     }
+}
+
+/// Where an object of a ContentDirectory lies.
+package enum Ancestry: Hashable, Sendable {
+    /// The object's id, its parent's, and so on to the root, `0`.
+    case known([String])
+    /// The server would not say, or what it said makes no sense.
+    case unavailable
 }
 
 /// What somebody wants of a device.
@@ -55,12 +68,20 @@ package struct AccessRequest: Sendable {
     package var device: DeviceFacts
     /// Which service, for `control` and `event`, and for a service's own description.
     package var service: String?
-    /// Which action, for `control`.
+    /// Which action, for `control`; with `describe`, whether the action is to be seen in its service's description.
     package var action: String?
     /// The action's arguments in their order.
     package var arguments: [(name: String, value: String)]
     /// What is wanted.
     package var operation: Operation
+    /// The roles that the session has.
+    package var roles: Set<RoleName> = []
+    /// When it is asked. Without it no rule with a time permits anything, and every one that denies does.
+    package var moment: PolicyMoment?
+    /// What has been found out about objects, by their id: see `Need.ancestry`.
+    package var ancestries: [String: Ancestry] = [:]
+    /// The names of the rules to whose first use by this subject somebody has consented.
+    package var consents: Set<String> = []
 
     /// Makes a request.
     package init(
@@ -75,17 +96,4 @@ package struct AccessRequest: Sendable {
         self.arguments = arguments
         self.operation = operation
     }
-}
-
-/// An answer with its reason.
-package struct Decision: Hashable, Sendable {
-    /// Whether it may be done.
-    package let permitted: Bool
-    /// A sentence without a final stop, for the log and for the user.
-    package let reason: String
-
-    /// May be done.
-    package static func permit(_ reason: String) -> Decision { Decision(permitted: true, reason: reason) }
-    /// May not be done.
-    package static func deny(_ reason: String) -> Decision { Decision(permitted: false, reason: reason) }
 }

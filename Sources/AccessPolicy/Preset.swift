@@ -1,17 +1,29 @@
-/// The grants that have a name.
+/// What people are given who never want to read a policy.
 package enum Preset: String, Hashable, Sendable, CaseIterable {
     /// Browse and play what the media servers have; change nothing.
-    case media
-    /// `media`, and renderers, lights, heating and cooling, and the view of cameras. No locks.
+    case watch
+    /// `watch`, and play on the renderers at home.
+    case listen
+    /// `listen`, and lights, heating and cooling, and the view of cameras. No locks.
     case control
+    /// The view of cameras and nothing else.
+    case cameraViewer = "camera-viewer"
+    /// `listen`, and lights.
+    case guest
+    /// The older name of `watch`.
+    case media
     /// Every device but those of `ForbiddenTypes`.
     case full
 
     /// What the preset gives of each device type; nil for `full`, which has no list.
     var rules: [DeviceRule]? {
         switch self {
-        case .media: Self.mediaRules
-        case .control: Self.mediaRules + Self.controlRules
+        case .watch, .media: Self.mediaRules
+        case .listen: Self.mediaRules + Self.rendererRules
+        case .control:
+            Self.mediaRules + Self.rendererRules + Self.lightRules + Self.climateRules + Self.cameraRules
+        case .cameraViewer: Self.cameraRules
+        case .guest: Self.mediaRules + Self.rendererRules + Self.lightRules
         case .full: nil
         }
     }
@@ -19,8 +31,12 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
     /// One line for `--help`.
     package var summary: String {
         switch self {
-        case .media: "browse and play media servers, change nothing"
-        case .control: "media, and renderers, lights, thermostats and the view of cameras; no locks"
+        case .watch: "browse and play media servers, change nothing"
+        case .listen: "watch, and play on the renderers at home"
+        case .control: "listen, and lights, thermostats and the view of cameras; no locks"
+        case .cameraViewer: "the view of cameras and nothing else"
+        case .guest: "listen, and lights"
+        case .media: "the older name of watch"
         case .full: "every device except internet gateways and remote access servers"
         }
     }
@@ -50,7 +66,7 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
         )
     ]
 
-    private static let controlRules = [
+    private static let rendererRules = [
         DeviceRule(
             device: "MediaRenderer",
             services: [
@@ -59,11 +75,20 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
                 ServiceRule("ConnectionManager", actions: connectionManagerActions),
             ],
             allServices: false, presentation: false
-        ),
+        )
+    ]
+
+    private static let lightRules = [
         DeviceRule(device: "BinaryLight", services: [], allServices: true, presentation: false),
         DeviceRule(device: "DimmableLight", services: [], allServices: true, presentation: false),
+    ]
+
+    private static let climateRules = [
         DeviceRule(device: "HVAC_System", services: [], allServices: true, presentation: false),
         DeviceRule(device: "HVAC_ZoneThermostat", services: [], allServices: true, presentation: false),
+    ]
+
+    private static let cameraRules = [
         DeviceRule(
             device: "DigitalSecurityCamera",
             services: [
@@ -72,7 +97,7 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
                 ServiceRule("DigitalSecurityCameraSettings", actions: nil, onlyReading: true),
             ],
             allServices: false, presentation: false
-        ),
+        )
     ]
 
     private static let connectionManagerActions: Set<String> = [
