@@ -18,6 +18,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case propertySet = "property-set"
     /// A media server's page, and criteria to search and sort it by.
     case didlLite = "didl-lite"
+    /// A document of Remote Access: filters, device lists, profiles, dynamic names.
+    case remoteAccess = "remote-access"
     /// A datagram on SUPnP's port: what it is.
     case supnpHeader = "supnp-header"
     /// The body of a control message.
@@ -44,6 +46,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .soapResponse: try ControlProperties.checkResponse(input)
         case .propertySet: try PropertySetProperties.check(input)
         case .didlLite: try DIDLProperties.check(input)
+        case .remoteAccess: try RemoteAccessProperties.check(input)
         case .supnpHeader: try SUPnPHeaderProperties.check(input)
         case .supnpControl: try SUPnPControlProperties.check(input)
         case .supnpRegistration: try SUPnPRegistrationProperties.check(input)
