@@ -39,10 +39,14 @@ extension OutboundTranslator {
         return try checked(root.serialized())
     }
 
-    /// A service description: default and allowed values that carry URLs or addresses translated.
-    package func serviceDescription(_ document: XMLElement) throws(TranslationError) -> String {
+    /// A service description with the actions that may be seen: default and allowed values that carry URLs or
+    /// addresses translated.
+    package func serviceDescription(
+        _ document: XMLElement, includesAction: (String) -> Bool = { _ in true }
+    ) throws(TranslationError) -> String {
         guard document.name == "scpd" else { throw .unreadable("the root element is <\(document.name)>, not <scpd>") }
         var document = document
+        document.keepActions(where: includesAction)
         walk(&document)
         return try checked(document.serialized())
     }

@@ -14,6 +14,8 @@ struct AccessContext: Sendable {
     let home: HomeMap
     let sealer: URLSealer
     let allowsPublicURLs: Bool
+    let policy: PolicyBook
+    let observer: any DecisionObserver
 
     /// Translation for what `device` says or is told.
     func translation(of device: KnownDevice) -> TranslationContext {
@@ -22,18 +24,39 @@ struct AccessContext: Sendable {
             allowsPublicURLs: allowsPublicURLs)
     }
 
-    /// Asks the policy.
+    /// Decides about something that the client asks for, and tells the observer.
     func decide(
         _ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil,
         action: ActionRequest? = nil
     ) -> Decision {
-        session.policy.decide(
-            AccessRequest(
-                subject: session.subject.id, via: via, device: device.facts, operation: operation, service: service,
-                action: action?.action, arguments: action?.arguments.map { (name: $0.name, value: $0.value) } ?? []))
+        let request = request(operation, on: device, service: service, action: action)
+        let decision = policy.decide(request)
+        observer.observed(decision, of: request, session: session.id)
+        return decision
     }
 
-    /// Asks the policy, and refuses with its reason.
+    /// Whether something may be shown or may go on: the same policy, and nobody is told.
+    func permits(_ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil) -> Bool {
+        policy.decide(request(operation, on: device, service: service)).permitted
+    }
+
+    /// Whether an action is to be seen in its service's description.
+    func shows(action: String, of service: String, on device: KnownDevice) -> Bool {
+        policy.decide(
+            request(.control, on: device, service: service, action: ActionRequest(serviceType: service, action: action))
+        ).permitted
+    }
+
+    private func request(
+        _ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil,
+        action: ActionRequest? = nil
+    ) -> AccessRequest {
+        AccessRequest(
+            subject: session.subject.id, via: via, device: device.facts, operation: operation, service: service,
+            action: action?.action, arguments: action?.arguments.map { (name: $0.name, value: $0.value) } ?? [])
+    }
+
+    /// Decides, and refuses with the decision's reason.
     func require(
         _ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil
     ) throws(Problem) {

@@ -14,8 +14,8 @@ struct DocumentProxy: Sendable {
     func description(of device: KnownDevice, context: AccessContext) throws -> String {
         try context.require(.describe, on: device)
         let filter = DescriptionFilter(
-            allowsPresentation: context.decide(.presentation, on: device).permitted,
-            includesService: { context.decide(.describe, on: device, service: $0).permitted })
+            allowsPresentation: context.permits(.presentation, on: device),
+            includesService: { context.permits(.describe, on: device, service: $0) })
         return try OutboundTranslator(context.translation(of: device)).description(
             device.device.description, from: device.device.location, filter: filter)
     }
@@ -34,7 +34,8 @@ struct DocumentProxy: Sendable {
         }
         do {
             let document = try XMLElement(parsing: body.readableBytesView)
-            return try OutboundTranslator(context.translation(of: device)).serviceDescription(document)
+            return try OutboundTranslator(context.translation(of: device)).serviceDescription(
+                document, includesAction: { context.shows(action: $0, of: service.serviceType, on: device) })
         } catch {
             throw Problem(.device, "The service description of \(device.name) cannot be read.", status: 502)
         }

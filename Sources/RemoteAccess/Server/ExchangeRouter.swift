@@ -147,7 +147,11 @@ struct ExchangeRouter: Sendable {
         }
         try context.require(.event, on: device, service: service.serviceType)
         let home = home
-        let state = try await hub.attach(session, to: resource.url, of: device) { properties in
+        let isPermitted: @Sendable () -> Bool = {
+            context.permits(.event, on: device, service: service.serviceType)
+        }
+        let state = try await hub.attach(session, to: resource.url, of: device, isPermitted: isPermitted) {
+            properties in
             // The home may have changed since the subscription began: what a URL means is asked at each event.
             let translation = home.context(of: session).translation(of: device)
             let scanner = translation.leakScanner

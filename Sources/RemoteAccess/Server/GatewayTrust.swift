@@ -1,4 +1,3 @@
-import AccessPolicy
 import Foundation
 package import Logging
 package import NIOTunnel
@@ -14,19 +13,21 @@ package final class GatewayTrust: Sendable {
         var leafExpires: Date
         var table: AuthorizationTable
         var desk: PairingDesk
-        var grants: [Grant]
     }
 
     /// Where everything durable is.
     package let store: any GatewayStore
+    /// What clients may do.
+    package let policy: PolicyBook
     private let logger: Logger
     private let state: Mutex<State>
     private let endingsContinuation: AsyncStream<Set<SubjectID>>.Continuation
-    /// The subjects whose sessions have to end, because their rights ended or changed. For one reader.
+    /// The subjects whose sessions have to end, because their rights ended. For one reader.
     let endings: AsyncStream<Set<SubjectID>>
 
-    private init(store: any GatewayStore, state: State, logger: Logger) {
+    private init(store: any GatewayStore, policy: PolicyBook, state: State, logger: Logger) {
         self.store = store
+        self.policy = policy
         self.logger = logger
         self.state = Mutex(state)
         // Bounded by nature: each element is one reload that found a change.
@@ -49,11 +50,10 @@ package final class GatewayTrust: Sendable {
         desk.load(ledger.pairings)
         let (tunnelIdentity, expires) = try present(stored.identity, now: now)
         return GatewayTrust(
-            store: store,
+            store: store, policy: PolicyBook(ledger: ledger),
             state: State(
                 stored: stored, tunnelIdentity: tunnelIdentity, leafExpires: expires,
-                table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk,
-                grants: ledger.activeGrants),
+                table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk),
             logger: logger)
     }
 
@@ -89,11 +89,6 @@ package final class GatewayTrust: Sendable {
             guard let id = SubjectID(id), state.table.isActive(id) else { return nil }
             return state.table.subject(id)
         }
-    }
-
-    /// What a subject may do.
-    func policy(of subject: SubjectID) -> PresetPolicy {
-        PresetPolicy(grants: state.withLock { $0.grants.filter { $0.subject == subject } })
     }
 
     /// Decides about a pairing request.
@@ -140,13 +135,11 @@ package final class GatewayTrust: Sendable {
             try takeOver(stored)
         }
         let ended = state.withLock { state in
-            var ended = Set(state.table.update(to: ledger))
+            let ended = Set(state.table.update(to: ledger))
             state.desk.load(ledger.pairings)
-            let grants = ledger.activeGrants
-            for old in state.grants where !grants.contains(old) { ended.insert(old.subject) }
-            state.grants = grants
             return ended
         }
+        policy.update(to: ledger)
         if !ended.isEmpty { endingsContinuation.yield(ended) }
     }
 

@@ -13,24 +13,26 @@ struct HomeMirror: Sendable {
     let reach: @Sendable () -> HomeReach
     let sealer: URLSealer
     let allowsPublicURLs: Bool
+    let policy: PolicyBook
+    let observer: any DecisionObserver
 
     /// The context of a session's own matters: what its client itself may see.
     func context(of session: RemoteSession, via: Via = .ownHost, authority: String? = nil) -> AccessContext {
         AccessContext(
             session: session, via: via, authority: authority ?? session.authority, home: map(for: session),
-            sealer: sealer, allowsPublicURLs: allowsPublicURLs)
+            sealer: sealer, allowsPublicURLs: allowsPublicURLs, policy: policy, observer: observer)
     }
 
     /// Which home addresses are whose, as the session's subject may know it.
     private func map(for session: RemoteSession) -> HomeMap {
-        session.home(version: directory.version) {
+        session.home(version: .init(directory: directory.version, policy: policy.version)) {
             let reach = reach()
             return HomeMap(
                 network: reach.network,
                 devices: directory.devices.map { device in
                     // Hidden and unreachable devices are in the map too: what is theirs is nobody's.
                     let isReachable = device.address.map { reach.refusal(of: $0) == nil } ?? false
-                    let decision = session.policy.decide(
+                    let decision = policy.decide(
                         AccessRequest(
                             subject: session.subject.id, via: .ownHost, device: device.facts, operation: .discover))
                     return HomeDevice(
@@ -44,19 +46,29 @@ struct HomeMirror: Sendable {
         let context = context(of: session)
         return directory.devices.compactMap { device in
             guard let mirrored = mirrored(device, in: context) else { return nil }
-            _ = session.shows(udn: device.udn, revision: device.revision)
+            _ = session.shows(udn: device.udn, revision: mirrored.revision)
             return mirrored
         }
     }
 
     private func mirrored(_ device: KnownDevice, in context: AccessContext) -> MirroredDevice? {
         guard let address = device.address, reach().refusal(of: address) == nil,
-            context.decide(.discover, on: device).permitted,
+            context.permits(.discover, on: device),
             let path = context.translation(of: device).issuePath(device.device.location, as: .description)
         else { return nil }
         return MirroredDevice(
             root: node(device.device.description.device, of: device, in: context), friendlyName: device.name,
-            descriptionPath: path.description, revision: device.revision)
+            descriptionPath: path.description, revision: revision(of: device, in: context))
+    }
+
+    /// Names what this subject sees of the device's descriptions: another number when the device changed, and when
+    /// what the subject may do with it did, so that control points read the descriptions again.
+    private func revision(of device: KnownDevice, in context: AccessContext) -> Int {
+        var hash = StableHash()
+        hash.combine(UInt64(device.revision))
+        hash.combine(policy.shape(of: context.session.subject.id, on: device.facts))
+        // 24 bits are the range of CONFIGID (UDA 2.0 §1.2.2).
+        return Int((hash.value ^ hash.value >> 24 ^ hash.value >> 48) & 0xFF_FFFF)
     }
 
     private func node(
@@ -64,7 +76,7 @@ struct HomeMirror: Sendable {
     ) -> MirroredDevice.Node {
         var seen: Set<String> = []
         let types = description.services.map(\.serviceType).filter {
-            seen.insert($0).inserted && context.decide(.describe, on: device, service: $0).permitted
+            seen.insert($0).inserted && context.permits(.describe, on: device, service: $0)
         }
         return MirroredDevice.Node(
             udn: description.udn, deviceType: description.deviceType, serviceTypes: types,
@@ -75,17 +87,29 @@ struct HomeMirror: Sendable {
     func announce(_ change: HomeDirectory.Change) {
         for session in registry.all {
             switch change {
-            case .appeared(let device), .changed(let device):
-                guard let mirrored = mirrored(device, in: context(of: session)) else {
-                    if session.hides(udn: device.udn) { session.record(.disappeared(udn: device.udn), size: 64) }
-                    continue
-                }
-                if session.shows(udn: device.udn, revision: device.revision) {
-                    session.record(.appeared(mirrored), size: 2_048)
-                }
+            case .appeared(let device), .changed(let device): tell(session, of: device, in: context(of: session))
             case .disappeared(let device):
                 if session.hides(udn: device.udn) { session.record(.disappeared(udn: device.udn), size: 64) }
             }
+        }
+    }
+
+    /// Shows every session what the policy shows it now, and breaks off the streams that it no longer permits.
+    func reconsider() {
+        for session in registry.all {
+            let context = context(of: session)
+            for device in directory.devices { tell(session, of: device, in: context) }
+            _ = session.resetForbiddenStreams()
+        }
+    }
+
+    private func tell(_ session: RemoteSession, of device: KnownDevice, in context: AccessContext) {
+        guard let mirrored = mirrored(device, in: context) else {
+            if session.hides(udn: device.udn) { session.record(.disappeared(udn: device.udn), size: 64) }
+            return
+        }
+        if session.shows(udn: device.udn, revision: mirrored.revision) {
+            session.record(.appeared(mirrored), size: 2_048)
         }
     }
 }

@@ -17,6 +17,9 @@ struct MediaProxy: Sendable {
     ) async throws {
         try context.require(.media, on: device)
         context.session.count { $0.mediaRequests += 1 }
+        let stream = context.session.streamBegan(
+            .init(isPermitted: { context.permits(.media, on: device) }, reset: { exchange.reset(.refused) }))
+        defer { context.session.streamEnded(stream) }
         let translation = context.translation(of: device)
         try await requester.withResponse(
             exchange.request.method, resource, of: device, in: context.home,

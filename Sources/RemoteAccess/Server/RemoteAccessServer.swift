@@ -76,9 +76,10 @@ package final class RemoteAccessServer: Sendable {
     ///   - home: Nil when the gateway stands on no network with multicast; it pairs clients all the same.
     ///   - sealingKey: 32 bytes that seal URLs; the same over restarts, or every URL in an app's memory dies.
     ///   - gatewayUDN: How the gateway is announced at home.
+    ///   - observer: Hears each decision about what clients ask for.
     package init(
         configuration: Configuration, trust: GatewayTrust, home: Home?, sealingKey: [UInt8], gatewayUDN: String,
-        eventLoopGroup: any EventLoopGroup, logger: Logger
+        observer: any DecisionObserver = NoDecisionObserver(), eventLoopGroup: any EventLoopGroup, logger: Logger
     ) throws {
         self.configuration = configuration
         self.trust = trust
@@ -90,7 +91,7 @@ package final class RemoteAccessServer: Sendable {
         let reach: @Sendable () -> HomeReach = if let home { home.reach } else { nowhere }
         self.mirror = HomeMirror(
             directory: directory, registry: registry, reach: reach, sealer: try URLSealer(key: sealingKey),
-            allowsPublicURLs: configuration.allowsPublicURLs)
+            allowsPublicURLs: configuration.allowsPublicURLs, policy: trust.policy, observer: observer)
         let limits = WireLimits()
         let requester = HomeRequester(client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger))
         self.router = ExchangeRouter(
@@ -112,6 +113,7 @@ package final class RemoteAccessServer: Sendable {
             }
             group.addTask { await self.trust.run() }
             group.addTask { await self.followTrust() }
+            group.addTask { await self.followPolicy() }
             group.addTask { try await self.expireSessions() }
             group.addTask { try await self.listen(onEvent) }
             for await _ in stop.stream { break }
@@ -187,6 +189,14 @@ package final class RemoteAccessServer: Sendable {
     private func followTrust() async {
         for await ended in trust.endings {
             for subject in ended { _ = await endSessions(of: subject) }
+        }
+    }
+
+    /// What was shown, subscribed to and streamed under the old policy is looked at again under the new one.
+    private func followPolicy() async {
+        for await _ in trust.policy.changes {
+            mirror.reconsider()
+            await hub.reconsider()
         }
     }
 

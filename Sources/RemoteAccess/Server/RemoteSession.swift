@@ -1,4 +1,3 @@
-package import AccessPolicy
 import NetworkTypes
 import Synchronization
 package import TrustCore
@@ -32,6 +31,18 @@ package final class RemoteSession: Sendable {
         let body: String
     }
 
+    /// A stream of media that runs: whether it may go on, and what ends it whatever its reader does.
+    struct RunningStream: Sendable {
+        let isPermitted: @Sendable () -> Bool
+        let reset: @Sendable () -> Void
+    }
+
+    /// What a map of the home was made of.
+    struct HomeVersion: Hashable, Sendable {
+        let directory: Int
+        let policy: Int
+    }
+
     /// Requests so far.
     package struct Counters: Codable, Hashable, Sendable {
         package var actions = 0
@@ -53,22 +64,21 @@ package final class RemoteSession: Sendable {
         var reader: AsyncStream<Void>.Continuation?
         var shown: [String: Int] = [:]
         var subscriptions: Set<String> = []
-        var home: (version: Int, map: HomeMap)?
+        var home: (version: HomeVersion, map: HomeMap)?
+        var streams: [Int: RunningStream] = [:]
+        var nextStream = 0
     }
 
     /// The name in the session table.
     package let id: SessionID
     /// Whose session it is.
     package let subject: Subject
-    /// What the subject may do.
-    package let policy: PresetPolicy
     private let limits: Limits
     private let state: Mutex<State>
 
-    init(id: SessionID, subject: Subject, policy: PresetPolicy, authority: String, limits: Limits) {
+    init(id: SessionID, subject: Subject, authority: String, limits: Limits) {
         self.id = id
         self.subject = subject
-        self.policy = policy
         self.limits = limits
         var logLimits = EventLog<SessionEvent.Content>.Limits()
         logLimits.entries = limits.events
@@ -95,8 +105,9 @@ package final class RemoteSession: Sendable {
         state.withLock { change(&$0.counters) }
     }
 
-    /// Which home addresses are whose, as this subject may know it; worked out again when the home changed.
-    func home(version: Int, make: () -> HomeMap) -> HomeMap {
+    /// Which home addresses are whose, as this subject may know it; worked out again when the home or the policy
+    /// changed.
+    func home(version: HomeVersion, make: () -> HomeMap) -> HomeMap {
         if let home = state.withLock({ $0.home }), home.version == version { return home.map }
         let map = make()
         state.withLock { $0.home = (version, map) }
@@ -134,6 +145,27 @@ extension RemoteSession {
         }
         earlier?.finish()
         return stream
+    }
+
+    /// Notes a stream that runs, until `streamEnded`.
+    func streamBegan(_ stream: RunningStream) -> Int {
+        state.withLock { state in
+            state.nextStream += 1
+            state.streams[state.nextStream] = stream
+            return state.nextStream
+        }
+    }
+
+    /// Forgets a stream.
+    func streamEnded(_ number: Int) {
+        state.withLock { _ = $0.streams.removeValue(forKey: number) }
+    }
+
+    /// Breaks off the streams that policy no longer permits, and says how many.
+    func resetForbiddenStreams() -> Int {
+        let forbidden = state.withLock { Array($0.streams.values) }.filter { !$0.isPermitted() }
+        for stream in forbidden { stream.reset() }
+        return forbidden.count
     }
 
     /// Notes which devices the client was told of; answers whether this one is news.

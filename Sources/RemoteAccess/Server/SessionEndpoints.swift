@@ -33,7 +33,7 @@ struct SessionEndpoints: Sendable {
             session = resumed
         } else {
             let opened = try registry.open(
-                subject: subject, policy: trust.policy(of: subject.id), fingerprint: peer.certificate.fingerprint,
+                subject: subject, fingerprint: peer.certificate.fingerprint,
                 carrier: carrier, path: path, authority: request.authority)
             if let evicted = opened.evicted { await end(evicted) }
             session = opened.session

@@ -1,4 +1,3 @@
-import AccessPolicy
 import Synchronization
 package import TrustCore
 package import Tunnel
@@ -48,7 +47,7 @@ package final class SessionRegistry: Sendable {
     /// Opens a session. Answers also the one that lost its place, if one did.
     /// - Throws: `Problem` "server full" when every place is in use.
     func open(
-        subject: Subject, policy: PresetPolicy, fingerprint: [UInt8], carrier: CarrierID, path: String,
+        subject: Subject, fingerprint: [UInt8], carrier: CarrierID, path: String,
         authority: String
     ) throws(Problem) -> (session: RemoteSession, evicted: RemoteSession?) {
         var random = SystemRandomNumberGenerator()
@@ -60,7 +59,7 @@ package final class SessionRegistry: Sendable {
             case .full: return nil
             case .opened(let entry, let evicted):
                 let session = RemoteSession(
-                    id: entry.id, subject: subject, policy: policy, authority: authority, limits: sessionLimits)
+                    id: entry.id, subject: subject, authority: authority, limits: sessionLimits)
                 state.live[entry.id] = session
                 return (session, evicted.flatMap { state.live.removeValue(forKey: $0.id) })
             }

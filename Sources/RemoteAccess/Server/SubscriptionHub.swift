@@ -25,6 +25,7 @@ package actor SubscriptionHub {
     /// A session that hears a service, and how its events are translated for it.
     private struct Listener {
         let session: RemoteSession
+        let isPermitted: @Sendable () -> Bool
         let translate: @Sendable ([EventProperty]) -> [MirroredProperty]
     }
 
@@ -55,6 +56,7 @@ package actor SubscriptionHub {
     /// Lets a session hear a service. Returns the service's state, translated, at the session's cursor.
     func attach(
         _ session: RemoteSession, to url: HTTPURL, of device: KnownDevice,
+        isPermitted: @escaping @Sendable () -> Bool,
         translate: @escaping @Sendable ([EventProperty]) -> [MirroredProperty]
     ) async throws(Problem) -> SubscriptionState {
         if subscriptions[url] == nil {
@@ -70,7 +72,8 @@ package actor SubscriptionHub {
         guard session.subscribed(subscription.id) else {
             throw Problem(.unavailable, "The session holds too many subscriptions.", status: 503)
         }
-        subscription.listeners[ObjectIdentifier(session)] = Listener(session: session, translate: translate)
+        subscription.listeners[ObjectIdentifier(session)] = Listener(
+            session: session, isPermitted: isPermitted, translate: translate)
         subscriptions[url] = subscription
         return SubscriptionState(
             subscription: subscription.id, state: subscription.hasState ? translate(subscription.state) : nil,
@@ -81,6 +84,17 @@ package actor SubscriptionHub {
     func detach(_ session: RemoteSession, from id: String) {
         session.unsubscribed(id)
         for url in subscriptions.keys where subscriptions[url]?.id == id { drop(session, at: url) }
+    }
+
+    /// Ends what the policy no longer permits.
+    func reconsider() {
+        for (url, subscription) in subscriptions {
+            for listener in subscription.listeners.values where !listener.isPermitted() {
+                listener.session.unsubscribed(subscription.id)
+                listener.session.record(.subscriptionEnded(subscription: subscription.id), size: 64)
+                drop(listener.session, at: url)
+            }
+        }
     }
 
     /// A session ended.

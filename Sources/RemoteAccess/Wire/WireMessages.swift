@@ -25,7 +25,8 @@ package struct MirroredDevice: Codable, Hashable, Sendable {
     package var friendlyName: String
     /// The local path of the translated description: `/d/<token>/<name>`.
     package var descriptionPath: String
-    /// Rises whenever the description changes, so that control points fetch it anew.
+    /// Another number, below 2^24, whenever what the client sees of the descriptions changes, so that control points
+    /// read them again.
     package var revision: Int
 
     package init(root: Node, friendlyName: String, descriptionPath: String, revision: Int) {

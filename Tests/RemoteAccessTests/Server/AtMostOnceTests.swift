@@ -1,4 +1,3 @@
-import AccessPolicy
 import Foundation
 import NetworkTypes
 import Synchronization
@@ -14,7 +13,7 @@ struct AtMostOnceTests {
         var random = SeededGenerator(seed: 1)
         let subject = Subject(id: SubjectID(using: &random), name: "phone", createdAt: Date(timeIntervalSince1970: 0))
         return RemoteSession(
-            id: SessionID(using: &random), subject: subject, policy: PresetPolicy(grants: []),
+            id: SessionID(using: &random), subject: subject,
             authority: "192.0.2.5:80", limits: .init())
     }
 

@@ -1,4 +1,3 @@
-import AccessPolicy
 import Foundation
 import NetworkTypes
 import Testing
@@ -22,7 +21,7 @@ struct SessionRegistryTests {
 
     private func open(_ registry: SessionRegistry, _ seed: UInt64, carrier: CarrierID) throws -> RemoteSession {
         try registry.open(
-            subject: subject(seed), policy: PresetPolicy(grants: []), fingerprint: [UInt8(seed)], carrier: carrier,
+            subject: subject(seed), fingerprint: [UInt8(seed)], carrier: carrier,
             path: "tcp", authority: "192.0.2.5:80"
         ).session
     }
@@ -40,7 +39,7 @@ struct SessionRegistryTests {
         #expect(problem?.title.contains("2 sessions") == true)
         registry.detach(first)
         let third = try registry.open(
-            subject: subject(3), policy: PresetPolicy(grants: []), fingerprint: [3], carrier: registry.nameCarrier(),
+            subject: subject(3), fingerprint: [3], carrier: registry.nameCarrier(),
             path: "tcp", authority: "192.0.2.5:80")
         #expect(third.evicted?.subject.name == "client 1")
         #expect(registry.reports.map(\.name).sorted() == ["client 2", "client 3"])
@@ -76,7 +75,7 @@ struct SessionRegistryTests {
         limits.events = 3
         let session = RemoteSession(
             id: try #require(SessionID("00112233445566778899aabbccddeeff")), subject: subject(1),
-            policy: PresetPolicy(grants: []), authority: "192.0.2.5:80", limits: limits)
+            authority: "192.0.2.5:80", limits: limits)
         for index in 0..<5 { session.record(.disappeared(udn: "uuid:\(index)"), size: 10) }
         guard case .entries(let entries, let next) = session.events(after: 3) else {
             Issue.record("the last events are gone")
