@@ -43,7 +43,8 @@ struct AccessContext: Sendable {
     /// Whether an action is to be seen in its service's description.
     func shows(action: String, of service: String, on device: KnownDevice) -> Bool {
         policy.decide(
-            request(.control, on: device, service: service, action: ActionRequest(serviceType: service, action: action))
+            request(
+                .describe, on: device, service: service, action: ActionRequest(serviceType: service, action: action))
         ).permitted
     }
 

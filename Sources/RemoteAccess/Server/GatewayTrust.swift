@@ -50,7 +50,7 @@ package final class GatewayTrust: Sendable {
         desk.load(ledger.pairings)
         let (tunnelIdentity, expires) = try present(stored.identity, now: now)
         return GatewayTrust(
-            store: store, policy: PolicyBook(ledger: ledger),
+            store: store, policy: PolicyBook(.init(ledger: ledger)),
             state: State(
                 stored: stored, tunnelIdentity: tunnelIdentity, leafExpires: expires,
                 table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk),
@@ -139,7 +139,7 @@ package final class GatewayTrust: Sendable {
             state.desk.load(ledger.pairings)
             return ended
         }
-        policy.update(to: ledger)
+        policy.update { $0.ledger = ledger }
         if !ended.isEmpty { endingsContinuation.yield(ended) }
     }
 

@@ -28,7 +28,8 @@ package struct KnownDevice: Sendable {
             inner.services.compactMap { HomeService($0, of: inner, base: device.base) }
         }
         self.facts = DeviceFacts(
-            udn: device.udn, deviceType: root.deviceType, embeddedTypes: root.allDevices.dropFirst().map(\.deviceType),
+            udn: device.udn, name: root.friendlyName, deviceType: root.deviceType,
+            embeddedTypes: root.allDevices.dropFirst().map(\.deviceType),
             serviceTypes: root.allDevices.flatMap { $0.services.map(\.serviceType) })
     }
 

@@ -1,39 +1,74 @@
 package import AccessPolicy
+import Foundation
 import Synchronization
 package import TrustCore
 
 /// The policy in force. Every decision of a gateway is made here, and nobody keeps a copy of it.
 ///
 /// It is read without waiting and replaced as a whole. `changes` tells that what clients are shown, hear and
-/// stream has to be looked at again.
+/// stream has to be looked at again: because somebody changed the policy, or because a rule's time began or ended.
 package final class PolicyBook: Sendable {
+    /// What a policy is made of.
+    package struct Content: Hashable, Sendable {
+        /// The policy's rules; nil where there are none.
+        package var document: PolicyDocument?
+        /// Who there is, and what was granted.
+        package var ledger: TrustLedger
+        /// To which rules' first use somebody has consented, for whom.
+        package var consents: [SubjectID: Set<String>]
+
+        /// Makes a content.
+        package init(
+            document: PolicyDocument? = nil, ledger: TrustLedger, consents: [SubjectID: Set<String>] = [:]
+        ) {
+            self.document = document
+            self.ledger = ledger
+            self.consents = consents
+        }
+
+        fileprivate func decidesAs(_ other: Content) -> Bool {
+            document == other.document && consents == other.consents && ledger.grants == other.ledger.grants
+                && ledger.subjects == other.ledger.subjects
+        }
+    }
+
     private struct State {
-        var policy: PresetPolicy
-        var shapes: [SubjectID: UInt64]
+        var content: Content
+        var policy: CompiledPolicy
+        var shapes: PolicyShapes
         var version = 0
+
+        init(_ content: Content) {
+            self.content = content
+            policy = CompiledPolicy(document: content.document, ledger: content.ledger)
+            shapes = PolicyShapes(policy)
+        }
     }
 
     private let state: Mutex<State>
+    private let clock: @Sendable () -> PolicyMoment
     private let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
-    /// Opens a book with what a ledger grants.
-    package init(ledger: TrustLedger) {
-        self.state = Mutex(Self.state(of: ledger))
+    /// Opens a book.
+    package init(_ content: Content, clock: @escaping @Sendable () -> PolicyMoment = PolicyBook.wallClock) {
+        self.state = Mutex(State(content))
+        self.clock = clock
     }
 
-    private static func state(of ledger: TrustLedger) -> State {
-        let grants = ledger.activeGrants
-        let shapes = Dictionary(grouping: grants, by: \.subject).mapValues { StableHash("\($0)").value }
-        return State(policy: PresetPolicy(grants: grants), shapes: shapes)
+    /// The wall clock of this host.
+    package static let wallClock: @Sendable () -> PolicyMoment = {
+        let now = Date()
+        return PolicyMoment(now, secondsFromGMT: TimeZone.current.secondsFromGMT(for: now))
     }
 
-    /// Takes over what a ledger grants; does nothing when that is what is in force.
-    func update(to ledger: TrustLedger) {
-        let fresh = Self.state(of: ledger)
+    /// Puts another policy in force; does nothing when it would decide the same.
+    package func update(_ change: (inout Content) -> Void) {
         let isNews = state.withLock { state in
-            guard state.shapes != fresh.shapes else { return false }
+            var content = state.content
+            change(&content)
+            guard !content.decidesAs(state.content) else { return false }
             let version = state.version + 1
-            state = fresh
+            state = State(content)
             state.version = version
             return true
         }
@@ -43,34 +78,37 @@ package final class PolicyBook: Sendable {
     /// Counts the changes of the policy, and of what holds at the time.
     var version: Int { state.withLock { $0.version } }
 
-    /// One element when the policy changed since the last was read. For one reader.
+    /// One element when something changed since the last was read. For one reader.
     var changes: AsyncStream<Void> { stream }
 
-    /// Decides.
+    /// Decides, at this moment and with the consents that were given.
     package func decide(_ request: AccessRequest) -> Decision {
-        state.withLock { $0.policy }.decide(request)
+        let (policy, consents) = state.withLock { ($0.policy, $0.content.consents[request.subject]) }
+        var request = request
+        request.moment = clock()
+        request.consents = consents ?? []
+        return policy.decide(request)
     }
 
     /// A number that differs when what a subject may do with a device differs, the same over restarts.
     func shape(of subject: SubjectID, on device: DeviceFacts) -> UInt64 {
-        state.withLock { $0.shapes[subject] ?? 0 }
-    }
-}
-
-/// FNV-1a: a hash that is the same in every process. Not for keys that an attacker chooses.
-struct StableHash {
-    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    init(_ text: String = "") { combine(text) }
-
-    mutating func combine(_ text: String) {
-        for byte in text.utf8 { combine(byte: byte) }
-        combine(byte: 0xFF)
+        state.withLock { $0.shapes }.shape(of: subject, on: device, at: clock())
     }
 
-    mutating func combine(_ number: UInt64) {
-        for shift in 0..<8 { combine(byte: UInt8(truncatingIfNeeded: number >> (8 * UInt64(shift)))) }
+    /// Notices when a rule's time begins or ends, until the task is cancelled. `atEdge` is called before the change is
+    /// told.
+    func run(atEdge: () -> Void = {}) async throws {
+        var looked = clock()
+        while true {
+            // The wall clock may jump, and the policy may change meanwhile: so it is looked at every second.
+            try await Task.sleep(for: .seconds(1))
+            let now = clock()
+            let edge = state.withLock { $0.policy }.nextChange(after: looked)
+            looked = now
+            guard let edge, edge <= now.date else { continue }
+            state.withLock { $0.version += 1 }
+            atEdge()
+            continuation.yield()
+        }
     }
-
-    private mutating func combine(byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
 }

@@ -114,6 +114,7 @@ package final class RemoteAccessServer: Sendable {
             group.addTask { await self.trust.run() }
             group.addTask { await self.followTrust() }
             group.addTask { await self.followPolicy() }
+            group.addTask { try await self.trust.policy.run() }
             group.addTask { try await self.expireSessions() }
             group.addTask { try await self.listen(onEvent) }
             for await _ in stop.stream { break }
