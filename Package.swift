@@ -60,7 +60,8 @@ var targets: [Target] = [
     .target(
         name: "TestKit",
         dependencies: [
-            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "GroupKeys", "SUPnP", httpTypes, crypto, nio("NIOCore"),
+            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "GroupKeys", "SUPnP", httpTypes, crypto,
+            nio("NIOCore"),
         ],
         swiftSettings: strict
     ),

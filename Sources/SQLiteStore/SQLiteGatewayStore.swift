@@ -10,6 +10,8 @@ package final class SQLiteGatewayStore: GatewayStore {
     let state: StateDatabase
     /// The store of the secure group, in the same file: closed with this one.
     package let groups: SQLiteGroupStore
+    /// ACLs and DeviceProtection identities, in the same file: closed with this one.
+    package let deviceProtection: SQLiteDeviceProtectionStore
     private let limits: StoreLimits
 
     /// Opens the state of a folder, and makes it when there is none. Blocks for some milliseconds.
@@ -27,10 +29,13 @@ package final class SQLiteGatewayStore: GatewayStore {
                     SELECT EXISTS (SELECT 1 FROM identity) OR EXISTS (SELECT 1 FROM secrets)
                         OR EXISTS (SELECT 1 FROM pairings WHERE sealed_key IS NOT NULL)
                         OR EXISTS (SELECT 1 FROM group_identity) OR EXISTS (SELECT 1 FROM group_credentials)
+                        OR EXISTS (SELECT 1 FROM device_protection_acls)
+                        OR EXISTS (SELECT 1 FROM device_protection_identities)
                     """
             ) ?? true
         }
         groups = SQLiteGroupStore(state, folder: folder, limits: limits)
+        deviceProtection = SQLiteDeviceProtectionStore(state)
     }
 
     /// Whether the folder holds a gateway's state, without making one.

@@ -82,6 +82,7 @@ enum Schema {
             )
         }
         registerGroups(&migrator)
+        registerDeviceProtection(&migrator)
         return migrator
     }
 

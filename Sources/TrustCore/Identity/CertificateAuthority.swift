@@ -144,7 +144,7 @@ package struct CertificateAuthority: Sendable {
 extension CertificateAuthority {
     /// 128 random bits; the first bit is 0 and the second 1, so that the number is positive and always 16
     /// octets long (RFC 5280 §4.1.2.2 allows 20).
-    private static func serial(using random: inout some RandomNumberGenerator) -> Certificate.SerialNumber {
+    static func serial(using random: inout some RandomNumberGenerator) -> Certificate.SerialNumber {
         var bytes = random.bytes(16)
         bytes[0] = bytes[0] & 0x3F | 0x40
         return Certificate.SerialNumber(bytes: bytes)
