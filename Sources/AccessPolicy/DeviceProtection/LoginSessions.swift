@@ -151,9 +151,14 @@ package struct LoginSessions: Sendable {
         return roles
     }
 
-    /// Ends the logins of a user whose password or roles were changed by somebody else, or who was removed.
-    package mutating func end(_ user: UserName) {
-        for (connection, session) in sessions where session.user == user { sessions[connection] = nil }
+    /// Whether anything is known of a connection.
+    package func knows(_ connection: UInt64) -> Bool { sessions[connection] != nil }
+
+    /// Ends the logins of a user who was removed, or has another password; but for the one that changed it.
+    package mutating func end(_ user: UserName, except own: UInt64?) {
+        for (connection, session) in sessions where connection != own {
+            if session.user == user || session.challenge?.user == user { sessions[connection] = nil }
+        }
     }
 
     private mutating func failures(of who: Counted, now: Date) -> Int {

@@ -57,6 +57,16 @@ public final class DeviceHost: Sendable {
         return routes.roots.compactMap { HTTPURL(endpoint: endpoint, pathAndQuery: $0.path) }
     }
 
+    /// The `https` URL of each protected root device at each address where it is served.
+    public var secureLocations: [HTTPURL] {
+        guard let (routes, links) = running.withLock({ $0 }) else { return [] }
+        return links.current.flatMap { served in
+            routes.roots.filter(\.device.isProtected).compactMap { root in
+                served.secureEndpoint.flatMap { HTTPURL("https://\($0)\(root.path)") }
+            }
+        }
+    }
+
     /// Works until cancelled, then says byebye on every link, ends every subscription and returns.
     ///
     /// In a group of services it runs until the group cancels it.

@@ -16,8 +16,15 @@ public struct DeviceHostConfiguration: Sendable {
     /// paths of the devices, so that CONFIGID is the same from run to run while nothing else is changed.
     public var stateFile: String?
     /// SECURELOCATION for a description's URL: its `https` twin, which the caller serves, for devices with
-    /// DeviceProtection; nil for none.
+    /// DeviceProtection; nil for none, and for those that ``security`` serves.
     public var secureLocation: (@Sendable (_ location: HTTPURL) -> String?)?
+    /// TLS, for root devices with the service DeviceProtection: they are served at a second port of each address,
+    /// over HTTPS, and announced with SECURELOCATION.UPNP.ORG (DeviceProtection:1, the section on discovery).
+    public var security: HTTPServerSecurity?
+    /// The port for HTTPS at each address; 0 takes a free one.
+    public var securePort: UInt16 = 0
+    /// Asked before each action of each service; nil permits everything.
+    public var authorizes: ActionAuthorization?
     /// The port to listen on at each address; 0 takes a free one.
     public var port: UInt16 = 0
     /// `SERVER`.

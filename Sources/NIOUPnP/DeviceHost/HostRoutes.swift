@@ -8,7 +8,7 @@ struct HostRoutes: Sendable {
     enum Route: Sendable {
         case document(HostedDocument)
         case icon(HostedIcon)
-        case control(HostedService, root: Int)
+        case control(HostedService, root: Int, udn: String)
         case events(HostedService)
         case resource(HostedResource)
         case presentation(root: Int)
@@ -105,7 +105,7 @@ struct HostRoutes: Sendable {
             for service in device.services {
                 let token = token("\(device.udn) \(service.serviceID)")
                 let evented = !service.scpd.eventedVariables.isEmpty
-                routes["\(token)/control"] = .control(service, root: root)
+                routes["\(token)/control"] = .control(service, root: root, udn: device.udn)
                 if evented { routes["\(token)/event"] = .events(service) }
                 if !services.contains(where: { $0.service === service }) {
                     services.append((service, device.udn, "\(token)/scpd.xml"))

@@ -101,6 +101,14 @@ public enum HostedPresentation: Sendable {
 }
 
 extension HostedDevice {
+    /// Whether the device itself has the service DeviceProtection; what is embedded in it is then protected with it.
+    var isProtected: Bool {
+        services.contains {
+            guard case .type(let name, _) = SearchTarget($0.serviceType) else { return false }
+            return name == "urn:schemas-upnp-org:service:DeviceProtection"
+        }
+    }
+
     /// The languages of this device and those embedded in it, besides its own, in the order of their tags.
     var languages: [String] {
         var all = Set(translations.keys)

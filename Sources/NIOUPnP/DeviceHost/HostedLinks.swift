@@ -13,11 +13,15 @@ final class HostedLinks: Sendable {
     struct Served: Sendable {
         let link: InterfaceAddress
         let endpoint: SocketEndpoint
+        /// For HTTPS.
+        let secureEndpoint: SocketEndpoint?
     }
 
     private struct Listener {
         let endpoint: SocketEndpoint
-        let task: Task<Void, Never>
+        /// For HTTPS.
+        let secureEndpoint: SocketEndpoint?
+        let tasks: [Task<Void, Never>]
         /// For multicast events, where there are any.
         let events: MulticastEventSocket?
     }
@@ -53,7 +57,7 @@ final class HostedLinks: Sendable {
 
     /// Where events may go for a subscription that came in at one of our endpoints; nil when that is gone.
     func callbackRule(_ local: SocketEndpoint) -> CallbackRule? {
-        served.withLock { $0.first { $0.endpoint == local } }.map {
+        served.withLock { $0.first { $0.endpoint == local || $0.secureEndpoint == local } }.map {
             CallbackRule(interface: $0.link, requiresSender: configuration.callbackMustBeSender)
         }
     }
@@ -98,9 +102,11 @@ final class HostedLinks: Sendable {
         served.withLock { $0 = [] }
         for listener in progress.listeners.values {
             listener.events?.close()
-            listener.task.cancel()
+            for task in listener.tasks { task.cancel() }
         }
-        for listener in progress.listeners.values { await listener.task.value }
+        for listener in progress.listeners.values {
+            for task in listener.tasks { await task.value }
+        }
         try result.get()
     }
 
@@ -113,7 +119,8 @@ final class HostedLinks: Sendable {
         case .links(let links): progress.wanted = links
         case .retry: progress.retries = nil
         case .ended(let link, let endpoint, let error):
-            guard progress.listeners[link]?.endpoint == endpoint else { break }
+            let listener = progress.listeners[link]
+            guard listener?.endpoint == endpoint || listener?.secureEndpoint == endpoint else { break }
             logger.warning("a listener ended", metadata: ["error": "\(error)"])
             lost.insert(link)
         }
@@ -135,7 +142,9 @@ final class HostedLinks: Sendable {
         }
         served.withLock { [progress] served in
             served = progress.wanted.compactMap { link in
-                progress.listeners[link].map { Served(link: link, endpoint: $0.endpoint) }
+                progress.listeners[link].map {
+                    Served(link: link, endpoint: $0.endpoint, secureEndpoint: $0.secureEndpoint)
+                }
             }
         }
         if !lost.isEmpty { for outlets in requests.outlets.values { await outlets.subscribers.linksChanged() } }
@@ -153,18 +162,20 @@ final class HostedLinks: Sendable {
             // UDA 2.0 §1.2.4: a link more is a new BOOTID, told beforehand where the old one is known.
             progress.bootID = try state.nextBootID()
             for listener in progress.listeners.values where !gained.contains(listener.endpoint) {
-                advertise(at: listener.endpoint, progress.bootID)
+                advertise(at: listener.endpoint, listener.secureEndpoint, progress.bootID)
             }
         }
         progress.hasServed = true
-        for endpoint in gained { advertise(at: endpoint, progress.bootID) }
+        for listener in progress.listeners.values where gained.contains(listener.endpoint) {
+            advertise(at: listener.endpoint, listener.secureEndpoint, progress.bootID)
+        }
     }
 
     private func leave(_ link: InterfaceAddress, _ listener: Listener) async {
         for root in routes.roots { advertiser?.remove(udn: root.description.udn, on: link, announceByebye: false) }
         listener.events?.close()
-        listener.task.cancel()
-        await listener.task.value
+        for task in listener.tasks { task.cancel() }
+        for task in listener.tasks { await task.value }
     }
 
     private func retry(_ turns: AsyncStream<Turn>.Continuation) -> Task<Void, Never> {
@@ -175,19 +186,42 @@ final class HostedLinks: Sendable {
         }
     }
 
-    /// Listens on one address, for its neighbours only.
+    /// Listens on one address, for its neighbours only; for HTTPS too, where a device is protected.
     private func listen(
         on link: InterfaceAddress, _ requests: HostedRequests, _ turns: AsyncStream<Turn>.Continuation
     ) async throws -> Listener {
+        let clear = try await serve(link, port: configuration.port, security: nil, requests, turns)
+        guard let security = configuration.security, routes.roots.contains(where: \.device.isProtected) else {
+            return Listener(
+                endpoint: clear.endpoint, secureEndpoint: nil, tasks: [clear.task],
+                events: await eventSocket(on: link, requests)
+            )
+        }
+        do {
+            let secure = try await serve(link, port: configuration.securePort, security: security, requests, turns)
+            return Listener(
+                endpoint: clear.endpoint, secureEndpoint: secure.endpoint, tasks: [clear.task, secure.task],
+                events: await eventSocket(on: link, requests)
+            )
+        } catch {
+            clear.task.cancel()
+            await clear.task.value
+            throw error
+        }
+    }
+
+    private func serve(
+        _ link: InterfaceAddress, port: UInt16, security: HTTPServerSecurity?, _ requests: HostedRequests,
+        _ turns: AsyncStream<Turn>.Continuation
+    ) async throws -> (endpoint: SocketEndpoint, task: Task<Void, Never>) {
         // One loop for all connections of a link: a new one then wakes no other thread.
         let server = HTTPServer(limits: configuration.http, eventLoopGroup: eventLoopGroup.next(), logger: logger)
         let (starts, start) = AsyncStream.makeStream(of: Result<SocketEndpoint, any Error>.self)
-        let port = configuration.port
         // Unstructured because links come and go by themselves; `leave` or the end of `follow` ends it.
         let task = Task {
             let bound = Mutex<SocketEndpoint?>(nil)
             do {
-                try await server.run(on: link.endpoint(port: port)) { endpoint in
+                try await server.run(on: link.endpoint(port: port), security: security) { endpoint in
                     bound.withLock { $0 = endpoint }
                     start.yield(.success(endpoint))
                 } accepts: { peer in
@@ -202,7 +236,7 @@ final class HostedLinks: Sendable {
             }
         }
         for await first in starts {
-            return Listener(endpoint: try first.get(), task: task, events: await eventSocket(on: link, requests))
+            return (try first.get(), task)
         }
         task.cancel()
         await task.value
@@ -224,14 +258,16 @@ final class HostedLinks: Sendable {
         }
     }
 
-    private func advertise(at endpoint: SocketEndpoint, _ bootID: UInt32) {
+    private func advertise(at endpoint: SocketEndpoint, _ secureEndpoint: SocketEndpoint?, _ bootID: UInt32) {
         for root in routes.roots {
             guard let location = HTTPURL(endpoint: endpoint, pathAndQuery: root.path) else { continue }
+            let secure = root.device.isProtected ? secureEndpoint.map { "https://\($0)\(root.path)" } : nil
             advertiser?.add(
                 Advertisement(
                     root: AdvertisedDevice(root.description), location: "\(location)", maxAge: configuration.maxAge,
                     server: configuration.serverName, bootID: bootID, configID: root.configID,
-                    secureLocation: configuration.secureLocation?(location), networkLocalState: "\(bootID)"
+                    secureLocation: secure ?? configuration.secureLocation?(location),
+                    networkLocalState: "\(bootID)"
                 ))
         }
     }

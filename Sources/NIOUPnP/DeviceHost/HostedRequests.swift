@@ -35,8 +35,8 @@ struct HostedRequests: Sendable {
             try await resource.handler(exchange)
         case .presentation(let root):
             try await present(exchange, routes.roots[root])
-        case .control(let service, let root):
-            try await control(exchange, service, root: root)
+        case .control(let service, let root, let udn):
+            try await control(exchange, service, root: root, udn: udn)
         case .events(let service):
             guard let publishing = outlets[ObjectIdentifier(service)]?.subscribers else {
                 return try await answer(exchange, .serviceUnavailable)
@@ -72,7 +72,8 @@ struct HostedRequests: Sendable {
         return configuration.hostNames.contains { $0.lowercased() == url.host.lowercased() }
     }
 
-    private func control(_ exchange: HTTPServerExchange, _ service: HostedService, root: Int) async throws {
+    private func control(_ exchange: HTTPServerExchange, _ service: HostedService, root: Int, udn: String) async throws
+    {
         if let type = exchange.request.headerFields.value(of: .contentType), !Self.isXML(type) {
             return try await answer(exchange, .unsupportedMediaType)
         }
@@ -82,7 +83,7 @@ struct HostedRequests: Sendable {
         }
         let body = try await exchange.body.collect(upTo: configuration.controlBytes)
         let outcome = await calls.run(exchange) { () async throws(UPnPFault) in
-            try await reply(to: body, exchange, service, root: root)
+            try await reply(to: body, exchange, service, root: root, udn: udn)
         }
         switch outcome {
         case .answered(let text):
@@ -115,7 +116,7 @@ struct HostedRequests: Sendable {
 
     /// The SOAP message that answers a control request.
     private func reply(
-        to body: ByteBuffer, _ exchange: HTTPServerExchange, _ service: HostedService, root: Int
+        to body: ByteBuffer, _ exchange: HTTPServerExchange, _ service: HostedService, root: Int, udn: String
     ) async throws(UPnPFault) -> String {
         guard let header = Self.soapAction.flatMap({ exchange.request.headerFields.value(of: $0) }) else {
             throw UPnPFault(.invalidAction)
@@ -133,8 +134,14 @@ struct HostedRequests: Sendable {
         }
         let local = exchange.local
         let paths = routes.roots[root].resources
-        return try await service.invoke(request, peer: exchange.peer) { name in
-            paths[name].flatMap { HTTPURL(endpoint: local, pathAndQuery: $0) }
+        let isSecure = exchange.connection != nil
+        return try await service.invoke(
+            request, peer: exchange.peer, udn: udn, connection: exchange.connection,
+            authorizes: configuration.authorizes
+        ) { name in
+            paths[name].flatMap {
+                isSecure ? HTTPURL("https://\(local)\($0)") : HTTPURL(endpoint: local, pathAndQuery: $0)
+            }
         }.serialized()
     }
 

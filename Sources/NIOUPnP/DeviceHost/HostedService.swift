@@ -114,16 +114,19 @@ public final class HostedService: Sendable {
 
     /// Runs an action for a request that has arrived.
     func invoke(
-        _ request: ActionRequest, peer: SocketEndpoint, resourceURL: @escaping @Sendable (String) -> HTTPURL?
+        _ request: ActionRequest, peer: SocketEndpoint, udn: String = "", connection: SecureConnection? = nil,
+        authorizes: ActionAuthorization? = nil, resourceURL: @escaping @Sendable (String) -> HTTPURL?
     ) async throws(UPnPFault) -> ActionResponse {
         guard Self.accepts(request.serviceType, as: serviceType) else { throw UPnPFault(.invalidAction) }
         let checked = try request.checked(against: scpd)
         guard let action = actions[request.action] else { throw UPnPFault(.optionalActionNotImplemented) }
         let results: [ActionArgument]
         do {
-            results = try await action(
-                ActionInvocation(service: self, request: checked, peer: peer, resourceURL: resourceURL)
+            let invocation = ActionInvocation(
+                service: self, request: checked, peer: peer, udn: udn, connection: connection, resourceURL: resourceURL
             )
+            try await authorizes?(invocation)
+            results = try await action(invocation)
         } catch let fault as UPnPFault {
             throw fault
         } catch {
@@ -157,6 +160,9 @@ public final class HostedService: Sendable {
     }
 }
 
+/// Decides about an action before it runs: throws a `UPnPFault`, such as 606, to refuse it.
+public typealias ActionAuthorization = @Sendable (ActionInvocation) async throws -> Void
+
 /// A checked request for an action, and who asks.
 public struct ActionInvocation: Sendable {
     /// The service that is asked: its state, and where to publish what changes.
@@ -165,6 +171,10 @@ public struct ActionInvocation: Sendable {
     public let request: CheckedAction
     /// Who asks.
     public let peer: SocketEndpoint
+    /// The UDN of the device that has the service.
+    public let udn: String
+    /// The TLS connection that the request came over; nil for one in clear.
+    public let connection: SecureConnection?
     /// The URL of a resource of the device, by its name, as the asker reaches it.
     public let resourceURL: @Sendable (String) -> HTTPURL?
 

@@ -28,6 +28,7 @@ public final class HTTPClient: Sendable {
     ///   - body: The request's body, sent with a `Content-Length`.
     ///   - endpoint: Where to connect.
     ///   - localAddress: The own address to connect from.
+    ///   - security: TLS; without it the request goes out in clear.
     /// - Throws: `HTTPTransportError`, `CancellationError`, and what `use` throws.
     public func withResponse<Result: Sendable>(
         _ request: HTTPRequest,
@@ -35,11 +36,12 @@ public final class HTTPClient: Sendable {
         to endpoint: SocketEndpoint,
         from localAddress: IPAddress? = nil,
         limits: HTTPClientLimits = .init(),
+        security: HTTPClientSecurity? = nil,
         _ use: (HTTPResponse, HTTPBody) async throws -> Result
     ) async throws -> Result {
         let call = Call(
             head: HTTPHeadCodec.head(request, framing: Self.framing(request, body)), body: body, upload: nil,
-            key: .init(endpoint: endpoint, localAddress: localAddress), limits: limits
+            key: .init(endpoint: endpoint, localAddress: localAddress, security: security), limits: limits
         )
         let answer = try await send(call)
         return try await read(answer, use)
@@ -118,8 +120,9 @@ public final class HTTPClient: Sendable {
         // What may not be sent twice does not go over a kept connection, unless the peer is known to keep them:
         // many devices close theirs after the answer without saying so, and then nobody could tell whether the
         // action was carried out.
-        if call.upload == nil, call.isIdempotent || call.limits.reusesForActions,
-            let kept = pool.take(call.key, on: eventLoop, certain: !call.isIdempotent)
+        if call.upload == nil, call.isIdempotent || call.limits.reusesForActions || call.limits.staysOnConnection,
+            let kept = pool.take(
+                call.key, on: eventLoop, certain: !call.isIdempotent && !call.limits.staysOnConnection)
         {
             do {
                 let answer = try await send(call, on: kept, deadline: deadline, started: started)
@@ -258,6 +261,7 @@ public final class HTTPClient: Sendable {
         encoding.automaticallySetFramingHeaders = false
         let decoder = HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoderLimits)
         let pipeline = channel.pipeline.syncOperations
+        try key.security?.prepare(channel)
         try pipeline.addHandler(HTTPRequestEncoder(configuration: encoding))
         try pipeline.addHandler(
             ByteToMessageHandler(decoder, maximumBufferSize: limits.headerBytes + ReceiveBuffers.maximum)

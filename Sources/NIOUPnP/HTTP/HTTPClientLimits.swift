@@ -17,6 +17,9 @@ public struct HTTPClientLimits: Sendable, Hashable {
     /// Whether a request that must not be sent twice may go over a kept connection, where the peer has been seen
     /// to keep its connections.
     public var reusesForActions = false
+    /// Whether requests follow one another over one connection, also those that must not be sent twice: for what is
+    /// true of a connection only, such as a login.
+    public var staysOnConnection = false
     /// Bytes of a body that wait in memory for their reader; one read of at most 256 KiB may come on top.
     public var bufferedBytes = 256 * 1024
 

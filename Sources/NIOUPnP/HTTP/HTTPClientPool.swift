@@ -17,6 +17,7 @@ final class HTTPClientPool: Sendable {
     struct Key: Hashable, Sendable {
         var endpoint: SocketEndpoint
         var localAddress: IPAddress?
+        var security: HTTPClientSecurity?
     }
 
     fileprivate struct Idle {

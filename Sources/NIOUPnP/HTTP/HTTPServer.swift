@@ -26,6 +26,7 @@ public final class HTTPServer: Sendable {
     /// - Parameters:
     ///   - endpoint: A literal address; port 0 takes a free one.
     ///   - onBound: Told the endpoint with its real port, before the first connection.
+    ///   - security: TLS; without it requests come in clear.
     ///   - accepts: Asked about each peer before a byte is read; false closes the connection.
     ///   - handler: Answers one request. It is cancelled when its peer goes away before the answer is
     ///     finished. What it throws before responding becomes 500 (413 for a body that is too large);
@@ -33,12 +34,15 @@ public final class HTTPServer: Sendable {
     /// - Throws: What the operating system says about binding.
     public func run(
         on endpoint: SocketEndpoint,
+        security: HTTPServerSecurity? = nil,
         onBound: @escaping @Sendable (SocketEndpoint) -> Void = { _ in },
         accepts: @escaping @Sendable (SocketEndpoint) -> Bool = { _ in true },
         handler: @escaping @Sendable (HTTPServerExchange) async throws -> Void
     ) async throws {
         let tally = ConnectionTally(limits: limits)
-        let shared = HTTPServerConnection.Context(limits: limits, logger: logger, tally: tally, handler: handler)
+        let shared = HTTPServerConnection.Context(
+            limits: limits, logger: logger, tally: tally, security: security, handler: handler
+        )
         let bootstrap = ServerBootstrap(group: eventLoopGroup)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 256)
@@ -98,6 +102,7 @@ public final class HTTPServer: Sendable {
         limits.maxHeaderListSize = shared.limits.headerBytes
         let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
         let pipeline = channel.pipeline.syncOperations
+        try shared.security?.prepare(channel)
         try pipeline.addHandler(
             ByteToMessageHandler(decoder, maximumBufferSize: shared.limits.headerBytes + ReceiveBuffers.maximum)
         )

@@ -49,6 +49,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
         let limits: HTTPServerLimits
         let logger: Logger
         let tally: ConnectionTally
+        let security: HTTPServerSecurity?
         let handler: @Sendable (HTTPServerExchange) async throws -> Void
     }
 
@@ -65,6 +66,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
     var context: ChannelHandlerContext?
     var timer: ConnectionTimer?
     private var executor: EventLoopTaskExecutor?
+    private var secured: SecureConnection?
 
     init(shared: Context, peer: SocketEndpoint, local: SocketEndpoint) {
         self.shared = shared
@@ -234,13 +236,37 @@ final class HTTPServerConnection: ChannelInboundHandler {
             keepsAliveExplicitly: head.version.minor == 0 && head.isKeepAlive
         )
         let exchange = HTTPServerExchange(
-            request: request, peer: peer, local: local, body: HTTPBody { try await inflow.next() }, link: link
+            request: request, peer: peer, local: local, body: HTTPBody { try await inflow.next() },
+            connection: secureConnection(context), link: link
         )
         phase = .exchange(
             Exchange(
                 id: id, inflow: inflow, outflow: outflow, unhandled: exchange, expectsContinue: expectation != nil)
         )
         timer?.set(in: min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
+    }
+
+    /// The connection's TLS, asked at its first request, when the handshake is over; the same for those after it.
+    private func secureConnection(_ context: ChannelHandlerContext) -> SecureConnection? {
+        guard let security = shared.security else { return nil }
+        if let secured { return secured }
+        let (channel, eventLoop) = (context.channel, context.eventLoop)
+        let bound = NIOLoopBound(WeakConnection(self), eventLoop: eventLoop)
+        let made = SecureConnection(
+            id: .random(in: .min ... .max), peerCertificateDER: security.peerCertificate(channel),
+            closing: channel.closeFuture
+        ) {
+            eventLoop.hop { bound.value.connection?.closesAfterAnswer = true }
+        }
+        secured = made
+        return made
+    }
+
+    /// What answers requests may outlive the connection.
+    private struct WeakConnection {
+        weak var connection: HTTPServerConnection?
+
+        init(_ connection: HTTPServerConnection) { self.connection = connection }
     }
 
     /// Calls the handler, when the read that brought the head is over: a small request is then there as a

@@ -15,6 +15,8 @@ public final class HTTPServerExchange: Sendable {
     public let local: SocketEndpoint
     /// The body of the request.
     public let body: HTTPBody
+    /// The TLS connection that it came over; nil for one in clear.
+    public let connection: SecureConnection?
 
     /// How an exchange reaches its connection.
     struct Link: Sendable {
@@ -49,11 +51,15 @@ public final class HTTPServerExchange: Sendable {
     private let link: Link
     private let progress = Mutex(Progress.awaitingHead)
 
-    init(request: HTTPRequest, peer: SocketEndpoint, local: SocketEndpoint, body: HTTPBody, link: Link) {
+    init(
+        request: HTTPRequest, peer: SocketEndpoint, local: SocketEndpoint, body: HTTPBody,
+        connection: SecureConnection? = nil, link: Link
+    ) {
         self.request = request
         self.peer = peer
         self.local = local
         self.body = body
+        self.connection = connection
         self.link = link
     }
 

@@ -61,9 +61,10 @@ struct AccessControlListTests {
         try acl.introduce(phone, name: "phone")
         #expect(acl.controlPoint(phone)?.introduced == true)
         #expect(acl.controlPoint(phone)?.roles == [.public, .basic])
-        #expect(acl.correctName("phone", of: phone))
-        #expect(!acl.correctName("phone", of: phone))
-        #expect(!acl.correctName("tablet", of: tablet))
+        let corrections = [("phone", phone), ("phone", phone), ("tablet", tablet)].map {
+            acl.correctName($0.0, of: $0.1)
+        }
+        #expect(corrections == [true, false, false])
     }
 
     @Test func `it is bounded, and a full one still reads`() throws {
