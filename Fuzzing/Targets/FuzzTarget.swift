@@ -20,6 +20,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case didlLite = "didl-lite"
     /// A document of Remote Access: filters, device lists, profiles, dynamic names.
     case remoteAccess = "remote-access"
+    /// An ACL of DeviceProtection, and the protocols that a device supports.
+    case protectionACL = "protection-acl"
+    /// Identities to add to an ACL, and one to change.
+    case protectionIdentities = "protection-identities"
     /// A datagram on SUPnP's port: what it is.
     case supnpHeader = "supnp-header"
     /// The body of a control message.
@@ -47,6 +51,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .propertySet: try PropertySetProperties.check(input)
         case .didlLite: try DIDLProperties.check(input)
         case .remoteAccess: try RemoteAccessProperties.check(input)
+        case .protectionACL: try ProtectionProperties.checkACL(input)
+        case .protectionIdentities: try ProtectionProperties.checkIdentities(input)
         case .supnpHeader: try SUPnPHeaderProperties.check(input)
         case .supnpControl: try SUPnPControlProperties.check(input)
         case .supnpRegistration: try SUPnPRegistrationProperties.check(input)

@@ -19,6 +19,16 @@ package enum ForbiddenTypes {
         "RADASync", "RADAConfig", "RATAConfig", "InboundConnectionConfig", "RemoteAccess",
     ]
 
+    /// Those of the services whose devices are given all the same, without the service itself: protection is what a
+    /// lock has, and what it is there for.
+    package static let hiddenServices = ["DeviceProtection"]
+
+    /// Whether a service of this type keeps its whole device from being given.
+    package static func forbidsDevice(_ service: String) -> Bool {
+        guard let type = TypeName(service), contains(type) else { return false }
+        return !hiddenServices.contains { $0.lowercased() == type.name } || domains.contains(type.domain)
+    }
+
     /// Domains of which nothing is given: router management (TR-064).
     package static let domains = ["dslforum-org"]
 

@@ -73,7 +73,7 @@ package struct CompiledPolicy: Sendable {
         let device = request.device
         if ForbiddenTypes.contains(device.deviceType) { return device.deviceType }
         return device.embeddedTypes.first(where: ForbiddenTypes.contains)
-            ?? device.serviceTypes.first(where: ForbiddenTypes.contains)
+            ?? device.serviceTypes.first(where: ForbiddenTypes.forbidsDevice)
             ?? request.service.flatMap { ForbiddenTypes.contains($0) ? $0 : nil }
     }
 

@@ -136,10 +136,12 @@ actor DeviceTracker {
             )
         }
         // The UDN as announced: it is what the device's end will be told under.
-        return RootDevice(
+        var root = RootDevice(
             udn: device.udn, location: way.location, fetched: fetched, interface: way.link, maxAge: device.maxAge,
             server: device.server, bootID: device.bootID, configID: device.configID
         )
+        root.setSecureLocation(device.paths.first { HTTPURL($0.location) == way.location }?.secureLocation)
+        return root
     }
 
     private func publish(_ root: RootDevice, generation: Int, hasRestarted: Bool) async {

@@ -24,6 +24,10 @@ public struct RootDevice: Hashable, Sendable {
     /// Where the device's DIAL applications are, if it says so and that is on the device itself (DIAL 2.2.1 §5.4).
     public var applicationURL: HTTPURL?
 
+    /// Where the description is over HTTPS, for a device with DeviceProtection: at the device's own address. Without
+    /// TLS nothing of it can be trusted, not even that it is the same device's.
+    public var secureLocation: HTTPURL?
+
     /// Makes a device; `location` has been checked.
     public init(
         udn: String, location: HTTPURL, description: RootDescription, base: HTTPURL, interface: InterfaceAddress,
@@ -49,6 +53,14 @@ public struct RootDevice: Hashable, Sendable {
             base: fetched.description.base(from: fetched.url), interface: interface, maxAge: maxAge, server: server,
             bootID: bootID, configID: configID)
         applicationURL = fetched.applicationURL.flatMap { resolve($0) }
+    }
+
+    /// Takes over what was announced as SECURELOCATION, if it leads to the device's own address.
+    mutating func setSecureLocation(_ announced: String?) {
+        guard let url = announced.flatMap({ HTTPURL($0) }), url.scheme == "https",
+            url.ipAddress?.unmapped == address?.unmapped
+        else { return }
+        secureLocation = url
     }
 
     /// The device's address.

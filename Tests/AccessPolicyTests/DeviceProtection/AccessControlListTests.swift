@@ -7,7 +7,9 @@ import Testing
 struct AccessControlListTests {
     private let phone = DeviceProtectionID(certificateDER: [1])
     private let tablet = DeviceProtectionID(certificateDER: [2])
-    private let ann = UserName("Ann")!
+    private let ann: UserName
+
+    init() throws { ann = try #require(UserName("Ann")) }
 
     private func code(_ body: () throws(DeviceProtectionError) -> Void) -> DeviceProtectionError.Code? {
         do throws(DeviceProtectionError) {

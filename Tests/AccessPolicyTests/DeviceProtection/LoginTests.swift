@@ -9,8 +9,13 @@ struct LoginTests {
     private let controlPoint = DeviceProtectionID(certificateDER: Array("control point leaf certificate".utf8))
     private let device = DeviceProtectionID(certificateDER: Array("device leaf certificate".utf8))
     private let now = Date(timeIntervalSinceReferenceDate: 800_000_000)
-    private let admin = UserName("Admin")!
-    private let ann = UserName("Ann")!
+    private let admin: UserName
+    private let ann: UserName
+
+    init() throws {
+        admin = try #require(UserName("Admin"))
+        ann = try #require(UserName("Ann"))
+    }
 
     @Test func `identities are the hashes that the vector says`() {
         #expect(controlPoint.description == "9258baad-1d4d-5627-99f8-2ce7e4e3afcc")

@@ -1,5 +1,6 @@
 import AccessPolicy
 import Foundation
+import NIOCore
 import NIOUPnP
 import NetworkTypes
 import RemoteAccess

@@ -1,5 +1,6 @@
 import AccessPolicy
 import NIOUPnP
+import Synchronization
 import UPnP
 
 extension DeviceProtectionService {

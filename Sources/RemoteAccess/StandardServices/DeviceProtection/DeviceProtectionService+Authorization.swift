@@ -1,5 +1,6 @@
 import AccessPolicy
 package import NIOUPnP
+import Synchronization
 import TrustCore
 import UPnP
 

@@ -1,5 +1,7 @@
 import AccessPolicy
+import Logging
 import NIOUPnP
+import Synchronization
 import UPnP
 
 /// The actions about one connection: logging in and out, and being introduced.

@@ -1,11 +1,11 @@
 package import AccessPolicy
-import Foundation
+package import Foundation
 package import Logging
 import NIOTunnel
 package import NIOUPnP
 import Synchronization
-package import TrustCore
-package import UPnP
+import TrustCore
+import UPnP
 
 /// DeviceProtection:1 for a root device that a `DeviceHost` hosts: its service, its TLS, and the decision about every
 /// action of the device.
