@@ -24,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case protectionACL = "protection-acl"
     /// Identities to add to an ACL, and one to change.
     case protectionIdentities = "protection-identities"
+    /// A message of an introduction by Wi-Fi Protected Setup.
+    case wps
     /// A datagram on SUPnP's port: what it is.
     case supnpHeader = "supnp-header"
     /// The body of a control message.
@@ -53,6 +55,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .remoteAccess: try RemoteAccessProperties.check(input)
         case .protectionACL: try ProtectionProperties.checkACL(input)
         case .protectionIdentities: try ProtectionProperties.checkIdentities(input)
+        case .wps: try WPSProperties.check(input)
         case .supnpHeader: try SUPnPHeaderProperties.check(input)
         case .supnpControl: try SUPnPControlProperties.check(input)
         case .supnpRegistration: try SUPnPRegistrationProperties.check(input)
