@@ -17,6 +17,9 @@ package struct LatchkeyCommand: AsyncParsableCommand {
               latchkey away pair 'latchkey:…'
               latchkey away run
 
+            At home, between the phones' network and the network of things:
+              latchkey vlan run --between eth0 --and eth0.20
+
             Every setting can also stand in the environment (LATCHKEY_STATE, LATCHKEY_INTERFACE, \
             LATCHKEY_GATEWAY_LISTEN, …) or in a JSON file (--config FILE, or latchkey.json in the state folder): \
             {"interface": "eth0", "gateway": {"listen": "0.0.0.0:4433", "name": "Home"}}. The command line wins \
@@ -26,7 +29,8 @@ package struct LatchkeyCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            GatewayCommands.self, AwayCommands.self, GroupCommands.self, MemberCommands.self, UPnPCommands.self,
+            GatewayCommands.self, AwayCommands.self, VLANCommands.self, GroupCommands.self, MemberCommands.self,
+            UPnPCommands.self,
             BenchCommands.self,
         ]
     )

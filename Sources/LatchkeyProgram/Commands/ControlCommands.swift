@@ -7,16 +7,22 @@ package enum ControlCommands {
     package enum Role: String, Hashable, Sendable {
         case gateway
         case away
+        case vlan
 
         var sentence: String {
             switch self {
             case .gateway: "the gateway"
             case .away: "the away client"
+            case .vlan: "VLAN mode"
             }
         }
 
         func socket(in folder: StateFolder) throws -> SocketPath {
-            try SocketPath(self == .gateway ? folder.gatewaySocket : folder.awaySocket)
+            switch self {
+            case .gateway: try SocketPath(folder.gatewaySocket)
+            case .away: try SocketPath(folder.awaySocket)
+            case .vlan: try SocketPath(folder.vlanSocket)
+            }
         }
     }
 

@@ -67,24 +67,12 @@ package struct AwayConfiguration: Hashable, Sendable {
         self.gateway = try settings.text(.awayGateway)
         self.listen = try settings.endpoint(.awayListen)
         self.share = try settings.flag(.awayShare) ?? false
-        self.allow =
-            try settings.list(
-                .awayAllow, expecting: "an address such as 192.168.1.7 or a network such as 192.168.1.0/24"
-            ) {
-                IPPrefix($0) ?? IPAddress($0).flatMap(Self.host)
-            } ?? []
+        self.allow = try settings.neighbours(.awayAllow)
         guard share || allow.isEmpty else {
             throw ProgramError.usage("--allow names neighbours to share with, but sharing is off; add --share")
         }
         self.silence = .seconds(try settings.integer(.awaySilence, in: 2...3600) ?? 10)
         self.ssdp = try SSDPSettings(settings)
-    }
-
-    private static func host(_ address: IPAddress) -> IPPrefix? {
-        switch address {
-        case .v4: IPPrefix(address: address, length: 32)
-        case .v6: IPPrefix(address: address, length: 128)
-        }
     }
 }
 
@@ -109,6 +97,20 @@ extension Settings {
     static func interfaceName(_ text: String) -> String? {
         (1...15).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }
             ? text : nil
+    }
+
+    private static func host(_ address: IPAddress) -> IPPrefix? {
+        switch address {
+        case .v4: IPPrefix(address: address, length: 32)
+        case .v6: IPPrefix(address: address, length: 128)
+        }
+    }
+
+    /// The neighbours that are served.
+    func neighbours(_ key: SettingKey) throws -> [IPPrefix] {
+        try list(key, expecting: "an address such as 192.168.1.7 or a network such as 192.168.1.0/24") { text in
+            IPPrefix(text) ?? IPAddress(text).flatMap(Self.host)
+        } ?? []
     }
 
     /// The interface that was asked for.

@@ -80,6 +80,21 @@ extension SettingKey {
     /// After how many silent seconds the gateway is taken for lost.
     package static let awaySilence = SettingKey("away", "silence", option: "--silence")
 
+    /// The network that is shown the devices of the other.
+    package static let vlanBetween = SettingKey("vlan", "between", option: "--between")
+    /// The network whose devices are shown.
+    package static let vlanAnd = SettingKey("vlan", "and", option: "--and")
+    /// Whether each network is shown the other's devices.
+    package static let vlanBothWays = SettingKey("vlan", "bothWays", option: "--both-ways")
+    /// What may be done with the devices, by the name of a preset.
+    package static let vlanPreset = SettingKey("vlan", "preset", option: "--preset")
+    /// What rights call whoever asks.
+    package static let vlanSubject = SettingKey("vlan", "subject", option: "--subject")
+    /// Which neighbours are served.
+    package static let vlanAllow = SettingKey("vlan", "allow", option: "--allow")
+    /// The TCP port at which devices tell events.
+    package static let vlanEventsPort = SettingKey("vlan", "eventsPort", option: "--events-port")
+
     /// Every key; a configuration file that holds another one is refused.
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
@@ -87,5 +102,6 @@ extension SettingKey {
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
+        .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanSubject, .vlanAllow, .vlanEventsPort,
     ]
 }

@@ -23,6 +23,8 @@ package struct StateFolder: Hashable, Sendable {
     package var gatewaySocket: String { path + "/gateway.sock" }
     /// The running away client's control socket.
     package var awaySocket: String { path + "/away.sock" }
+    /// The control socket of what runs between two networks.
+    package var vlanSocket: String { path + "/vlan.sock" }
 
     /// Whether the folder is there.
     package var exists: Bool {

@@ -108,7 +108,7 @@ private final class KnownGateway: Sendable {
 }
 
 extension ProgramEvent {
-    fileprivate init(_ event: RemoteAccessClient.Event) {
+    init(_ event: RemoteAccessClient.Event) {
         switch event {
         case .serving(let endpoint):
             self.init("serving", "serving apps on \(endpoint)", ["address": endpoint.description])

@@ -149,7 +149,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
 }
 
 extension ProgramEvent {
-    fileprivate init(_ event: RemoteAccessServer.Event) {
+    init(_ event: RemoteAccessServer.Event) {
         switch event {
         case .listening(let endpoint):
             self.init("listening", "serving clients on \(endpoint)", ["address": endpoint.description])

@@ -5,8 +5,8 @@ import NetworkTypes
 import Synchronization
 import UPnP
 
-/// Receives events: one server on each own address that a device was told, at a port that the system
-/// chose, with one unguessable path for each subscription.
+/// Receives events: one server on each own address that a device was told, at a fixed port or one that
+/// the system chose, with one unguessable path for each subscription.
 final class CallbackServer: Sendable {
     private struct State {
         var receivers: [String: EventReceiver] = [:]
@@ -21,11 +21,14 @@ final class CallbackServer: Sendable {
         case bound(SocketEndpoint)
     }
 
+    private let port: UInt16
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(eventLoopGroup: any EventLoopGroup, logger: Logger) {
+    /// - Parameter port: 0 lets the system choose.
+    init(port: UInt16 = 0, eventLoopGroup: any EventLoopGroup, logger: Logger) {
+        self.port = port
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
     }
@@ -98,7 +101,7 @@ final class CallbackServer: Sendable {
         let server = HTTPServer(limits: limits, eventLoopGroup: eventLoopGroup, logger: logger)
         var failure: any Error = CancellationError()
         do {
-            try await server.run(on: link.endpoint(port: 0)) { endpoint in
+            try await server.run(on: link.endpoint(port: port)) { endpoint in
                 self.settle(link, .success(endpoint))
             } accepts: { peer in
                 link.isOnLink(peer.address)

@@ -46,7 +46,8 @@ public final class ControlPoint: Sendable {
             await subscriptions.handle(update)
         }
         self.calls = CallGate(limit: configuration.callsPerHost, eventLoop: eventLoopGroup.any())
-        self.callbacks = CallbackServer(eventLoopGroup: eventLoopGroup, logger: logger)
+        self.callbacks = CallbackServer(
+            port: configuration.eventPort, eventLoopGroup: eventLoopGroup, logger: logger)
     }
 
     /// Works until cancelled, then ends every subscription and returns. Once only.

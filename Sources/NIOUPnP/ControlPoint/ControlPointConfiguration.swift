@@ -46,6 +46,9 @@ public struct ControlPointConfiguration: Sendable {
     public var searchMargin: Duration = .milliseconds(500)
     /// Service descriptions that are kept.
     public var cachedSCPDs = 512
+    /// The TCP port at which events are received, on each own address that a device was told; 0 lets the system
+    /// choose. A firewall between a control point and its devices can name a fixed one.
+    public var eventPort: UInt16 = 0
     /// Subscriptions at one time.
     public var subscriptions = 512
     /// How subscriptions are kept.

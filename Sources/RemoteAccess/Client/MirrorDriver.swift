@@ -91,7 +91,7 @@ package actor MirrorDriver {
     private func advertisement(of device: MirroredDevice) -> Advertisement {
         Advertisement(
             root: AdvertisedDevice(device.root), location: "http://\(authority)\(device.descriptionPath)",
-            maxAge: SSDPLimits.defaultMaxAge, server: RemoteAccessClient.serverName, bootID: bootID,
+            maxAge: SSDPLimits.defaultMaxAge, server: RemoteAccessClient.mirrorServerName, bootID: bootID,
             // 0 to 16,777,215 is the range that a device may choose from (UDA 2.0 §2.1).
             configID: UInt32(truncatingIfNeeded: device.revision) & 0xFF_FFFF)
     }

@@ -18,6 +18,8 @@ import UPnP
 package final class RemoteAccessClient: Sendable {
     /// `SERVER` of what the away client answers and announces (UDA 2.0 §1.2.2).
     package static let serverName = "Linux/6 UPnP/2.0 Latchkey/1"
+    /// `SERVER` of mirrored devices, by which a gateway knows one: what is mirrored is never mirrored again.
+    package static let mirrorServerName = "Linux/6 UPnP/2.0 Latchkey-Mirror/1"
 
     /// What an away client can be told.
     package struct Configuration: Sendable {

@@ -21,19 +21,26 @@ package protocol SessionObserver: Sendable {
 package struct SessionKeeper: Sendable {
     /// Whom to reach, and as whom.
     package struct Target: Sendable {
-        /// In the order of preference.
-        package var addresses: [TunnelAddress]
-        package var identity: TunnelIdentity
-        /// Nil to accept the gateway's certificate, or a sentence that says why not.
-        package var verifyServer: @Sendable (PeerCertificate) -> String?
+        /// Opens a carrier, by the dialer where one is needed.
+        let connect: @Sendable (TunnelDialer) async throws -> any Carrier
 
+        /// A gateway behind a tunnel.
+        /// - Parameters:
+        ///   - addresses: In the order of preference.
+        ///   - verifyServer: Nil to accept the gateway's certificate, or a sentence that says why not.
         package init(
             addresses: [TunnelAddress], identity: TunnelIdentity,
             verifyServer: @escaping @Sendable (PeerCertificate) -> String?
         ) {
-            self.addresses = addresses
-            self.identity = identity
-            self.verifyServer = verifyServer
+            self.connect = { dialer in
+                try await dialer.connect(
+                    to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
+            }
+        }
+
+        /// A gateway in this process.
+        package init(entrance: LocalEntrance) {
+            self.connect = { _ in try entrance.connect() }
         }
     }
 
@@ -72,7 +79,7 @@ package struct SessionKeeper: Sendable {
             var opened = false
             let reason: String
             do {
-                let carrier = try await connect(target())
+                let carrier = try await target().connect(dialer)
                 defer { carrier.close(.closed) }
                 let answer = try await open(carrier, authority: authority, position: &position)
                 opened = true
@@ -94,13 +101,8 @@ package struct SessionKeeper: Sendable {
         }
     }
 
-    private func connect(_ target: Target) async throws -> TLSCarrier {
-        try await dialer.connect(
-            to: target.addresses, identity: target.identity, purpose: .session, verifyServer: target.verifyServer)
-    }
-
     private func open(
-        _ carrier: TLSCarrier, authority: String, position: inout Position
+        _ carrier: any Carrier, authority: String, position: inout Position
     ) async throws -> SessionAnswer {
         let answer = try await carrier.post(
             SessionRequest(authority: authority, resume: position.session), to: WirePath.session, session: nil,
@@ -111,7 +113,7 @@ package struct SessionKeeper: Sendable {
     }
 
     /// Reads the event log until the carrier ends; answers why it did.
-    private func follow(_ carrier: TLSCarrier, position: inout Position) async throws -> String {
+    private func follow(_ carrier: any Carrier, position: inout Position) async throws -> String {
         var path = WirePath.events
         if let cursor = position.cursor { path += "?cursor=\(cursor)" }
         var request = HTTPRequest(method: .get, scheme: "https", authority: "gateway", path: path)

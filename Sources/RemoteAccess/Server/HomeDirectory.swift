@@ -105,6 +105,9 @@ package final class HomeDirectory: Sendable {
         state.withLock { state in
             state.version += 1
             switch change {
+            case .appeared(let device) where device.isMirrored, .changed(let device) where device.isMirrored:
+                // What a network is shown of another one goes no further (design invariant 7).
+                return state.devices.removeValue(forKey: device.udn).map { .disappeared($0) }
             case .appeared(let device), .changed(let device):
                 let revision = (state.revisions[device.udn] ?? 0) + 1
                 // The table of revisions outlives devices, so that one which returns is not mistaken for
@@ -119,4 +122,9 @@ package final class HomeDirectory: Sendable {
             }
         }
     }
+}
+
+extension RootDevice {
+    /// Whether an away client announces it in place of the device itself.
+    fileprivate var isMirrored: Bool { server.contains("Latchkey-Mirror/") }
 }

@@ -19,8 +19,10 @@ package import Tunnel
 package final class RemoteAccessServer: Sendable {
     /// What a gateway can be told.
     package struct Configuration: Sendable {
-        /// Where clients connect.
-        package var listen: SocketEndpoint
+        /// Where clients connect; nil where nobody does from outside.
+        package var listen: SocketEndpoint?
+        /// Where an away client of this process comes in.
+        package var entrance: LocalEntrance?
         /// The bounds of the session table.
         package var sessions = SessionTable.Limits()
         package var sessionLimits = RemoteSession.Limits()
@@ -33,6 +35,11 @@ package final class RemoteAccessServer: Sendable {
         /// Defaults for everything but the address.
         package init(listen: SocketEndpoint) {
             self.listen = listen
+        }
+
+        /// Defaults for a gateway that serves this process alone.
+        package init(entrance: LocalEntrance) {
+            self.entrance = entrance
         }
     }
 
@@ -63,7 +70,7 @@ package final class RemoteAccessServer: Sendable {
     private let trust: GatewayTrust
     private let home: Home?
     private let directory = HomeDirectory()
-    private let registry: SessionRegistry
+    let registry: SessionRegistry
     private let hub: SubscriptionHub
     private let mirror: HomeMirror
     private let router: ExchangeRouter
@@ -116,7 +123,12 @@ package final class RemoteAccessServer: Sendable {
             group.addTask { await self.followPolicy() }
             group.addTask { try await self.trust.policy.run() }
             group.addTask { try await self.expireSessions() }
-            group.addTask { try await self.listen(onEvent) }
+            if let listen = configuration.listen {
+                group.addTask { try await self.listen(on: listen, onEvent) }
+            }
+            if let entrance = configuration.entrance {
+                group.addTask { try await self.serve(entrance) }
+            }
             for await _ in stop.stream { break }
             for session in registry.all { session.record(.stopping, size: 16) }
             // Clients need a moment to read it; a dead one must not hold the gateway up.
@@ -133,27 +145,32 @@ package final class RemoteAccessServer: Sendable {
         stop.continuation.finish()
     }
 
-    private func listen(_ onEvent: @escaping @Sendable (Event) -> Void) async throws {
+    private func listen(on endpoint: SocketEndpoint, _ onEvent: @escaping @Sendable (Event) -> Void) async throws {
         let pairing = PairingService(trust: trust, logger: logger)
         defer { beginGracefulShutdown() }
         try await listener.run(
-            on: configuration.listen, onBound: { onEvent(.listening($0)) }, identity: { self.trust.tunnelIdentity },
+            on: endpoint, onBound: { onEvent(.listening($0)) }, identity: { self.trust.tunnelIdentity },
             pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
             sessions: { carrier, peer in
                 let name = self.registry.nameCarrier()
                 let client = self.trust.activeSubject(peer.subject)?.name ?? peer.subject
                 if peer.purpose == .session { onEvent(.connected(client: client, from: peer.remote)) }
                 defer {
-                    self.registry.detach(name)
                     if peer.purpose == .session { onEvent(.disconnected(client: client)) }
                 }
-                do {
-                    try await carrier.serve { await self.router.handle($0, peer: peer, carrier: name) }
-                } catch {
-                    self.logger.debug("a carrier ended", metadata: ["error": "\(error)"])
-                }
+                await self.serve(carrier, of: peer, name: name)
             },
             pairing: { await pairing.handle($0, from: $1) })
+    }
+
+    /// Answers everything that a peer asks over one carrier, until it ends.
+    func serve(_ carrier: any Carrier, of peer: AdmittedPeer, name: CarrierID) async {
+        defer { registry.detach(name) }
+        do {
+            try await carrier.serve { await self.router.handle($0, peer: peer, carrier: name) }
+        } catch {
+            logger.debug("a carrier ended", metadata: ["error": "\(error)"])
+        }
     }
 
     private func discover(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async throws {

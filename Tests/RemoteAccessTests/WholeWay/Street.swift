@@ -32,7 +32,11 @@ final class Street: Sendable {
     private let homePort: UInt16
     private let awayPort: UInt16
 
-    init(maxSessions: Int = 32) async throws {
+    /// Where a client of the gateway's own process comes in.
+    let entrance: LocalEntrance?
+
+    /// - Parameter locally: Given to a client of the gateway's own process; there is no tunnel then.
+    init(maxSessions: Int = 32, locally scope: Grant.Scope? = nil) async throws {
         // Ports of this street alone: suites run at the same time.
         self.homePort = UInt16.random(in: 20_000...39_999)
         self.awayPort = UInt16.random(in: 40_000...59_999)
@@ -41,6 +45,14 @@ final class Street: Sendable {
         home.keepsDocuments = true
         let controlPoint = ControlPoint(configuration: home, eventLoopGroup: group, logger: logger)
         var configuration = RemoteAccessServer.Configuration(listen: SocketEndpoint(.v4(.loopback), port: 0))
+        if let scope {
+            let subject = try await trust.localSubject(named: "vlan", scope: scope, orNew: scope)
+            let entrance = LocalEntrance(subject: subject)
+            configuration = .init(entrance: entrance)
+            self.entrance = entrance
+        } else {
+            self.entrance = nil
+        }
         configuration.sessions.sessions = maxSessions
         // Devices and gateway share this host; the gateway is told that it stands at the next address.
         let reach = HomeReach(
@@ -63,6 +75,7 @@ final class Street: Sendable {
     /// Runs the home and the gateway while `body` runs.
     func whileOpen(_ body: @escaping @Sendable (Street, SocketEndpoint) async throws -> Void) async throws {
         let (bound, bind) = AsyncStream<SocketEndpoint>.makeStream()
+        if entrance != nil { bind.yield(SocketEndpoint(.v4(.loopback), port: 0)) }
         let host = DeviceHost(
             configuration: DeviceHostConfiguration(
                 interface: Self.interfaces[0], families: .ipv4, ssdp: Self.ssdp(homePort)
@@ -92,6 +105,19 @@ final class Street: Sendable {
     ) async throws {
         let paired = try await pair(scope, at: endpoint, named: name)
         let identity = try TunnelIdentity(chainDER: paired.chain.map(\.der), privateKeyDER: paired.key.pkcs8DER)
+        let target = SessionKeeper.Target(
+            addresses: [TunnelAddress(endpoint)], identity: identity,
+            verifyServer: PairingClient.verification(pins: paired.pins))
+        try await withClient(of: target, elsewhere: elsewhere) { [paired] client, controlPoint, said in
+            try await body(App(controlPoint: controlPoint, client: client, said: said, paired: paired))
+        }
+    }
+
+    /// Runs a client of that gateway, and an app's control point, while `body` runs.
+    func withClient(
+        of target: SessionKeeper.Target, elsewhere: Bool = false,
+        _ body: @escaping @Sendable (RemoteAccessClient, ControlPoint, Journal) async throws -> Void
+    ) async throws {
         var configuration = RemoteAccessClient.Configuration(interface: Self.interfaces[1])
         let network = elsewhere ? awayPort + 1 : awayPort
         configuration.ssdp = Self.ssdp(network)
@@ -99,20 +125,15 @@ final class Street: Sendable {
         let said = Journal()
         let client = RemoteAccessClient(
             configuration: configuration, neighbours: Neighbourhood(own: [.v4(IPv4Address(198, 51, 100, 1))]),
-            target: {
-                .init(
-                    addresses: [TunnelAddress(endpoint)], identity: identity,
-                    verifyServer: PairingClient.verification(pins: paired.pins))
-            },
+            target: { target },
             onPins: { _ in }, onEvent: { said.note("\($0)") }, eventLoopGroup: group, logger: logger)
         let controlPoint = ControlPoint(
             configuration: ControlPointConfiguration(interface: Self.interfaces[1], ssdp: Self.ssdp(network)),
             eventLoopGroup: group, logger: logger)
-        let app = App(controlPoint: controlPoint, client: client, said: said, paired: paired)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await client.run() }
             tasks.addTask { try await controlPoint.run() }
-            tasks.addTask { try await body(app) }
+            tasks.addTask { try await body(client, controlPoint, said) }
             defer { tasks.cancelAll() }
             try await tasks.next()
         }

@@ -1,8 +1,10 @@
 package import HTTPTypes
 internal import Synchronization
-package import Tunnel
 
 /// A carrier without a network: what one end asks, the other answers, with the back-pressure of a window.
+///
+/// For tests, and for a gateway and an away client that live in one process. Each end keeps the other only
+/// weakly, so whoever made the pair holds both.
 package final class InMemoryCarrier: Carrier {
     private struct State {
         var end: CarrierEnd?
@@ -11,6 +13,7 @@ package final class InMemoryCarrier: Carrier {
     }
 
     private let window: Int
+    private let limit: Int
     private let state = Mutex(State())
     private let other = Mutex<WeakReference?>(nil)
     private let inbound: AsyncStream<MemoryExchange>
@@ -20,14 +23,20 @@ package final class InMemoryCarrier: Carrier {
         weak var carrier: InMemoryCarrier?
     }
 
-    private init(window: Int) {
+    private init(window: Int, limit: Int) {
         self.window = window
+        self.limit = limit
         (self.inbound, self.offer) = AsyncStream.makeStream()
     }
 
-    /// Two ends of one carrier. Each direction of an exchange holds at most about `window` bytes.
-    package static func pair(window: Int = 64 << 10) -> (InMemoryCarrier, InMemoryCarrier) {
-        let (left, right) = (InMemoryCarrier(window: window), InMemoryCarrier(window: window))
+    /// Two ends of one carrier.
+    /// - Parameters:
+    ///   - window: About how many bytes each direction of an exchange holds.
+    ///   - limit: How many exchanges each end may have open; one more is reset as `refused`.
+    package static func pair(window: Int = 64 << 10, limit: Int = 1_024) -> (InMemoryCarrier, InMemoryCarrier) {
+        let (left, right) = (
+            InMemoryCarrier(window: window, limit: limit), InMemoryCarrier(window: window, limit: limit)
+        )
         left.other.withLock { $0 = WeakReference(carrier: right) }
         right.other.withLock { $0 = WeakReference(carrier: left) }
         return (left, right)
@@ -44,6 +53,7 @@ package final class InMemoryCarrier: Carrier {
         let id = ObjectIdentifier(exchange)
         try state.withLock { state in
             if let end = state.end { throw end }
+            guard state.open.count < limit else { throw ExchangeReset(.refused) }
             state.open[id] = exchange
         }
         peer?.offer.yield(exchange)

@@ -1,7 +1,7 @@
 internal import HTTPTypes
-internal import NIOCore
 internal import Synchronization
-internal import Tunnel
+
+internal import struct NIOCore.ByteBuffer
 
 /// One exchange in memory, seen from both ends.
 final class MemoryExchange: Sendable {
@@ -74,7 +74,9 @@ final class MemoryExchange: Sendable {
 
         /// The handler has returned: what it did not finish is given up.
         func leave() {
-            exchange.cut(ExchangeReset(exchange.down.isEnded ? .noError : .internalError))
+            guard exchange.down.isEnded else { return exchange.cut(ExchangeReset(.internalError)) }
+            // The answer is whole, whether or not the other end has said that its request is.
+            exchange.up.refuse(ExchangeReset(.noError))
         }
     }
 }

@@ -1,6 +1,7 @@
-internal import NIOCore
 internal import Synchronization
-internal import Tunnel
+
+internal import struct NIOCore.ByteBuffer
+internal import struct NIOCore.CircularBuffer
 
 /// One direction of an exchange in memory: bounded, for one writer and one reader.
 final class MemoryPipe: Sendable {
@@ -9,6 +10,8 @@ final class MemoryPipe: Sendable {
         var bytes = 0
         var ended = false
         var failure: (any Error)?
+        /// What a writer is told for whom there is no reader any more.
+        var refusal: (any Error)?
         var reader: CheckedContinuation<ByteBuffer?, any Error>?
         var writer: CheckedContinuation<Void, any Error>?
     }
@@ -24,7 +27,7 @@ final class MemoryPipe: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { writer in
                 let (wake, now): (Wake?, Result<Void, any Error>?) = state.withLock { state in
-                    if let failure = state.failure { return (nil, .failure(failure)) }
+                    if let failure = state.failure ?? state.refusal { return (nil, .failure(failure)) }
                     guard !Task.isCancelled else { return (nil, .failure(CancellationError())) }
                     state.chunks.append(chunk)
                     state.bytes += chunk.readableBytes
@@ -52,6 +55,18 @@ final class MemoryPipe: Sendable {
             return Self.wake(&state)
         }
         wake?.resume()
+    }
+
+    /// The reader wants no more: what is written from here on fails, and to end it is no error.
+    func refuse(_ error: any Error) {
+        let writer = state.withLock { state in
+            state.refusal = error
+            state.chunks = CircularBuffer()
+            state.bytes = 0
+            defer { state.writer = nil }
+            return state.writer
+        }
+        writer?.resume(throwing: error)
     }
 
     var isEnded: Bool { state.withLock { $0.ended } }

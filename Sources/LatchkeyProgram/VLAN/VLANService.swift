@@ -1,0 +1,194 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOUPnP
+import NetworkTypes
+import RemoteAccess
+import ServiceLifecycle
+import TrustCore
+
+/// One direction: the devices of one network, shown on another.
+struct VLANWay: Hashable, Sendable, CustomStringConvertible {
+    /// Whose devices are shown.
+    let home: NetworkInterface
+    /// Where they are shown.
+    let away: NetworkInterface
+    /// The name of the subject that stands for everybody on `away`.
+    let subject: String
+    /// The neighbours on `away` that are served.
+    let allowed: [IPPrefix]
+
+    var description: String { "\(home.name) on \(away.name)" }
+
+    /// The directions of a configuration; `networks` are those of `--between` and of `--and`.
+    static func ways(_ configuration: VLANConfiguration, _ networks: [NetworkInterface]) -> [VLANWay] {
+        let (shownOn, shown) = (networks[0], networks[1])
+        let forth = VLANWay(
+            home: shown, away: shownOn, subject: configuration.subject,
+            allowed: configuration.allow.isEmpty ? shownOn.ipv4.map { [$0.prefix] } ?? [] : configuration.allow)
+        guard configuration.bothWays else { return [forth] }
+        let back = VLANWay(
+            home: shownOn, away: shown, subject: configuration.subject + "-back",
+            allowed: shown.ipv4.map { [$0.prefix] } ?? [])
+        return [forth, back]
+    }
+}
+
+/// VLAN mode as one service: a gateway and an away client for each direction, and nothing between them but policy.
+struct VLANService: Service, CustomStringConvertible {
+    private struct Direction: Sendable {
+        let way: VLANWay
+        let server: RemoteAccessServer
+        let client: RemoteAccessClient
+    }
+
+    private let directions: [Direction]
+    private let report: @Sendable (ProgramEvent) -> Void
+    private let startedAt = ContinuousClock.now
+
+    init(
+        _ ways: [VLANWay], configuration: VLANConfiguration, store: any GatewayStore,
+        eventLoopGroup: any EventLoopGroup, logger: Logger, report: @escaping @Sendable (ProgramEvent) -> Void,
+        serving: @escaping @Sendable (VLANWay) -> Void
+    ) async throws {
+        self.report = report
+        var random = SystemRandomNumberGenerator()
+        let sealingKey = try await store.secret(named: "url-sealing", orStore: random.bytes(32))
+        // One record of what this process says, so that neither direction finds what the other shows.
+        var ssdp = SSDPConfiguration(group: configuration.ssdp.group)
+        ssdp.userAgent = RemoteAccessClient.serverName
+        var directions: [Direction] = []
+        for way in ways {
+            let trust = try await GatewayTrust.load(from: store, name: hostName(), logger: logger)
+            let entrance = LocalEntrance(subject: try await Self.subject(of: way, configuration, trust))
+            directions.append(
+                Direction(
+                    way: way,
+                    server: try RemoteAccessServer(
+                        configuration: .init(entrance: entrance), trust: trust,
+                        home: Self.home(
+                            of: way, eventsPort: configuration.eventsPort, ssdp: ssdp, eventLoopGroup, logger),
+                        sealingKey: sealingKey,
+                        // Nobody announces it, so no network is ever taken for the gateway's own.
+                        gatewayUDN: "uuid:\(UUID().uuidString.lowercased())", eventLoopGroup: eventLoopGroup,
+                        logger: logger),
+                    client: try Self.client(
+                        of: way, entrance: entrance, ssdp: ssdp, eventLoopGroup, logger,
+                        onEvent: { event in
+                            if let told = ProgramEvent(event, of: way) { report(told) }
+                            if case .serving = event { serving(way) }
+                        })))
+        }
+        self.directions = directions
+    }
+
+    private static func subject(
+        of way: VLANWay, _ configuration: VLANConfiguration, _ trust: GatewayTrust
+    ) async throws -> SubjectID {
+        do {
+            return try await trust.localSubject(
+                named: way.subject, scope: configuration.preset.map { .preset($0) },
+                orNew: .preset(VLANConfiguration.firstPreset))
+        } catch let problem as Problem {
+            throw ProgramError.failure("\(problem.title) The option is --subject NAME")
+        }
+    }
+
+    private static func home(
+        of way: VLANWay, eventsPort: UInt16, ssdp: SSDPConfiguration, _ group: any EventLoopGroup, _ logger: Logger
+    ) -> RemoteAccessServer.Home {
+        var configuration = ControlPointConfiguration(interface: way.home.name, ssdp: ssdp)
+        // As a gateway: mirrored over IPv4, with what vendors add to descriptions.
+        configuration.families = .ipv4
+        configuration.keepsDocuments = true
+        configuration.eventPort = eventsPort
+        let reach = HomeReachCache(interface: way.home.name)
+        return RemoteAccessServer.Home(
+            controlPoint: ControlPoint(configuration: configuration, eventLoopGroup: group, logger: logger),
+            reach: { reach.current() })
+    }
+
+    private static func client(
+        of way: VLANWay, entrance: LocalEntrance, ssdp: SSDPConfiguration, _ group: any EventLoopGroup,
+        _ logger: Logger, onEvent: @escaping @Sendable (RemoteAccessClient.Event) -> Void
+    ) throws -> RemoteAccessClient {
+        var configuration = RemoteAccessClient.Configuration(interface: way.away.name)
+        configuration.ssdp = ssdp
+        let neighbours = Neighbourhood(
+            own: Set(try NetworkInterface.all().flatMap(\.addresses).map(\.address)), shared: true,
+            allowed: way.allowed)
+        return RemoteAccessClient(
+            configuration: configuration, neighbours: neighbours,
+            target: { SessionKeeper.Target(entrance: entrance) }, onPins: { _ in }, onEvent: onEvent,
+            eventLoopGroup: group, logger: logger)
+    }
+
+    /// What the log calls the service.
+    var description: String { "vlan mode" }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await withThrowingDiscardingTaskGroup { group in
+                for direction in directions { group.addTask { try await run(direction) } }
+            }
+        } onGracefulShutdown: {
+            // What is shown says byebye; then the gateways have nobody left to serve.
+            for direction in directions { direction.client.beginGracefulShutdown() }
+        }
+    }
+
+    private func run(_ direction: Direction) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await direction.server.run { [report] event in
+                    if case .connected = event { return }
+                    if case .disconnected = event { return }
+                    report(ProgramEvent(event))
+                }
+            }
+            group.addTask { try await direction.client.run() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    var devices: [DeviceReport] {
+        get async {
+            var all: [DeviceReport] = []
+            for direction in directions {
+                for (device, silence) in await direction.client.devices() {
+                    all.append(
+                        DeviceReport(
+                            udn: device.root.udn, name: device.friendlyName, type: device.root.deviceType,
+                            location: nil,
+                            state: silence.map { "silent: \($0)" } ?? "shown on \(direction.way.away.name)"))
+                }
+            }
+            return all
+        }
+    }
+
+    var status: StatusReport {
+        var details = ["uptime-seconds": String(startedAt.duration(to: .now).components.seconds)]
+        for direction in directions {
+            let served = direction.way.allowed.map(\.description).joined(separator: ", ")
+            details["\(direction.way.home.name)-on-\(direction.way.away.name)"] =
+                "\(direction.server.devices.count) devices found, shown to \(served) as \(direction.way.subject)"
+        }
+        return StatusReport(
+            role: "vlan", name: directions.map(\.way.subject).joined(separator: ", "), state: "serving",
+            details: details)
+    }
+}
+
+extension ProgramEvent {
+    /// What the owner is told of a direction's away client; nil for what is of no interest within one process.
+    fileprivate init?(_ event: RemoteAccessClient.Event, of way: VLANWay) {
+        switch event {
+        case .connected, .disconnected, .mirror(.search): return nil
+        case .serving, .waiting, .mirror:
+            self.init(event)
+            fields["network"] = way.away.name
+        }
+    }
+}
