@@ -1,6 +1,7 @@
 """A group on a network: registrations, evictions under loss, and the forwarder's fan-out beside a broker's."""
 
 import os
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,9 +98,15 @@ def _note(results: dict, name: str, receivers: int, size: int, loaded: dict, alo
           f"{one.figures['deliveries per cpu'][-1]:9,.0f} per CPU-s", flush=True)  # fmt: skip
 
 
+def _group(binaries: Path, out: Path, name: str, mark: str, hosts: tuple) -> SmallGroup:
+    """A group that begins with nothing: what another one has left in the folder is not its own."""
+    shutil.rmtree(out / name, ignore_errors=True)
+    return SmallGroup(binaries, out / name, out / "logs", f"lk{os.getpid()}-{mark}-", hosts, SETTINGS)
+
+
 def registrations(binaries: Path, out: Path, count: int) -> Registrations:
     """Servers, from two processes on two hosts, with the derivation that costs a device nothing."""
-    with SmallGroup(binaries, out / "crowd", out / "logs", f"lk{os.getpid()}-r-", ("many-1", "many-2"), SETTINGS) as group:
+    with _group(binaries, out, "crowd", "r", ("many-1", "many-2")) as group:
         roster = group.roster("crowd", count, "server")
         before = group.gateway.process.cpu_seconds()
         parts = ((1, roster[: count // 2]), (2, roster[count // 2 :]))
@@ -114,7 +121,7 @@ def registrations(binaries: Path, out: Path, count: int) -> Registrations:
 
 def crowd(binaries: Path, out: Path, count: int) -> tuple[int, float, Counted]:
     """A crowd in two processes, and one of it evicted."""
-    with SmallGroup(binaries, out / "one", out / "logs", f"lk{os.getpid()}-o-", ("many-1", "many-2"), SETTINGS) as group:
+    with _group(binaries, out, "one", "o", ("many-1", "many-2")) as group:
         crowds, took = start(group, count, 240)
         return count, took, Counted(group, crowds, crowds[0].ids[7])
 
@@ -122,7 +129,7 @@ def crowd(binaries: Path, out: Path, count: int) -> tuple[int, float, Counted]:
 def evictions(binaries: Path, out: Path, count: int, loss: int) -> Evictions:
     """One at a time from a group whose other members stand on hosts of their own: each loses frames by itself."""
     hosts = tuple(f"c{number:02}" for number in range(1, HOSTS + 1))
-    with SmallGroup(binaries, out / "evict", out / "logs", f"lk{os.getpid()}-e-", ("many-1", *hosts), SETTINGS) as group:
+    with _group(binaries, out, "evict", "e", ("many-1", *hosts)) as group:
         stay = group.roster("stay", HOSTS * EACH, "server")
         go = group.roster("go", count, "server")
         victims = group.crowd("go", "many-1", go)
