@@ -49,7 +49,11 @@ public func latchkey_group_wait(_ group: OpaquePointer?, _ milliseconds: UInt32)
 }
 
 @c @implementation
-public func latchkey_group_close(_ group: OpaquePointer?) { HandleTable.remove(group)?.close() }
+public func latchkey_group_close(_ group: OpaquePointer?) {
+    // Found by a second caller until it is closed, so that no callback comes after either call.
+    HandleTable.find(group)?.close()
+    HandleTable.remove(group)
+}
 
 @c @implementation
 public func latchkey_group_services(

@@ -7,6 +7,7 @@ internal import Synchronization
 final class GroupHandle: Sendable {
     typealias Inbound = (request: GroupInboundRequest, at: ContinuousClock.Instant)
 
+    private static let services = 32
     private static let rememberedRequests = 1_024
     private static let memory: Duration = .seconds(60)
 
@@ -14,7 +15,9 @@ final class GroupHandle: Sendable {
         var isClosed = false
         var nextNumber: UInt64 = 1
         var requests: [UInt64: Task<Void, Never>] = [:]
-        var servers: [String: Task<Void, Never>] = [:]
+        var servers: [String: (number: UInt64, task: Task<Void, Never>)] = [:]
+        /// Those that were told to stop, and whose handlers may still run.
+        var stopping: [String: (number: UInt64, task: Task<Void, Never>)] = [:]
         var inbound: [UInt64: Inbound] = [:]
         var running: Task<Void, Never>?
         /// What a service could not be served for.
@@ -34,8 +37,7 @@ final class GroupHandle: Sendable {
     func start(_ event: @escaping @Sendable (CEvent) -> Void) {
         let (events, services) = (member.events, member.serviceChanges)
         let (member, callbacks, ended) = (member, callbacks, ended)
-        // Unstructured, as everything here, because C has no scope that a task could belong to; close() ends it.
-        let running = Task {
+        let body = { @Sendable in
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     for await happened in events {
@@ -54,7 +56,9 @@ final class GroupHandle: Sendable {
             }
             ended.signal()
         }
-        state.withLock { $0.running = running }
+        // Unstructured, as everything here, because C has no scope that a task could belong to; close() ends it. Made
+        // under the lock: the first callback may close the group, and has to find it.
+        state.withLock { $0.running = Task { await body() } }
     }
 
     private var serverFailure: (any Error)? { state.withLock { $0.failure } }
@@ -80,17 +84,20 @@ final class GroupHandle: Sendable {
         return outcome.value
     }
 
-    /// Leaves, and ends all that goes on.
+    /// Leaves, and ends all that goes on. Whoever closes it a second time meanwhile waits as well.
     func close() {
         callbacks.close()
         let (tasks, running) = state.withLock { state in
             state.isClosed = true
             defer { (state.requests, state.servers, state.inbound) = ([:], [:], [:]) }
-            return (Array(state.requests.values) + Array(state.servers.values), state.running)
+            return (Array(state.requests.values) + state.servers.values.map(\.task), state.running)
         }
         for task in tasks { task.cancel() }
         running?.cancel()
-        if !callbacks.isCurrent { ended.wait() }
+        guard running != nil, !callbacks.isCurrent else { return }
+        ended.wait()
+        // For another one that closes at the same time.
+        ended.signal()
     }
 
     // MARK: Asking
@@ -119,34 +126,60 @@ final class GroupHandle: Sendable {
 
     // MARK: Answering
 
-    /// Offers a service; false when it is offered already or the group is closed.
+    /// Offers a service; false when it is offered already, when there are 32, or the group is closed.
+    ///
+    /// A service that was stopped keeps its place until its handlers are over; the new one begins after that.
     func serve(_ service: String, _ asked: @escaping @Sendable (UInt64, GroupInboundRequest) -> Void) -> Bool {
         state.withLock { state in
-            guard !state.isClosed, state.servers[service] == nil else { return false }
+            let places = Set(state.servers.keys).union(state.stopping.keys).subtracting([service]).count
+            guard !state.isClosed, state.servers[service] == nil, places < Self.services else { return false }
+            let before = state.stopping[service]?.task
+            let number = state.nextNumber
+            state.nextNumber += 1
             // See start(_:).
-            state.servers[service] = Task { [member] in
-                do {
-                    try await member.serve(service) { request in
-                        guard let number = self.remember(request) else { return nil }
-                        await self.callbacks.deliver { asked(number, request) }
-                        return nil
-                    }
-                } catch let error as GroupError where error.code == .notAServer {
-                    let running = self.state.withLock { state in
-                        state.failure = state.failure ?? error
-                        return state.running
-                    }
-                    running?.cancel()
-                } catch {
-                    // The membership has ended, and says so itself, or the service is offered no longer.
-                }
+            let task = Task {
+                await before?.value
+                await self.run(service, asked)
+                self.forget(service, number)
             }
+            state.servers[service] = (number, task)
             return true
         }
     }
 
+    private func run(
+        _ service: String, _ asked: @escaping @Sendable (UInt64, GroupInboundRequest) -> Void
+    ) async {
+        do {
+            try await member.serve(service) { request in
+                guard let number = self.remember(request) else { return nil }
+                await self.callbacks.deliver { asked(number, request) }
+                return nil
+            }
+        } catch let error as GroupError where error.code == .notAServer {
+            let running = state.withLock { state in
+                state.failure = state.failure ?? error
+                return state.running
+            }
+            running?.cancel()
+        } catch {
+            // The membership has ended, and says so itself, or the service is offered no longer.
+        }
+    }
+
+    private func forget(_ service: String, _ number: UInt64) {
+        state.withLock { state in
+            if state.servers[service]?.number == number { state.servers[service] = nil }
+            if state.stopping[service]?.number == number { state.stopping[service] = nil }
+        }
+    }
+
     func stopServing(_ service: String) -> Bool {
-        let task = state.withLock { $0.servers.removeValue(forKey: service) }
+        let task = state.withLock { state in
+            guard let server = state.servers.removeValue(forKey: service) else { return Task<Void, Never>?.none }
+            state.stopping[service] = server
+            return server.task
+        }
         task?.cancel()
         return task != nil
     }

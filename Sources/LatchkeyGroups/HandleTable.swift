@@ -24,8 +24,8 @@ enum HandleTable {
         return state.withLock { $0.groups[UInt(bitPattern: pointer)] }
     }
 
-    static func remove(_ pointer: OpaquePointer?) -> GroupHandle? {
-        guard let pointer else { return nil }
-        return state.withLock { $0.groups.removeValue(forKey: UInt(bitPattern: pointer)) }
+    static func remove(_ pointer: OpaquePointer?) {
+        guard let pointer else { return }
+        _ = state.withLock { $0.groups.removeValue(forKey: UInt(bitPattern: pointer)) }
     }
 }

@@ -108,6 +108,20 @@ struct HandleTests {
         #expect(latchkey_group_cancel(group, 99) == LATCHKEY_INVALID)
     }
 
+    @Test("Thirty-two services are offered and the next one is refused, until one of them is stopped")
+    func manyServices() async throws { try await onThread { try Self.offerManyServices() } }
+
+    private static func offerManyServices() throws {
+        let group = try open()
+        defer { latchkey_group_close(group) }
+        for number in 1...32 {
+            #expect(latchkey_group_serve(group, "urn:x:\(number)", { _, _ in }, nil) == LATCHKEY_OK)
+        }
+        #expect(latchkey_group_serve(group, "urn:x:33", { _, _ in }, nil) == LATCHKEY_INVALID)
+        #expect(latchkey_group_stop_serving(group, "urn:x:7") == LATCHKEY_OK)
+        #expect(latchkey_group_serve(group, "urn:x:7", { _, _ in }, nil) == LATCHKEY_OK)
+    }
+
     @Test("Every status has words, also a number that is none, and the version is the header's")
     func words() {
         for number in 0...20 {

@@ -8,8 +8,6 @@ import SUPnP
 extension GroupMember {
     /// How long a controller may be silent before the next one is tried.
     private static let silence: Duration = .seconds(3)
-    /// For how long at least a wrong code is not believed, because the right controller may not have been heard yet.
-    private static let doubt: Duration = .seconds(5)
     /// The waits between two rounds grow to this.
     private static let longestWait: Duration = .seconds(30)
 
@@ -25,17 +23,6 @@ extension GroupMember {
         case blocked(until: ContinuousClock.Instant)
     }
 
-    /// What a search has come to so far.
-    private struct Search {
-        let begin = ContinuousClock.now
-        var wait: Duration = .seconds(1)
-        var wasAnswered = false
-        var proofsWereWrong = false
-        var verdict = WrongCodeVerdict()
-        var declined: RegistrationReason?
-        var blockedUntil: ContinuousClock.Instant?
-    }
-
     /// Registers, and again whenever the membership was dropped, until cancelled.
     ///
     /// - Throws: ``GroupError`` when there is no hope.
@@ -43,8 +30,12 @@ extension GroupMember {
         var choice = ControllerChoice(fixed: configuration.controller, preferred: resumed)
         var wasRegistered = false
         var wasEvicted = false
-        if resumed != nil, let id = try await host.perform({ machine, _ in machine.id }) {
-            membership.enter(.registered(id.rawValue))
+        // On the machine's loop, so that an eviction that is heard right after comes after it.
+        let kept = try await host.perform { machine, _ in
+            if resumed != nil, let id = machine.id { self.membership.enter(.registered(id.rawValue)) }
+            return machine.id
+        }
+        if resumed != nil, let id = kept {
             membership.tell(.registered(member: id.rawValue))
             wasRegistered = true
             tellOffers()
@@ -64,7 +55,7 @@ extension GroupMember {
     private func register(
         _ choice: inout ControllerChoice, _ finder: ControllerFinder?, _ host: Host, isFirst: Bool, wasEvicted: Bool
     ) async throws {
-        var search = Search()
+        var search = RegistrationSearch(begin: .now)
         var told: Set<SocketEndpoint> = []
         finder?.search()
         while true {
@@ -76,8 +67,10 @@ extension GroupMember {
             if told.count > 1_024 { told = [] }
             guard let controller = choice.next(of: found, now: ContinuousClock.now) else {
                 search.verdict.roundIsOver()
-                try conclude(
-                    search, knows: !found.isEmpty || configuration.controller != nil, isFirst, wasEvicted)
+                let reason = search.end(
+                    knows: !found.isEmpty || configuration.controller != nil, isFirst: isFirst,
+                    wasEvicted: wasEvicted, patience: configuration.patience, now: .now)
+                if let reason { throw reason }
                 try await rest(&search, while: found, finder)
                 choice.startRound()
                 continue
@@ -106,26 +99,9 @@ extension GroupMember {
         }
     }
 
-    /// A round is over: ends the search if there is no hope.
-    private func conclude(
-        _ search: Search, knows: Bool, _ isFirst: Bool, _ wasEvicted: Bool
-    ) throws(GroupError) {
-        if let declined = search.declined, declined == .suite || declined == .role {
-            throw GroupError(.declined, DeviceFailure.declined(declined).sentence)
-        }
-        let hasDoubt = ContinuousClock.now - search.begin < Self.doubt || !search.verdict.isIn
-        if search.proofsWereWrong, wasEvicted { throw .evicted }
-        if search.proofsWereWrong, isFirst, !hasDoubt { throw .wrongCode }
-        guard isFirst, let patience = configuration.patience, ContinuousClock.now - search.begin >= patience else {
-            return
-        }
-        if search.proofsWereWrong { throw .wrongCode }
-        throw knows ? .noAnswer : .nobodyFound
-    }
-
     /// Waits before the next round, until another controller is found at the latest.
     private func rest(
-        _ search: inout Search, while found: [SocketEndpoint], _ finder: ControllerFinder?
+        _ search: inout RegistrationSearch, while found: [SocketEndpoint], _ finder: ControllerFinder?
     ) async throws {
         finder?.search()
         var wait = search.wait * Double.random(in: 0.8...1.2)

@@ -65,9 +65,9 @@ extension GroupMember {
         }
         let (slots, membership) = (slots, membership)
         let request = OpenRequest(limit: configuration.waitingAnswers) { id in
+            // The machine first: whoever gets the slot finds its place there free.
+            if let id, membership.removeRequest(id) != nil { host.tell(.abandon(id)) }
             slots.leave()
-            guard let id, membership.removeRequest(id) != nil else { return }
-            host.tell(.abandon(id))
         }
         let sink = request.sink
         let id = try await host.perform { machine, now -> UInt64? in

@@ -84,8 +84,7 @@ extension GroupMember {
             continuation.finish()
             tellOffers()
         }
-        try await registered()
-        guard try await host?.perform({ machine, _ in machine.isServer }) == true else {
+        guard try await isServer() else {
             throw GroupError(
                 .notAServer,
                 """
@@ -118,6 +117,18 @@ extension GroupMember {
     ) async throws {
         try await serve(service, concurrency: concurrency, admitsClassicClients: admitsClassicClients) { request in
             try await handler(request).map { Array($0.utf8) }
+        }
+    }
+
+    /// Whether it was enrolled as a server; waits until that is known, over memberships that end at once.
+    private func isServer() async throws -> Bool {
+        while true {
+            try await registered()
+            guard let host else { throw GroupError.notRunning }
+            let known = try await host.perform { machine, _ in machine.id == nil ? nil : machine.isServer }
+            if let known { return known }
+            // The phase follows the machine on its loop, so that it is dropped by now, or registered anew.
+            await Task.yield()
         }
     }
 

@@ -15,11 +15,13 @@ final class MemberKeeper: Sendable {
     let kept: KeptMember?
     private let store: (any MemberKeeping)?
     private let logger: Logger
+    private let firstWait: Duration
     private let writes = AsyncStream.makeStream(of: (state: KeptMember?, number: UInt64).self)
 
     /// Reads what is stored.
-    init(_ store: (any MemberKeeping)?, logger: Logger) async throws {
+    init(_ store: (any MemberKeeping)?, logger: Logger, firstWait: Duration = .milliseconds(250)) async throws {
         self.store = store
+        self.firstWait = firstWait
         self.logger = logger
         do {
             kept = try await store?.load()
@@ -34,13 +36,26 @@ final class MemberKeeper: Sendable {
     /// Works until cancelled. `written` is told what is durable.
     func run(_ written: (UInt64) -> Void) async {
         for await write in writes.stream {
+            guard await save(write.state) else { return }
+            if write.state != nil { written(write.number) }
+        }
+    }
+
+    /// What is not stored is not used, and the machine gives nothing else meanwhile: so it is tried until it succeeds,
+    /// and a member whose disk is full for a while goes on where it was. False when cancelled.
+    private func save(_ state: KeptMember?) async -> Bool {
+        var wait = firstWait
+        while true {
             do {
-                try await store?.save(write.state)
-                if write.state != nil { written(write.number) }
+                try await store?.save(state)
+                return true
             } catch {
-                // What is not stored is not used, so the member falls silent and is lost in the end.
-                logger.error("the member's keys cannot be stored", metadata: ["error": "\(error)"])
+                logger.error(
+                    "the member's keys cannot be stored, and are tried again",
+                    metadata: ["error": "\(error)", "wait": "\(wait)"])
             }
+            do { try await Task.sleep(for: wait) } catch { return false }
+            wait = min(wait * 2, .seconds(15))
         }
     }
 }

@@ -48,6 +48,48 @@ struct MemberRunTests {
         }
     }
 
+    @Test(
+        "Commands that leave something behind, or last too long, keep no request from its answer and no program from its end"
+    )
+    func commandsThatStay() async throws {
+        try await withController { controller in
+            let lamp = try CodeFile(try controller.enrol("lamp", roles: .server))
+            let server = try RunningProgram(
+                controller.arguments(
+                    "--id", "lamp", "--password-file", lamp.path, "--offer", Self.light, "--answer-command",
+                    "read what; sleep 600 & if [ \"$what\" = stay ]; then sleep 600; fi; echo \"$what\""))
+            try await server.event("offers-known")
+            let asker = try controller.enrol("asker", roles: .client, allows: ["*"])
+            try await withGroup(controller.member("asker", code: asker)) { member in
+                // More than there are places for commands.
+                for number in 1...6 {
+                    let answers = try await member.request(
+                        Self.light, "\(number)", window: .seconds(20), maximumAnswers: 1
+                    ).collect().answers
+                    #expect(answers.map(\.text) == ["\(number)"])
+                }
+                try await member.announce(Self.light, "stay")
+            }
+            while try await server.event("request")["payload"] != "stay" {}
+            server.signal(SIGTERM)
+            try await server.event("left")
+            #expect(await server.exitCode() == 0)
+        }
+    }
+
+    @Test("A line that asks nobody ends it with an error and its sentence, not by a signal, also with lines behind it that nobody reads any more")
+    func wrongLine() async throws {
+        try await withController { controller in
+            let phone = try CodeFile(try controller.enrol("phone", roles: .client, allows: ["urn:example:*"]))
+            let client = try RunningProgram(
+                controller.arguments("--id", "phone", "--password-file", phone.path, "--stdin"),
+                input: "\u{FC} x\n\(Self.light) y\n\(Self.light) z\n")
+            let code = await client.exitCode()
+            #expect((1...2).contains(code), "exit code \(code)")
+            #expect(client.transcript.contains("visible ASCII"))
+        }
+    }
+
     @Test("A wrong code ends it with exit code 1 and a sentence, and so does being struck off")
     func noMember() async throws {
         try await withController { controller in
