@@ -161,7 +161,9 @@ final class MachineSocket {
     /// Joins a group again, after the interface has changed beneath the socket. If that fails, the socket hears nothing
     /// any more, and is opened and joined anew after a while.
     func rejoin() {
-        guard case .open(let channel, let socket) = phase, case .group(let group, let interface) = purpose else { return }
+        guard case .open(let channel, let socket) = phase, case .group(let group, let interface) = purpose else {
+            return
+        }
         do throws(IOError) {
             try SocketOptions(socket: socket).rejoin(group.address, interface: interface)
         } catch {

@@ -77,7 +77,9 @@ struct MemberRunTests {
         }
     }
 
-    @Test("A line that asks nobody ends it with an error and its sentence, not by a signal, also with lines behind it that nobody reads any more")
+    @Test(
+        "A line that asks nobody ends it with an error and its sentence, not by a signal, also with lines behind it that nobody reads any more"
+    )
     func wrongLine() async throws {
         try await withController { controller in
             let phone = try CodeFile(try controller.enrol("phone", roles: .client, allows: ["urn:example:*"]))
