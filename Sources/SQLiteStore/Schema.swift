@@ -82,6 +82,7 @@ enum Schema {
             )
         }
         registerGroups(&migrator)
+        registerPolicy(&migrator)
         registerDeviceProtection(&migrator)
         return migrator
     }

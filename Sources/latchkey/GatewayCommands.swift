@@ -93,7 +93,9 @@ struct GatewayPair: ProgramCommand {
     @Option(help: .init("What the client will be called.", valueName: "client"))
     var name: String
 
-    @Option(help: .init("What it may use: media, control or full.", valueName: "preset"))
+    @Option(
+        help: .init(
+            "What it may use: watch, listen, control, camera-viewer, guest or full.", valueName: "preset"))
     var preset: Preset?
 
     @Option(
@@ -115,7 +117,8 @@ struct GatewayPair: ProgramCommand {
     var qr = false
 
     enum Preset: String, ExpressibleByArgument, CaseIterable {
-        case media, control, full
+        case watch, listen, control, guest, media, full
+        case cameraViewer = "camera-viewer"
     }
 
     func validate() throws {

@@ -15,6 +15,16 @@ struct ConformanceTests {
         try other.close()
     }
 
+    @Test(arguments: PolicyStoreConformance.cases)
+    func `a policy's store keeps its promise`(promise: ConformanceCase<PolicyStoreConformance.Views>) async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteGatewayStore(folder: folder.path)
+        let other = try SQLiteGatewayStore(folder: folder.path)
+        try await promise.run(.init(store, other))
+        try store.close()
+        try other.close()
+    }
+
     @Test(arguments: AwayStoreConformance.cases)
     func `an away client's store keeps its promise`(promise: ConformanceCase<any AwayStore>) async throws {
         let folder = try TemporaryFolder()

@@ -71,8 +71,6 @@ struct CompiledRule: Sendable {
     let isForEveryone: Bool
     let udns: Set<String>
     let rooms: [Room]
-    /// Lower case, for rules that deny.
-    let foldedActions: Set<String>
 
     var isPermit: Bool { rule.effect == .permit }
 

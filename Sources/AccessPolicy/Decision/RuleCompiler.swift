@@ -36,19 +36,7 @@ struct RuleCompiler {
                 rule: rule, order: order, named: named, grouped: grouped, roles: roles, isForEveryone: isForEveryone,
                 udns: Set(rule.device.udn.map(CompiledRule.foldedUDN)),
                 // A room that the document does not have holds no device.
-                rooms: rule.device.room.map { rooms[$0] ?? CompiledRule.Room(udns: [], names: []) },
-                foldedActions: [])
+                rooms: rule.device.room.map { rooms[$0] ?? CompiledRule.Room(udns: [], names: []) })
         }
-    }
-}
-
-/// Finds the rules that may speak of a request.
-struct RuleIndex: Sendable {
-    private let count: Int
-
-    init(_ rules: [CompiledRule]) { count = rules.count }
-
-    func forEachCandidate(_ facts: RequestFacts, _ body: (Int) -> Void) {
-        for number in 0..<count { body(number) }
     }
 }

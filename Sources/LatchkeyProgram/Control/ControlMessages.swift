@@ -19,6 +19,8 @@ package enum ControlRequest: Hashable, Sendable {
     case rotateKey
     /// Something about the secure group.
     case group(GroupControlRequest)
+    /// Something about the policy.
+    case policy(PolicyControlRequest)
 }
 
 /// What a pairing code is to allow.
@@ -60,6 +62,7 @@ package enum ControlReply: Hashable, Sendable {
     case pairing(PairingReport)
     case rotated(KeyReport)
     case group(GroupControlReply)
+    case policy(PolicyControlReply)
 }
 
 /// Answers control requests: the running gateway, the running away client, or the store alone.
@@ -70,10 +73,10 @@ package protocol ControlRequestHandler: Sendable {
 }
 
 extension ControlRequest: Codable {
-    private enum Key: String, CodingKey { case request, name, order, group }
+    private enum Key: String, CodingKey { case request, name, order, group, policy }
 
     private enum Word: String, Codable {
-        case ping, status, sessions, devices, clients, revoke, pair, group
+        case ping, status, sessions, devices, clients, revoke, pair, group, policy
         case rotateKey = "rotate-key"
     }
 
@@ -89,6 +92,7 @@ extension ControlRequest: Codable {
         case .pair: self = .pair(try container.decode(PairingOrder.self, forKey: .order))
         case .rotateKey: self = .rotateKey
         case .group: self = .group(try container.decode(GroupControlRequest.self, forKey: .group))
+        case .policy: self = .policy(try container.decode(PolicyControlRequest.self, forKey: .policy))
         }
     }
 
@@ -105,12 +109,14 @@ extension ControlRequest: Codable {
             case .pair: .pair
             case .rotateKey: .rotateKey
             case .group: .group
+            case .policy: .policy
             }
         try container.encode(word, forKey: .request)
         switch self {
         case .revoke(let name): try container.encode(name, forKey: .name)
         case .pair(let order): try container.encode(order, forKey: .order)
         case .group(let request): try container.encode(request, forKey: .group)
+        case .policy(let request): try container.encode(request, forKey: .policy)
         default: break
         }
     }
@@ -122,7 +128,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
     case error(String)
 
     private enum Key: String, CodingKey {
-        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated, group
+        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated, group, policy
     }
 
     package init(from decoder: any Decoder) throws {
@@ -147,6 +153,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
             case .pairing: .result(.pairing(try read()))
             case .rotated: .result(.rotated(try read()))
             case .group: .result(.group(try read()))
+            case .policy: .result(.policy(try read()))
             }
     }
 
@@ -163,6 +170,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
         case .result(.pairing(let report)): try container.encode(report, forKey: .pairing)
         case .result(.rotated(let report)): try container.encode(report, forKey: .rotated)
         case .result(.group(let reply)): try container.encode(reply, forKey: .group)
+        case .result(.policy(let reply)): try container.encode(reply, forKey: .policy)
         }
     }
 }

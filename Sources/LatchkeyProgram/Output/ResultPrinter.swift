@@ -33,6 +33,7 @@ package struct ResultPrinter: Sendable {
             console.line("current key: \(report.current)")
             console.line("next key:    \(report.next ?? "none")")
         case .group(let reply): try show(reply, json: json, on: console)
+        case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)
         }
     }
 
@@ -49,6 +50,7 @@ package struct ResultPrinter: Sendable {
             if drawsQRCode { draw(report.code) }
         case .rotated(let report): try console.json(report)
         case .group(let reply): try show(reply, json: json, on: console)
+        case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)
         }
     }
 

@@ -94,6 +94,13 @@ package enum GatewayProgram {
         )
     }
 
+    /// Asks the running gateway, else its store.
+    package static func reply(to request: ControlRequest, _ invocation: Invocation) async throws -> ControlReply {
+        try await ControlCommands.reply(
+            to: request, of: .gateway, invocation,
+            offline: { folder in try await askStore(request, folder, GatewayConfiguration(invocation)) })
+    }
+
     private static func askStore(
         _ request: ControlRequest, _ folder: StateFolder, _ configuration: GatewayConfiguration
     ) async throws -> ControlReply {
@@ -120,7 +127,8 @@ package enum GatewayProgram {
         _ store: SQLiteGatewayStore, _ configuration: GatewayConfiguration, service: GroupService? = nil
     ) -> StoreControlHandler {
         StoreControlHandler(
-            store: store, name: configuration.name, groups: GroupControlHandler(store: store, service: service)
+            store: store, name: configuration.name, groups: GroupControlHandler(store: store, service: service),
+            policies: PolicyControlHandler(store: store)
         ) {
             guard configuration.addresses.isEmpty else { return configuration.addresses }
             return ReachableAddresses.choose(

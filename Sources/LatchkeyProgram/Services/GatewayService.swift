@@ -126,6 +126,8 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         }
     }
 
+    func deviceFacts() async -> [DeviceFacts] { server.devices.map(\.0.facts) }
+
     func status() async -> StatusReport {
         StatusReport(
             role: "gateway", name: trust.identity.name, state: "serving",

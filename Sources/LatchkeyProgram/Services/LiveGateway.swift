@@ -1,3 +1,4 @@
+package import AccessPolicy
 package import Logging
 package import NIOCore
 package import NIOUPnP
@@ -12,12 +13,19 @@ package protocol LiveGateway: Service {
     func sessions() async -> [SessionReport]
     /// What was found at home.
     func devices() async -> [DeviceReport]
+    /// The same with their services, as policies see them.
+    func deviceFacts() async -> [DeviceFacts]
     /// What it is doing.
     func status() async -> StatusReport
     /// Takes over what was just written to the store, without waiting until the store tells it.
     func storeChanged() async
     /// Ends every session of a subject whose rights ended, beneath TLS, and says how many there were.
     func endSessions(of subject: SubjectID) async -> Int
+}
+
+extension LiveGateway {
+    /// None: the devices that were seen before have to do.
+    package func deviceFacts() async -> [DeviceFacts] { [] }
 }
 
 /// What a gateway is made of.
@@ -60,6 +68,11 @@ package struct LiveGatewayHandler: ControlRequestHandler {
         case .sessions: return .sessions(await gateway.sessions())
         case .devices: return .devices(await gateway.devices())
         case .clients, .group: return try await store.handle(request)
+        case .policy(let request):
+            let devices = if case .explain = request { await gateway.deviceFacts() } else { [DeviceFacts]() }
+            let reply = try await store.policy(request, devices: devices)
+            if case .stored = reply { await gateway.storeChanged() }
+            return .policy(reply)
         case .pair, .rotateKey:
             let reply = try await store.handle(request)
             await gateway.storeChanged()

@@ -1,3 +1,4 @@
+import AccessPolicy
 package import Foundation
 package import TrustCore
 
@@ -9,21 +10,24 @@ package struct StoreControlHandler: ControlRequestHandler {
     private let name: String?
     private let fallbackAddresses: @Sendable () -> [GatewayAddress]
     private let groups: GroupControlHandler?
+    private let policies: PolicyControlHandler?
     private let now: @Sendable () -> Date
 
-    /// `groups`: answers for the secure group; nil where the store keeps none.
+    /// `groups`: answers for the secure group; nil where the store keeps none. `policies`: for the policy, likewise.
     /// `name`: what the gateway is to be called, nil for the name that it has.
     /// `fallbackAddresses`: what a code carries when neither the order nor the configuration names any.
     package init(
         store: any GatewayStore,
         name: String?,
         groups: GroupControlHandler? = nil,
+        policies: PolicyControlHandler? = nil,
         fallbackAddresses: @escaping @Sendable () -> [GatewayAddress],
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.store = store
         self.name = name
         self.groups = groups
+        self.policies = policies
         self.fallbackAddresses = fallbackAddresses
         self.now = now
     }
@@ -35,6 +39,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         case .pair(let order): .pairing(try await pair(order))
         case .revoke(let name): .revoked(try await revoke(name))
         case .group(let request): .group(try await group(request))
+        case .policy(let request): .policy(try await policy(request))
         case .rotateKey: .rotated(try await rotateKey())
         case .ping, .status, .sessions, .devices:
             throw ProgramError.failure("the gateway is not running")
@@ -129,6 +134,14 @@ package struct StoreControlHandler: ControlRequestHandler {
     private func group(_ request: GroupControlRequest) async throws -> GroupControlReply {
         guard let groups else { throw ProgramError.failure("this store keeps no group") }
         return try await groups.handle(request)
+    }
+
+    /// `devices`: what the running gateway has found.
+    func policy(
+        _ request: PolicyControlRequest, devices: [DeviceFacts] = []
+    ) async throws -> PolicyControlReply {
+        guard let policies else { throw ProgramError.failure("this store keeps no policy") }
+        return try await policies.handle(request, devices: devices)
     }
 
     /// What the gateway's status says of the group.
