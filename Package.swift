@@ -262,6 +262,12 @@ if Context.environment["LATCHKEY_BENCH"] != nil {
     )
     targets.append(
         .executableTarget(
+            name: "policy-bench", dependencies: ["NetworkTypes", "TrustCore", "AccessPolicy"],
+            path: "Benchmarks/PolicyBench", swiftSettings: strict
+        )
+    )
+    targets.append(
+        .executableTarget(
             name: "channel-bench", dependencies: ["NetworkTypes", "GroupKeys", "SUPnP", crypto],
             path: "Benchmarks/ChannelBench", swiftSettings: strict
         )

@@ -26,6 +26,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case protectionIdentities = "protection-identities"
     /// A message of an introduction by Wi-Fi Protected Setup.
     case wps
+    /// A policy's text.
+    case policy
     /// A datagram on SUPnP's port: what it is.
     case supnpHeader = "supnp-header"
     /// The body of a control message.
@@ -56,6 +58,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .protectionACL: try ProtectionProperties.checkACL(input)
         case .protectionIdentities: try ProtectionProperties.checkIdentities(input)
         case .wps: try WPSProperties.check(input)
+        case .policy: try PolicyProperties.check(input)
         case .supnpHeader: try SUPnPHeaderProperties.check(input)
         case .supnpControl: try SUPnPControlProperties.check(input)
         case .supnpRegistration: try SUPnPRegistrationProperties.check(input)

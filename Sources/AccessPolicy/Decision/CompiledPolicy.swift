@@ -29,6 +29,12 @@ package struct CompiledPolicy: Sendable {
         self.index = RuleIndex(rules)
     }
 
+    /// A policy over clients to whom nothing was granted, by their names.
+    package init(document: PolicyDocument?, clients: [SubjectID: String]) {
+        let subjects = clients.map { Subject(id: $0.key, name: $0.value, createdAt: .distantPast) }
+        self.init(document: document, ledger: TrustLedger(subjects: subjects))
+    }
+
     /// Denies everything.
     package static let empty = CompiledPolicy(document: nil, ledger: TrustLedger())
 

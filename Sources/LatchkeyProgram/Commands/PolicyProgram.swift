@@ -1,5 +1,5 @@
 import AccessPolicy
-package import Foundation
+import Foundation
 import PolicyFile
 
 /// `latchkey policy …`, beyond its arguments.
