@@ -1,4 +1,5 @@
 import AccessPolicy
+import FoundationEssentials
 import NetworkTypes
 import Testing
 import TrustCore
