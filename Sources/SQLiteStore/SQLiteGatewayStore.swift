@@ -31,6 +31,7 @@ package final class SQLiteGatewayStore: GatewayStore {
                         OR EXISTS (SELECT 1 FROM group_identity) OR EXISTS (SELECT 1 FROM group_credentials)
                         OR EXISTS (SELECT 1 FROM device_protection_acls)
                         OR EXISTS (SELECT 1 FROM device_protection_identities)
+                        OR EXISTS (SELECT 1 FROM remote_access)
                     """
             ) ?? true
         }

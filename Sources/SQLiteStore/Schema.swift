@@ -84,6 +84,7 @@ enum Schema {
         registerGroups(&migrator)
         registerPolicy(&migrator)
         registerDeviceProtection(&migrator)
+        registerRemoteAccess(&migrator)
         return migrator
     }
 

@@ -55,6 +55,12 @@ struct GatewayRun: ProgramCommand {
     @Flag(help: "Do not relay the secure group's requests: register devices and change keys alone.")
     var noGroupForwarder = false
 
+    @Flag(
+        help: """
+            Announce the gateway as a plain device, without the Remote Access services (RAServer).
+            """)
+    var noStandardServices = false
+
     @Option(
         help: .init(
             "A network interface of the secure group. May be repeated; the one of --interface, or every private network, "
@@ -65,6 +71,7 @@ struct GatewayRun: ProgramCommand {
         network.note(&values)
         values.setChoice(.groupKeyManager, groupKeyManager)
         if noGroupForwarder { values.setChoice(.groupForwarder, false) }
+        if noStandardServices { values.setChoice(.gatewayStandardServices, false) }
         values.set(.groupInterfaces, groupInterface)
         values.set(.gatewayListen, listen)
         values.set(.gatewayName, name)

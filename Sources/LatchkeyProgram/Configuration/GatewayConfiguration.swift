@@ -16,6 +16,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var addresses: [GatewayAddress]
     package var maxSessions: Int
     package var minimumTLS: MinimumTLS
+    /// Whether the gateway is an `RAServer` at home; without it is a device that has no services.
+    package var standardServices: Bool
     package var ssdp: SSDPSettings
     package var group: GroupSettings
 
@@ -39,6 +41,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.maxSessions = try settings.integer(.gatewayMaxSessions, in: 1...100_000) ?? 32
         self.minimumTLS =
             try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13
+        self.standardServices = try settings.flag(.gatewayStandardServices) ?? true
         self.ssdp = try SSDPSettings(settings)
         self.group = try GroupSettings(settings)
     }

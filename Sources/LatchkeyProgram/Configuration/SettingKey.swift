@@ -52,6 +52,9 @@ extension SettingKey {
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
     /// The lowest TLS version that is spoken.
     package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
+    /// Whether the gateway is an `RAServer` at home, with the Remote Access services.
+    package static let gatewayStandardServices = SettingKey(
+        "gateway", "standardServices", option: "--no-standard-services")
     /// Whether the secure group is served.
     package static let groupKeyManager = SettingKey(
         "group", "keyManager", option: "--group-key-manager or --no-group-key-manager")
@@ -99,6 +102,7 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
+        .gatewayStandardServices,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,

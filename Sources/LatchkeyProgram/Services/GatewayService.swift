@@ -14,7 +14,8 @@ import UPnP
 /// The gateway as one service: the home on one side, clients on the other.
 struct GatewayService: LiveGateway, CustomStringConvertible {
     private let server: RemoteAccessServer
-    private let presence: GatewayPresence?
+    /// How the gateway is announced at home; nil where it stands on no network.
+    private let presence: (@Sendable () async throws -> Void)?
     private let trust: GatewayTrust
     private let context: GatewayContext
     private let startedAt = ContinuousClock.now
@@ -39,15 +40,38 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust,
             home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
-            gatewayUDN: udn, eventLoopGroup: context.eventLoopGroup, logger: logger)
-        self.presence = context.interface.flatMap { interface in
-            interface.ipv4.map { address in
-                GatewayPresence(
-                    name: context.identity.name, udn: udn, interface: interface.name, address: address.address,
-                    ssdp: ssdp, bootID: UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF,
-                    eventLoopGroup: context.eventLoopGroup, logger: logger)
-            }
+            gatewayUDN: udn,
+            desk: try await RemoteAccessDesk.load(gatewayUDN: udn, from: context.store, logger: logger),
+            eventLoopGroup: context.eventLoopGroup, logger: logger)
+        self.presence = Self.presence(udn: udn, server: server, trust: trust, context)
+    }
+
+    /// The standard's device with its services, or one that has none.
+    private static func presence(
+        udn: String, server: RemoteAccessServer, trust: GatewayTrust, _ context: GatewayContext
+    ) -> (@Sendable () async throws -> Void)? {
+        guard let interface = context.interface, let address = interface.ipv4 else { return nil }
+        let bootID = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF
+        guard context.configuration.standardServices else {
+            let presence = GatewayPresence(
+                name: context.identity.name, udn: udn, interface: interface.name, address: address.address,
+                ssdp: context.ssdp, bootID: bootID, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+            return { try await presence.run() }
         }
+        let configuration = context.configuration
+        let administration = GatewayAdministration(trust: trust) {
+            configuration.addresses.isEmpty
+                ? ReachableAddresses.choose(
+                    listen: configuration.listen, preferred: interface.name,
+                    // Without interfaces there is nothing to choose from, and the code says so.
+                    interfaces: (try? NetworkInterface.all()) ?? []) : configuration.addresses
+        }
+        let services = StandardServices(
+            name: context.identity.name, udn: udn, port: configuration.listen.port, server: server, trust: trust,
+            administration: administration,
+            hosting: .init(interface: interface.name, ssdp: context.ssdp, bootID: bootID),
+            eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+        return { try await services.run() }
     }
 
     private static func home(
@@ -99,9 +123,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     }
 
     /// Without its announcement a gateway still serves; its clients do not notice when they come home.
-    private func announce(_ presence: GatewayPresence) async throws {
+    private func announce(_ presence: @Sendable () async throws -> Void) async throws {
         do {
-            try await presence.run()
+            try await presence()
         } catch let error where !(error is CancellationError) {
             context.report(
                 ProgramEvent("not-announced", "the gateway is not announced at home: \(error)", ["reason": "\(error)"]))

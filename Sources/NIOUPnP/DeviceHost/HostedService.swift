@@ -112,8 +112,8 @@ public final class HostedService: Sendable {
         return StateVariableAnswer(value: store.value.text)
     }
 
-    /// Runs an action for a request that has arrived.
-    func invoke(
+    /// Runs an action for a request that has arrived, on whatever way: the tunnel's services are called so, too.
+    package func invoke(
         _ request: ActionRequest, peer: SocketEndpoint, udn: String = "", connection: SecureConnection? = nil,
         authorizes: ActionAuthorization? = nil, resourceURL: @escaping @Sendable (String) -> HTTPURL?
     ) async throws(UPnPFault) -> ActionResponse {

@@ -16,6 +16,8 @@ struct AccessContext: Sendable {
     let allowsPublicURLs: Bool
     let policy: PolicyBook
     let observer: any DecisionObserver
+    /// RADAConfig's export filter: whether a device is let out to a client at all.
+    var exports: @Sendable (_ udn: String, _ subject: SubjectID) -> Bool = { _, _ in true }
 
     /// Translation for what `device` says or is told.
     func translation(of device: KnownDevice) -> TranslationContext {
@@ -30,21 +32,48 @@ struct AccessContext: Sendable {
         action: ActionRequest? = nil
     ) -> Decision {
         let request = request(operation, on: device, service: service, action: action)
-        let decision = policy.decide(request)
+        let decision = judged(request, on: device)
         observer.observed(decision, of: request, session: session.id)
         return decision
     }
 
+    private func judged(_ request: AccessRequest, on device: KnownDevice) -> Decision {
+        Self.decide(request, on: device, policy: policy, exports: exports)
+    }
+
+    /// The policy's word and the export filter's: both must permit. A virtual device is decided about as each part
+    /// that is asked for, and then as itself; the filter counts for it alone, so that a home may show a device
+    /// in its reduced form only.
+    static func decide(
+        _ request: AccessRequest, on device: KnownDevice, policy: PolicyBook,
+        exports: (_ udn: String, _ subject: SubjectID) -> Bool
+    ) -> Decision {
+        guard exports(device.udn, request.subject) else {
+            return .deny("the home's filter (RADAConfig) does not let this device out")
+        }
+        let asked = device.parts.filter { part in
+            request.service.map { type in part.services.contains { $0.provides(type) } } ?? true
+        }
+        for part in asked.isEmpty ? device.parts : asked {
+            var request = request
+            request.device = part.facts
+            let decision = policy.decide(request)
+            if !decision.permitted { return decision }
+        }
+        return policy.decide(request)
+    }
+
     /// Whether something may be shown or may go on: the same policy, and nobody is told.
     func permits(_ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil) -> Bool {
-        policy.decide(request(operation, on: device, service: service)).permitted
+        judged(request(operation, on: device, service: service), on: device).permitted
     }
 
     /// Whether an action is to be seen in its service's description.
     func shows(action: String, of service: String, on device: KnownDevice) -> Bool {
-        policy.decide(
+        judged(
             request(
-                .describe, on: device, service: service, action: ActionRequest(serviceType: service, action: action))
+                .describe, on: device, service: service, action: ActionRequest(serviceType: service, action: action)),
+            on: device
         ).permitted
     }
 

@@ -15,6 +15,7 @@ struct ExchangeRouter: Sendable {
     let control: ControlProxy
     let documents: DocumentProxy
     let media: MediaProxy
+    let discovery: DiscoveryEndpoint
     let limits: WireLimits
     let logger: Logger
 
@@ -59,6 +60,8 @@ struct ExchangeRouter: Sendable {
             await hub.detach(session, from: String(plain.dropFirst(WirePath.subscriptions.count + 1)))
             try await exchange.respond(HTTPResponse(status: .noContent))
             try await exchange.finish()
+        case _ where plain.hasPrefix(DiscoveryEndpoint.prefix):
+            try await discovery.serve(exchange, path: plain, of: session)
         default: try await proxy(exchange, path: path, session)
         }
     }

@@ -12,6 +12,8 @@ package struct KnownDevice: Sendable {
     package let services: [HomeService]
     /// The root and everything below it.
     package let facts: DeviceFacts
+    /// What a virtual device is made of; empty for every other. All of them are devices at home.
+    package let parts: [KnownDevice]
 
     package var udn: String { device.udn }
 
@@ -20,7 +22,13 @@ package struct KnownDevice: Sendable {
     /// The address that the device was discovered at; nothing of it is looked for elsewhere.
     package var address: IPAddress? { device.location.ipAddress }
 
-    package init(_ device: RootDevice, revision: Int) {
+    /// Every address at which something of it is: its own, or those of its parts.
+    package var addresses: [IPAddress] {
+        parts.isEmpty ? [address].compactMap(\.self) : parts.flatMap(\.addresses)
+    }
+
+    package init(_ device: RootDevice, revision: Int, parts: [KnownDevice] = []) {
+        self.parts = parts
         self.device = device
         self.revision = revision
         let root = device.description.device
@@ -81,6 +89,18 @@ package final class HomeDirectory: Sendable {
         var devices: [String: KnownDevice] = [:]
         var revisions: [String: Int] = [:]
         var version = 0
+
+        /// Puts a device into the table under a revision of its own.
+        mutating func enter(_ device: RootDevice, parts: [KnownDevice] = []) -> Change {
+            let revision = (revisions[device.udn] ?? 0) + 1
+            // The table of revisions outlives devices, so that one which returns is not mistaken for
+            // its old self; it is cleared when it grows past any home's size.
+            if revisions.count > 4_096 { revisions = [:] }
+            revisions[device.udn] = revision
+            let entry = KnownDevice(device, revision: revision, parts: parts)
+            let known = devices.updateValue(entry, forKey: device.udn) != nil
+            return known ? .changed(entry) : .appeared(entry)
+        }
     }
 
     private let state = Mutex(State())
@@ -100,6 +120,9 @@ package final class HomeDirectory: Sendable {
         state.withLock { $0.devices[udn] }
     }
 
+    /// What is known of the devices has not changed, but what is decided about them may have.
+    package func decisionsChanged() { state.withLock { $0.version += 1 } }
+
     /// Takes over what the control point saw.
     package func apply(_ change: DeviceChange) -> Change? {
         state.withLock { state in
@@ -109,17 +132,32 @@ package final class HomeDirectory: Sendable {
                 // What a network is shown of another one goes no further (design invariant 7).
                 return state.devices.removeValue(forKey: device.udn).map { .disappeared($0) }
             case .appeared(let device), .changed(let device):
-                let revision = (state.revisions[device.udn] ?? 0) + 1
-                // The table of revisions outlives devices, so that one which returns is not mistaken for
-                // its old self; it is cleared when it grows past any home's size.
-                if state.revisions.count > 4_096 { state.revisions = [:] }
-                state.revisions[device.udn] = revision
-                let entry = KnownDevice(device, revision: revision)
-                let known = state.devices.updateValue(entry, forKey: device.udn) != nil
-                return known ? .changed(entry) : .appeared(entry)
+                return state.enter(device)
             case .disappeared(let udn, _):
                 return state.devices.removeValue(forKey: udn).map { .disappeared($0) }
             }
+        }
+    }
+
+    /// Makes the virtual devices anew of what is at home, those that are ordered and no other. Answers what became of
+    /// them, which is nothing for those that stay as they are.
+    package func refreshVirtualDevices(_ ordered: [ListedVirtualDevice]) -> [Change] {
+        state.withLock { state in
+            let home = state.devices.values.filter { $0.parts.isEmpty }.sorted { $0.udn < $1.udn }
+            var made: [String: KnownDevice] = [:]
+            for order in ordered {
+                made[order.id] = VirtualDevices.make(order.description, udn: order.id, home: home)
+            }
+            let gone = state.devices.values.filter { !$0.parts.isEmpty && made[$0.udn] == nil }
+            let news = made.values.filter { device in
+                guard let known = state.devices[device.udn] else { return true }
+                return known.device != device.device
+                    || known.parts.map(\.revision) != device.parts.map(\.revision)
+            }
+            guard !gone.isEmpty || !news.isEmpty else { return [] }
+            state.version += 1
+            for device in gone { state.devices[device.udn] = nil }
+            return gone.map { .disappeared($0) } + news.map { state.enter($0.device, parts: $0.parts) }
         }
     }
 }

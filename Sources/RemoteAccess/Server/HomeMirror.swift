@@ -15,12 +15,14 @@ struct HomeMirror: Sendable {
     let allowsPublicURLs: Bool
     let policy: PolicyBook
     let observer: any DecisionObserver
+    /// RADAConfig's export filter: whether a device is let out to a client at all.
+    var exports: @Sendable (_ udn: String, _ subject: SubjectID) -> Bool = { _, _ in true }
 
     /// The context of a session's own matters: what its client itself may see.
     func context(of session: RemoteSession, via: Via = .ownHost, authority: String? = nil) -> AccessContext {
         AccessContext(
             session: session, via: via, authority: authority ?? session.authority, home: map(for: session),
-            sealer: sealer, allowsPublicURLs: allowsPublicURLs, policy: policy, observer: observer)
+            sealer: sealer, allowsPublicURLs: allowsPublicURLs, policy: policy, observer: observer, exports: exports)
     }
 
     /// Which home addresses are whose, as the session's subject may know it.
@@ -31,10 +33,11 @@ struct HomeMirror: Sendable {
                 network: reach.network,
                 devices: directory.devices.map { device in
                     // Hidden and unreachable devices are in the map too: what is theirs is nobody's.
-                    let isReachable = device.address.map { reach.refusal(of: $0) == nil } ?? false
-                    let decision = policy.decide(
+                    let isReachable = reach.reaches(device)
+                    let decision = AccessContext.decide(
                         AccessRequest(
-                            subject: session.subject.id, via: .ownHost, device: device.facts, operation: .discover))
+                            subject: session.subject.id, via: .ownHost, device: device.facts, operation: .discover),
+                        on: device, policy: policy, exports: exports)
                     return HomeDevice(
                         udn: device.udn, endpoints: device.endpoints, isPermitted: isReachable && decision.permitted)
                 })
@@ -51,8 +54,16 @@ struct HomeMirror: Sendable {
         }
     }
 
+    /// The same without noting that the client knows of them, and how long they are announced for, in seconds.
+    func visibleDevices(for session: RemoteSession) -> [(device: MirroredDevice, maxAge: Int)] {
+        let context = context(of: session)
+        return directory.devices.compactMap { device in
+            mirrored(device, in: context).map { ($0, device.device.maxAge) }
+        }
+    }
+
     private func mirrored(_ device: KnownDevice, in context: AccessContext) -> MirroredDevice? {
-        guard let address = device.address, reach().refusal(of: address) == nil,
+        guard reach().reaches(device),
             context.permits(.discover, on: device),
             let path = context.translation(of: device).issuePath(device.device.location, as: .description)
         else { return nil }
@@ -66,7 +77,9 @@ struct HomeMirror: Sendable {
     private func revision(of device: KnownDevice, in context: AccessContext) -> Int {
         var hash = StableHash()
         hash.combine(UInt64(device.revision))
-        hash.combine(policy.shape(of: context.session.subject.id, on: device.facts))
+        for facts in [device.facts] + device.parts.map(\.facts) {
+            hash.combine(policy.shape(of: context.session.subject.id, on: facts))
+        }
         // 24 bits are the range of CONFIGID (UDA 2.0 §1.2.2).
         return Int((hash.value ^ hash.value >> 24 ^ hash.value >> 48) & 0xFF_FFFF)
     }
@@ -86,6 +99,7 @@ struct HomeMirror: Sendable {
     /// Tells every session that may know of it what became of a device.
     func announce(_ change: HomeDirectory.Change) {
         for session in registry.all {
+            defer { session.mirrorChanged() }
             switch change {
             case .appeared(let device), .changed(let device): tell(session, of: device, in: context(of: session))
             case .disappeared(let device):
@@ -100,6 +114,7 @@ struct HomeMirror: Sendable {
             let context = context(of: session)
             for device in directory.devices { tell(session, of: device, in: context) }
             _ = session.resetForbiddenStreams()
+            session.mirrorChanged()
         }
     }
 
@@ -115,6 +130,11 @@ struct HomeMirror: Sendable {
 }
 
 extension HomeReach {
+    /// Whether everything of a device is where the gateway connects to.
+    func reaches(_ device: KnownDevice) -> Bool {
+        !device.addresses.isEmpty && device.addresses.allSatisfy { refusal(of: $0) == nil }
+    }
+
     /// The same for translation: what counts as an address of the home.
     var network: HomeNetwork {
         HomeNetwork(
@@ -125,8 +145,9 @@ extension HomeReach {
 extension KnownDevice {
     /// Every address and port that the device's documents name on its own address.
     var endpoints: [SocketEndpoint] {
+        let own = Set(addresses.map(\.unmapped))
         let urls =
             [device.location] + services.flatMap { [$0.scpdURL, $0.controlURL, $0.eventSubURL].compactMap(\.self) }
-        return Array(Set(urls.compactMap(\.endpoint).filter { $0.address.unmapped == address?.unmapped }))
+        return Array(Set(urls.compactMap(\.endpoint).filter { own.contains($0.address.unmapped) }))
     }
 }

@@ -76,6 +76,8 @@ package final class RemoteAccessServer: Sendable {
     private let router: ExchangeRouter
     private let listener: TunnelListener
     private let logger: Logger
+    /// What the Remote Access services are set to.
+    package let desk: RemoteAccessDesk
     /// Finished when the gateway is asked to stop.
     private let stop = AsyncStream<Void>.makeStream()
 
@@ -83,22 +85,26 @@ package final class RemoteAccessServer: Sendable {
     ///   - home: Nil when the gateway stands on no network with multicast; it pairs clients all the same.
     ///   - sealingKey: 32 bytes that seal URLs; the same over restarts, or every URL in an app's memory dies.
     ///   - gatewayUDN: How the gateway is announced at home.
+    ///   - desk: The filters and virtual devices of the Remote Access services.
     ///   - observer: Hears each decision about what clients ask for.
     package init(
         configuration: Configuration, trust: GatewayTrust, home: Home?, sealingKey: [UInt8], gatewayUDN: String,
-        observer: any DecisionObserver = NoDecisionObserver(), eventLoopGroup: any EventLoopGroup, logger: Logger
+        desk: RemoteAccessDesk, observer: any DecisionObserver = NoDecisionObserver(),
+        eventLoopGroup: any EventLoopGroup, logger: Logger
     ) throws {
         self.configuration = configuration
         self.trust = trust
         self.home = home
         self.logger = logger
+        self.desk = desk
         self.registry = SessionRegistry(limits: configuration.sessions, sessionLimits: configuration.sessionLimits)
         self.hub = SubscriptionHub(controlPoint: home?.controlPoint, logger: logger)
         let nowhere: @Sendable () -> HomeReach = { HomeReach(links: []) }
         let reach: @Sendable () -> HomeReach = if let home { home.reach } else { nowhere }
         self.mirror = HomeMirror(
             directory: directory, registry: registry, reach: reach, sealer: try URLSealer(key: sealingKey),
-            allowsPublicURLs: configuration.allowsPublicURLs, policy: trust.policy, observer: observer)
+            allowsPublicURLs: configuration.allowsPublicURLs, policy: trust.policy, observer: observer,
+            exports: { desk.exports($0, to: $1) })
         let limits = WireLimits()
         let requester = HomeRequester(client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger))
         self.router = ExchangeRouter(
@@ -106,7 +112,9 @@ package final class RemoteAccessServer: Sendable {
                 trust: trust, registry: registry, home: mirror, hub: hub, gatewayUDN: gatewayUDN, limits: limits),
             home: mirror, hub: hub, control: ControlProxy(requester: requester, limits: limits, logger: logger),
             documents: DocumentProxy(requester: requester),
-            media: MediaProxy(requester: requester, registry: registry), limits: limits, logger: logger)
+            media: MediaProxy(requester: requester, registry: registry),
+            discovery: DiscoveryEndpoint(desk: desk, mirror: mirror, limits: limits, logger: logger), limits: limits,
+            logger: logger)
         self.listener = TunnelListener(
             configuration: configuration.listener, eventLoopGroup: eventLoopGroup, logger: logger)
     }
@@ -117,6 +125,7 @@ package final class RemoteAccessServer: Sendable {
             if let home {
                 group.addTask { try await self.discover(home.controlPoint, onEvent) }
                 group.addTask { await self.followHome(home.controlPoint, onEvent) }
+                group.addTask { await self.followDesk(onEvent) }
             }
             group.addTask { await self.trust.run() }
             group.addTask { await self.followTrust() }
@@ -184,12 +193,34 @@ package final class RemoteAccessServer: Sendable {
     private func followHome(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async {
         for await change in controlPoint.changes {
             guard let change = directory.apply(change) else { continue }
-            mirror.announce(change)
-            onEvent(.device(change))
-            switch change {
-            case .appeared(let device), .changed(let device): await remember(device)
-            case .disappeared(let device): await hub.deviceGone(udn: device.udn)
-            }
+            await tell(change, onEvent)
+            if case .appeared(let device) = change { await remember(device) }
+            if case .changed(let device) = change { await remember(device) }
+            await refreshVirtualDevices(onEvent)
+        }
+    }
+
+    private func tell(_ change: HomeDirectory.Change, _ onEvent: @Sendable (Event) -> Void) async {
+        mirror.announce(change)
+        onEvent(.device(change))
+        if case .disappeared(let device) = change { await hub.deviceGone(udn: device.udn) }
+    }
+
+    private func refreshVirtualDevices(_ onEvent: @Sendable (Event) -> Void) async {
+        for change in directory.refreshVirtualDevices(desk.settings.virtualDevices) { await tell(change, onEvent) }
+    }
+
+    /// A filter or a virtual device was changed: every session is told what it sees from now on.
+    private func followDesk(_ onEvent: @escaping @Sendable (Event) -> Void) async {
+        var filters = desk.settings.filters
+        for await _ in desk.systemInfoChanges() {
+            await refreshVirtualDevices(onEvent)
+            let current = desk.settings.filters
+            guard current != filters else { continue }
+            filters = current
+            directory.decisionsChanged()
+            mirror.reconsider()
+            await hub.reconsider()
         }
     }
 
@@ -229,6 +260,12 @@ package final class RemoteAccessServer: Sendable {
 // MARK: - What the owner sees
 
 extension RemoteAccessServer {
+    /// How many sessions there may be.
+    package var maximumSessions: Int { configuration.sessions.sessions }
+
+    /// The home's devices, by name, virtual ones left out.
+    var homeDevices: [KnownDevice] { directory.devices.filter { $0.parts.isEmpty } }
+
     /// The sessions, oldest first.
     package var sessions: [SessionRegistry.Report] { registry.reports }
 
@@ -236,7 +273,11 @@ extension RemoteAccessServer {
     package var devices: [(device: KnownDevice, refusal: String?)] {
         let reach = mirror.reach()
         return directory.devices.map { device in
-            (device, device.address.map { reach.refusal(of: $0) } ?? "it has no address")
+            (
+                device,
+                device.addresses.isEmpty
+                    ? "it has no address" : device.addresses.lazy.compactMap(reach.refusal(of:)).first
+            )
         }
     }
 

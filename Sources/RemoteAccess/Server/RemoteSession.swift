@@ -62,6 +62,7 @@ package final class RemoteSession: Sendable {
         var nextWaiter = 0
         var counters = Counters()
         var reader: AsyncStream<Void>.Continuation?
+        var mirrorReader: AsyncStream<Void>.Continuation?
         var shown: [String: Int] = [:]
         var subscriptions: Set<String> = []
         var home: (version: HomeVersion, map: HomeMap)?
@@ -168,6 +169,23 @@ extension RemoteSession {
         return forbidden.count
     }
 
+    /// An element at the beginning and each time that the client may see other devices than before; an earlier
+    /// reader's stream ends.
+    func mirrorChanges() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let (earlier, ended) = state.withLock { state in
+            let earlier = state.mirrorReader
+            state.mirrorReader = continuation
+            return (earlier, state.ended)
+        }
+        earlier?.finish()
+        if ended { continuation.finish() } else { continuation.yield() }
+        return stream
+    }
+
+    /// The client may see other devices than before.
+    func mirrorChanged() { _ = state.withLock { $0.mirrorReader }?.yield() }
+
     /// Notes which devices the client was told of; answers whether this one is news.
     func shows(udn: String, revision: Int) -> Bool {
         state.withLock { $0.shown.updateValue(revision, forKey: udn) != revision }
@@ -199,12 +217,12 @@ extension RemoteSession {
 
     /// Ends the reader and lets go of everybody who waits for an action, when the session ends.
     func end() {
-        let (reader, waiters) = state.withLock { state in
+        let (readers, waiters) = state.withLock { state in
             defer { state.waiters = [:] }
             state.ended = true
-            return (state.reader, Array(state.waiters.values))
+            return ([state.reader, state.mirrorReader], Array(state.waiters.values))
         }
-        reader?.finish()
+        for reader in readers { reader?.finish() }
         for waiter in waiters { waiter(.ended) }
     }
 }

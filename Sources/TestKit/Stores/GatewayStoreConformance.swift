@@ -18,7 +18,8 @@ package enum GatewayStoreConformance {
     }
 
     /// All cases.
-    package static let cases: [ConformanceCase<Views>] = identityCases + pairingCases + rightsCases + deviceCases
+    package static let cases: [ConformanceCase<Views>] =
+        identityCases + pairingCases + rightsCases + deviceCases + remoteAccessCases
 
     private static let now = TrustFixtures.now
 

@@ -47,7 +47,7 @@ package enum RedemptionOutcome: Hashable, Sendable {
 ///
 /// A call that returned has its effect on durable storage. Several processes may use one store at once;
 /// `changes()` tells each of the others' writes. Errors are `StoreError`.
-package protocol GatewayStore: Sendable {
+package protocol GatewayStore: RemoteAccessStore {
     /// The gateway's identity, nil before the first start.
     func identity() async throws -> StoredIdentity?
     /// Stores the identity of a first start and returns the stored one: another process's if that was first.

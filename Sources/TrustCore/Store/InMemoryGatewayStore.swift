@@ -8,6 +8,7 @@ package final class InMemoryGatewayStore: GatewayStore {
         var identity: StoredIdentity?
         var secrets: [String: [UInt8]] = [:]
         var devices: [String: DeviceSighting] = [:]
+        var remoteAccess: [RemoteAccessDocumentName: StoredDocument] = [:]
 
         mutating func store(_ identity: GatewayIdentity) -> StoredIdentity {
             ledger.revision = ledger.revision.next
@@ -51,6 +52,22 @@ package final class InMemoryGatewayStore: GatewayStore {
             if let stored = state.secrets[name] { return stored }
             state.secrets[name] = fresh
             return fresh
+        }
+    }
+
+    package func remoteAccessDocument(_ name: RemoteAccessDocumentName) async throws -> StoredDocument {
+        state.withLock { $0.remoteAccess[name] ?? .none }
+    }
+
+    package func replaceRemoteAccessDocument(
+        _ name: RemoteAccessDocumentName, with bytes: [UInt8], expecting revision: UInt64
+    ) async throws -> StoredDocument {
+        try state.withLock { state throws(StoreError) in
+            let stored = state.remoteAccess[name] ?? .none
+            try StoreError.checkReplacement(of: stored, with: bytes, expecting: revision)
+            let next = StoredDocument(revision: stored.revision + 1, bytes: bytes)
+            state.remoteAccess[name] = next
+            return next
         }
     }
 

@@ -63,7 +63,8 @@ final class Street: Sendable {
             ])
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust, home: .init(controlPoint: controlPoint, reach: { reach }),
-            sealingKey: Array(repeating: 7, count: 32), gatewayUDN: "uuid:gateway", eventLoopGroup: group,
+            sealingKey: Array(repeating: 7, count: 32), gatewayUDN: "uuid:gateway",
+            desk: try await .load(gatewayUDN: "uuid:gateway", from: store, logger: logger), eventLoopGroup: group,
             logger: logger)
     }
 

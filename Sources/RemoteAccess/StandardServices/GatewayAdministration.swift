@@ -1,0 +1,112 @@
+import AccessPolicy
+import Foundation
+package import TrustCore
+import UPnP
+
+/// What an administrator may do to the gateway through its own service: the same that the `gateway` commands do.
+package struct GatewayAdministration: Sendable {
+    /// Where clients reach the gateway, as pairing codes say.
+    package typealias Addresses = @Sendable () -> [GatewayAddress]
+
+    /// A paired client, as the service tells of it.
+    struct Client: Sendable {
+        let subject: Subject
+        let grant: Grant?
+    }
+
+    private let trust: GatewayTrust
+    private let addresses: Addresses
+    /// The longest life of a pairing code, in seconds.
+    static let longestPairing: UInt32 = 86_400 * 7
+
+    /// Makes it.
+    package init(trust: GatewayTrust, addresses: @escaping Addresses) {
+        self.trust = trust
+        self.addresses = addresses
+    }
+
+    /// Where clients reach the gateway.
+    var publicAddresses: [String] { addresses().map(\.description) }
+
+    /// The clients that are not revoked, by name.
+    func clients() async throws -> [Client] {
+        let ledger = try await trust.store.ledger()
+        return ledger.subjects.filter { $0.revokedAt == nil }.sorted { $0.name < $1.name }
+            .map { subject in Client(subject: subject, grant: ledger.grants.first { $0.subject == subject.id }) }
+    }
+
+    func client(_ id: String) async throws -> Client {
+        guard let client = try await clients().first(where: { $0.subject.id.rawValue == id }) else {
+            throw UPnPFault(
+                UPnPErrorCode(rawValue: RemoteAccessService.unknownClient),
+                description: "There is no paired client \(id.prefix(64)).")
+        }
+        return client
+    }
+
+    /// Makes a pairing code.
+    func startPairing(
+        name: String, preset: String, sharing: Bool, seconds: UInt32
+    ) async throws -> (id: String, code: String) {
+        guard Preset(rawValue: preset) != nil else { throw Self.unknownPreset }
+        let identity = trust.identity
+        var random = SystemRandomNumberGenerator()
+        let id = PairingCodeID(using: &random)
+        let secret = PairingSecret(using: &random)
+        let now = Date()
+        let code: PairingCode
+        do throws(PairingCodeError) {
+            code = try PairingCode(
+                gatewayName: identity.name, addresses: addresses(), pin: identity.currentServerKey.pin, id: id,
+                secret: secret, expiresAt: now + TimeInterval(seconds))
+        } catch { throw UPnPFault(.actionFailed, description: "\(error)") }
+        let draft = PairingDraft(name: name, scope: .preset(preset), sharing: sharing, key: secret.requestKey(for: id))
+        try await Self.telling {
+            _ = try await trust.store.addPairing(
+                draft, id: id, newSubject: SubjectID(using: &random), now: now, expiresAt: code.expiresAt)
+            try await trust.reload()
+        }
+        return (id.description, code.uri)
+    }
+
+    /// Takes a pairing code back.
+    func cancelPairing(_ id: String) async throws {
+        guard let id = PairingCodeID(hex: id) else {
+            throw UPnPFault(.argumentValueInvalid, description: "This is not the id of a pairing code.")
+        }
+        try await Self.telling {
+            try await trust.store.cancelPairing(id)
+            try await trust.reload()
+        }
+    }
+
+    /// Ends a client's rights: at once, then durably.
+    func revoke(_ id: String) async throws {
+        let client = try await client(id)
+        try await Self.telling { _ = try await trust.revoke(client.subject.id) }
+    }
+
+    /// Replaces what a client was given.
+    func setPolicy(of id: String, preset: String, sharing: Bool) async throws {
+        guard Preset(rawValue: preset) != nil else { throw Self.unknownPreset }
+        let client = try await client(id)
+        try await Self.telling {
+            try await trust.store.setGrant(
+                Grant(subject: client.subject.id, scope: .preset(preset), sharing: sharing), expecting: nil)
+            try await trust.reload()
+        }
+    }
+
+    private static var unknownPreset: UPnPFault {
+        UPnPFault(
+            .argumentValueInvalid,
+            description: "The presets are \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
+    }
+
+    /// The store's sentence becomes the fault's.
+    private static func telling(_ body: () async throws -> Void) async throws {
+        do { try await body() } catch let error as StoreError {
+            throw UPnPFault(.actionFailed, description: error.message)
+        }
+    }
+}
