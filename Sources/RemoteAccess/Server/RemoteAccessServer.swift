@@ -29,6 +29,8 @@ package final class RemoteAccessServer: Sendable {
         package var listener = TunnelListenerConfiguration()
         /// Whether an action may name an address on the public internet; it is passed unfetched.
         package var allowsPublicURLs = false
+        /// How long a client's discovery agent may take to answer a call of the gateway's.
+        package var peerCallTime = Duration.seconds(10)
         /// How long a stopping gateway lets its clients say byebye.
         package var drainTime = Duration.seconds(1)
 
@@ -113,7 +115,8 @@ package final class RemoteAccessServer: Sendable {
             home: mirror, hub: hub, control: ControlProxy(requester: requester, limits: limits, logger: logger),
             documents: DocumentProxy(requester: requester),
             media: MediaProxy(requester: requester, registry: registry),
-            discovery: DiscoveryEndpoint(desk: desk, mirror: mirror, limits: limits, logger: logger), limits: limits,
+            discovery: DiscoveryEndpoint(
+                desk: desk, mirror: mirror, limits: limits, callTime: configuration.peerCallTime, logger: logger), limits: limits,
             logger: logger)
         self.listener = TunnelListener(
             configuration: configuration.listener, eventLoopGroup: eventLoopGroup, logger: logger)

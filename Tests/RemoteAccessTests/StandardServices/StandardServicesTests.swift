@@ -191,7 +191,7 @@ struct StandardServicesTests {
         let started = try await fixture.call(
             "RemoteAccess", "StartPairing", ("Name", "phone"), ("Preset", "listen"), ("Sharing", "0"),
             ("ValidSeconds", "60"))
-        let code = try PairingCode(parsing: try #require(started["PairingCode"]))
+        let code = try PairingCode(try #require(started["PairingCode"]))
         #expect(code.gatewayName == "Home" && fixture.trust.isPairingOpen)
         #expect(try await fixture.store.ledger().pairings.first?.sharing == false)
         _ = try await fixture.call("RemoteAccess", "CancelPairing", ("PairingID", try #require(started["PairingID"])))

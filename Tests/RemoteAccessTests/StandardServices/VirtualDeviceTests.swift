@@ -1,3 +1,4 @@
+import AccessPolicy
 import NIOUPnP
 import NetworkTypes
 import Testing

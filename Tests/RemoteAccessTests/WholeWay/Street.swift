@@ -29,7 +29,7 @@ final class Street: Sendable {
     let server: RemoteAccessServer
     /// What the home's devices were asked to do.
     let acts = Journal()
-    private let homePort: UInt16
+    let homePort: UInt16
     private let awayPort: UInt16
 
     /// Where a client of the gateway's own process comes in.
@@ -54,6 +54,7 @@ final class Street: Sendable {
             self.entrance = nil
         }
         configuration.sessions.sessions = maxSessions
+        configuration.peerCallTime = .seconds(1)
         // Devices and gateway share this host; the gateway is told that it stands at the next address.
         let reach = HomeReach(
             links: [
@@ -140,7 +141,7 @@ final class Street: Sendable {
         }
     }
 
-    private func pair(_ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String) async throws
+    func pair(_ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String) async throws
         -> PairedGateway
     {
         var random = SystemRandomNumberGenerator()

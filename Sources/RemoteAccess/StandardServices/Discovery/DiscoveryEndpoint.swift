@@ -30,13 +30,17 @@ final class DiscoveryEndpoint: Sendable {
     private let desk: RemoteAccessDesk
     private let mirror: HomeMirror
     private let limits: WireLimits
+    private let callTime: Duration
     private let logger: Logger
     private let connections = Mutex<[SessionID: Connection]>([:])
 
-    init(desk: RemoteAccessDesk, mirror: HomeMirror, limits: WireLimits, logger: Logger) {
+    init(
+        desk: RemoteAccessDesk, mirror: HomeMirror, limits: WireLimits, callTime: Duration, logger: Logger
+    ) {
         self.desk = desk
         self.mirror = mirror
         self.limits = limits
+        self.callTime = callTime
         self.logger = logger
     }
 
@@ -45,7 +49,7 @@ final class DiscoveryEndpoint: Sendable {
         switch (exchange.request.method, path) {
         case (.get, Self.description): try await respond(exchange, 200, rootDescription)
         case (.get, "/rada/scpd.xml"):
-            let agent = self.agent(peer: nil, of: session, ReverseCalls(location: "", agent: ""))
+            let agent = self.agent(peer: nil, of: session, ReverseCalls(agent: "", limit: callTime))
             try await respond(exchange, 200, agent.service.scpd.serialized())
         case (.post, "/rada/control"): try await control(exchange, session)
         case (.get, "/rada/calls"): try await connect(exchange, session)
@@ -105,7 +109,7 @@ final class DiscoveryEndpoint: Sendable {
         guard let peer = query?.first(where: { $0.name == "id" })?.value.flatMap(RADAText.uuid) else {
             throw Problem(.badRequest, "The path names no discovery agent: add ?id=UUID.", status: 400)
         }
-        let reverse = ReverseCalls(location: "", agent: peer)
+        let reverse = ReverseCalls(agent: peer, limit: callTime)
         let connection = Connection(agent: agent(peer: peer, of: session, reverse), reverse: reverse)
         let earlier = connections.withLock { $0.updateValue(connection, forKey: session.id) }
         earlier?.reverse.end()

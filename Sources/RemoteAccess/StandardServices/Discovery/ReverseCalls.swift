@@ -42,19 +42,17 @@ final class ReverseCalls: RADAPeerAccess {
     private let continuation: AsyncStream<ReverseCall>.Continuation
     /// The calls to be sent; for one reader.
     let calls: AsyncStream<ReverseCall>
-    private let location: String
     private let agent: String
 
-    /// - Parameter location: Where the peer's description is, with its agent, as the peer said when it connected: it
-    ///   cannot be fetched from this end.
-    init(location: String, agent: String, limit: Duration = .seconds(10)) {
+    /// - Parameter agent: The peer's RADA, as it said when it connected: its description cannot be fetched from this
+    ///   end. The tunnel has proven whose it is.
+    init(agent: String, limit: Duration) {
         self.limit = limit
-        self.location = location
         self.agent = agent
         (calls, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(16))
     }
 
-    func discoveryAgent(at location: String) async throws -> String? { location == self.location ? agent : nil }
+    func discoveryAgent(at location: String) async throws -> String? { agent }
 
     func call(_ request: ActionRequest) async throws -> ControlResult {
         let answer = try await withThrowingTaskGroup(of: ReverseAnswer.self) { group in
