@@ -6,6 +6,7 @@ import NIOTunnel
 import NIOUPnP
 import NetworkTypes
 import RemoteAccess
+import SQLiteStore
 import ServiceLifecycle
 import TrustCore
 import Tunnel
@@ -43,13 +44,13 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             gatewayUDN: udn,
             desk: try await RemoteAccessDesk.load(gatewayUDN: udn, from: context.store, logger: logger),
             eventLoopGroup: context.eventLoopGroup, logger: logger)
-        self.presence = Self.presence(udn: udn, server: server, trust: trust, context)
+        self.presence = try await Self.presence(udn: udn, server: server, trust: trust, context)
     }
 
     /// The standard's device with its services, or one that has none.
     private static func presence(
         udn: String, server: RemoteAccessServer, trust: GatewayTrust, _ context: GatewayContext
-    ) -> (@Sendable () async throws -> Void)? {
+    ) async throws -> (@Sendable () async throws -> Void)? {
         guard let interface = context.interface, let address = interface.ipv4 else { return nil }
         let bootID = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF
         guard context.configuration.standardServices else {
@@ -66,10 +67,18 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
                     // Without interfaces there is nothing to choose from, and the code says so.
                     interfaces: (try? NetworkInterface.all()) ?? []) : configuration.addresses
         }
+        var hosting = StandardServices.Hosting(interface: interface.name, ssdp: context.ssdp, bootID: bootID)
+        // Another store keeps no ACL: then nobody has a role, and nothing can be set.
+        if let store = (context.store as? SQLiteGatewayStore)?.deviceProtection {
+            hosting.protect(
+                by: try await DeviceProtectionService.load(
+                    StandardServices.Hosting.protection(udn: udn, name: context.identity.name), from: store,
+                    logger: context.logger))
+        }
         let services = StandardServices(
             name: context.identity.name, udn: udn, port: configuration.listen.port, server: server, trust: trust,
             administration: administration,
-            hosting: .init(interface: interface.name, ssdp: context.ssdp, bootID: bootID),
+            hosting: hosting,
             eventLoopGroup: context.eventLoopGroup, logger: context.logger)
         return { try await services.run() }
     }

@@ -17,9 +17,10 @@ package struct StandardServices: Sendable {
     /// What the device is hosted with.
     package struct Hosting: Sendable {
         package var configuration: DeviceHostConfiguration
-        /// Further services of the same device, such as DeviceProtection.
-        package var services: [HostedService] = []
+        /// Who calls: everybody is `Public` where no DeviceProtection says otherwise.
         package var callers: any CallerRoles = PublicCallersOnly()
+        /// DeviceProtection:1 of the device; see ``protect(by:)``.
+        private(set) var protection: DeviceProtectionService?
 
         /// On one interface, over IPv4, as the mirror is.
         package init(interface: String, ssdp: SSDPConfiguration, bootID: UInt32) {
@@ -29,6 +30,21 @@ package struct StandardServices: Sendable {
             configuration = DeviceHostConfiguration(interface: interface, families: .ipv4, ssdp: ssdp)
             configuration.bootID = bootID
             configuration.serverName = RemoteAccessClient.serverName
+        }
+
+        /// What ``protect(by:)`` wants to be loaded with.
+        package static func protection(udn: String, name: String) -> DeviceProtectionService.Configuration {
+            var configuration = DeviceProtectionService.Configuration(udn: udn, name: name)
+            configuration.roles = { ServiceRoles.rule($0, $1) }
+            return configuration
+        }
+
+        /// Has the device served over TLS too, and its actions decided about by the roles of an ACL.
+        package mutating func protect(by protection: DeviceProtectionService) {
+            self.protection = protection
+            configuration.security = protection.security
+            configuration.authorizes = protection.authorizes
+            callers = ProtectedCallers(protection: protection)
         }
     }
 
@@ -63,10 +79,10 @@ package struct StandardServices: Sendable {
             udn: udn, deviceType: Self.deviceType, friendlyName: name, manufacturer: "Latchkey",
             modelName: "Latchkey gateway", services: [])
         device.services =
-            [inbound.service(), filters.service(), transport.service(), own.service()] + hosting.services
+            [inbound.service(), filters.service(), transport.service(), own.service()]
         // A page would show evented values to whoever asks.
         device.presentation = .none
-        self.device = device
+        self.device = hosting.protection?.protecting(device) ?? device
     }
 
     /// Hosts the device until the task is cancelled.

@@ -72,10 +72,7 @@ struct StandardServicesTests {
     @Test("Public may read what leaks nothing, and is refused everything else with 606")
     func publicCaller() async throws {
         let fixture = try await ServicesFixture()
-        let open: Set = [
-            "GetDynamicDNSSupportedProtocols", "GetNetworkTopologyInfo", "GetTransportAgentCapabilities",
-            "GetSupportedCredentialDelivery", "GetServerStatus",
-        ]
+        let open = ServiceRoles.open
         let samples = [
             "ProfileID": "1", "Sharing": "1", "ValidSeconds": "60",
         ]
@@ -87,6 +84,23 @@ struct StandardServicesTests {
                         .map { ActionArgument($0.name, samples[$0.name] ?? "x") })
                 let code = try await fixture.code(request, at: service)
                 #expect(code == (open.contains(action.name) ? nil : 606), "\(action.name)")
+            }
+        }
+    }
+
+    @Test("What DeviceProtection is told of the roles is what the actions ask for")
+    func roles() async throws {
+        let fixture = try await ServicesFixture(.basic)
+        for service in fixture.services.device.services {
+            for action in service.scpd.actions {
+                let request = ActionRequest(
+                    serviceType: service.serviceType, action: action.name,
+                    arguments: action.arguments.filter { $0.direction == .in }.map {
+                        ActionArgument($0.name, ["ProfileID": "1", "Sharing": "1", "ValidSeconds": "60"][$0.name] ?? "x")
+                    })
+                let isRefused = try await fixture.code(request, at: service) == 606
+                let rule = ServiceRoles.rule(service.serviceID, action.name)
+                #expect(isRefused == (rule == .administration), "\(action.name)")
             }
         }
     }
