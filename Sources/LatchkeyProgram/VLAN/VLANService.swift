@@ -61,6 +61,9 @@ struct VLANService: Service, CustomStringConvertible {
         for way in ways {
             let trust = try await GatewayTrust.load(from: store, name: hostName(), logger: logger)
             let entrance = LocalEntrance(subject: try await Self.subject(of: way, configuration, trust))
+            // Nobody announces it, so no network is ever taken for the gateway's own.
+            let udn = "uuid:\(UUID().uuidString.lowercased())"
+            let desk = try await RemoteAccessDesk.load(gatewayUDN: udn, from: store, logger: logger)
             directions.append(
                 Direction(
                     way: way,
@@ -68,9 +71,7 @@ struct VLANService: Service, CustomStringConvertible {
                         configuration: .init(entrance: entrance), trust: trust,
                         home: Self.home(
                             of: way, eventsPort: configuration.eventsPort, ssdp: ssdp, eventLoopGroup, logger),
-                        sealingKey: sealingKey,
-                        // Nobody announces it, so no network is ever taken for the gateway's own.
-                        gatewayUDN: "uuid:\(UUID().uuidString.lowercased())", eventLoopGroup: eventLoopGroup,
+                        sealingKey: sealingKey, gatewayUDN: udn, desk: desk, eventLoopGroup: eventLoopGroup,
                         logger: logger),
                     client: try Self.client(
                         of: way, entrance: entrance, ssdp: ssdp, eventLoopGroup, logger,

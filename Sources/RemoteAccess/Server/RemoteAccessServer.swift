@@ -116,7 +116,8 @@ package final class RemoteAccessServer: Sendable {
             documents: DocumentProxy(requester: requester),
             media: MediaProxy(requester: requester, registry: registry),
             discovery: DiscoveryEndpoint(
-                desk: desk, mirror: mirror, limits: limits, callTime: configuration.peerCallTime, logger: logger), limits: limits,
+                desk: desk, mirror: mirror, limits: limits, callTime: configuration.peerCallTime, logger: logger),
+            limits: limits,
             logger: logger)
         self.listener = TunnelListener(
             configuration: configuration.listener, eventLoopGroup: eventLoopGroup, logger: logger)

@@ -194,9 +194,11 @@ extension RADAFilterBook {
         return all
     }
 
-    /// The book of such a list.
+    /// The book of such a list, whose first filter is the own RADA's, whatever it was called then.
     package init(own: String, restoring list: [RADAFilter]) throws(InvalidFilter) {
         self.init(own: own)
+        var list = list
+        if !list.isEmpty { list[0].target = self.own }
         try edit(list, known: Set(list.map(\.target)))
     }
 }

@@ -49,7 +49,8 @@ struct DiscoveryAgentTests {
                 // The lock is not for this preset, and nothing of the home's addresses is in what was told.
                 let state = try #require(await client.agent?.state)
                 #expect(state.remote[Self.lock] == nil)
-                #expect(state.remote.values.allSatisfy { $0.descriptionDocument.hasPrefix("http://198.51.100.1:8080/d/") })
+                #expect(
+                    state.remote.values.allSatisfy { $0.descriptionDocument.hasPrefix("http://198.51.100.1:8080/d/") })
                 // The description is there, through the tunnel.
                 let url = try #require(state.remote[Self.light].flatMap { HTTPURL($0.descriptionDocument) })
                 let scpd = try await client.call(.get, "/rada/scpd.xml")

@@ -96,7 +96,8 @@ struct StandardServicesTests {
                 let request = ActionRequest(
                     serviceType: service.serviceType, action: action.name,
                     arguments: action.arguments.filter { $0.direction == .in }.map {
-                        ActionArgument($0.name, ["ProfileID": "1", "Sharing": "1", "ValidSeconds": "60"][$0.name] ?? "x")
+                        ActionArgument(
+                            $0.name, ["ProfileID": "1", "Sharing": "1", "ValidSeconds": "60"][$0.name] ?? "x")
                     })
                 let isRefused = try await fixture.code(request, at: service) == 606
                 let rule = ServiceRoles.rule(service.serviceID, action.name)
