@@ -195,6 +195,15 @@ extension ProgramEvent {
             self.init(
                 "client-connected", "\(client) connected from \(remote)",
                 ["client": client, "from": remote.description])
+        case .consentAsked(let question):
+            let command = "latchkey gateway consent allow \(question.client) \(question.rule)"
+            self.init(
+                "consent-asked",
+                "\(question.client) asks to use \(question.device) (\(question.action)); allow it with: \(command)",
+                [
+                    "client": question.client, "device": question.device, "action": question.action,
+                    "rule": question.rule,
+                ])
         case .homeLost(let reason):
             self.init(
                 "no-home", "devices can no longer be found: \(reason); pairing and commands are served",

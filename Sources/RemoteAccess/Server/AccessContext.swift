@@ -77,7 +77,8 @@ struct AccessContext: Sendable {
         ).permitted
     }
 
-    private func request(
+    /// A request for the policy.
+    func request(
         _ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil,
         action: ActionRequest? = nil
     ) -> AccessRequest {
@@ -91,7 +92,7 @@ struct AccessContext: Sendable {
         _ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil
     ) throws(Problem) {
         let decision = decide(operation, on: device, service: service)
-        guard decision.permitted else { throw Problem(.denied, decision.reason, status: 403) }
+        guard decision.permitted else { throw Problem(.denied, decision.reason.sentence, status: 403) }
     }
 
     /// The `via` of an exchange: absent or broken counts as an unknown neighbour, which nothing permits more than.
@@ -100,4 +101,9 @@ struct AccessContext: Sendable {
         if text == "own" { return .ownHost }
         return IPAddress(text).map { .neighbour($0) }
     }
+}
+
+extension String {
+    /// The reason of a decision as a sentence.
+    var sentence: String { prefix(1).uppercased() + dropFirst() + (hasSuffix(".") ? "" : ".") }
 }

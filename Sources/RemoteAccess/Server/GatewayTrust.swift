@@ -1,3 +1,4 @@
+package import AccessPolicy
 import Foundation
 package import Logging
 package import NIOTunnel
@@ -19,14 +20,18 @@ package final class GatewayTrust: Sendable {
     package let store: any GatewayStore
     /// What clients may do.
     package let policy: PolicyBook
+    /// What the owner is asked to consent to.
+    package let consents = ConsentDesk()
+    private let policies: PolicySource?
     private let logger: Logger
     private let state: Mutex<State>
     private let endingsContinuation: AsyncStream<Set<SubjectID>>.Continuation
     /// The subjects whose sessions have to end, because their rights ended. For one reader.
     let endings: AsyncStream<Set<SubjectID>>
 
-    private init(store: any GatewayStore, policy: PolicyBook, state: State, logger: Logger) {
+    private init(store: any GatewayStore, policies: PolicySource?, policy: PolicyBook, state: State, logger: Logger) {
         self.store = store
+        self.policies = policies
         self.policy = policy
         self.logger = logger
         self.state = Mutex(state)
@@ -34,8 +39,13 @@ package final class GatewayTrust: Sendable {
         (self.endings, self.endingsContinuation) = AsyncStream.makeStream()
     }
 
-    /// Loads what the store has; at the first start makes the gateway's authority and server keys.
-    package static func load(from store: any GatewayStore, name: String, logger: Logger) async throws -> GatewayTrust {
+    /// Loads what the store has; at the first start makes the gateway's authority and server keys. Without `policies`
+    /// what clients were granted is all that there is. Throws when the policy that is kept cannot be read: a gateway does
+    /// not begin with another one.
+    package static func load(
+        from store: any GatewayStore, policies: PolicySource? = nil, name: String,
+        clock: @escaping @Sendable () -> PolicyMoment = PolicyBook.wallClock, logger: Logger
+    ) async throws -> GatewayTrust {
         var random = SystemRandomNumberGenerator()
         let now = Date()
         let stored: StoredIdentity
@@ -50,7 +60,8 @@ package final class GatewayTrust: Sendable {
         desk.load(ledger.pairings)
         let (tunnelIdentity, expires) = try present(stored.identity, now: now)
         return GatewayTrust(
-            store: store, policy: PolicyBook(.init(ledger: ledger)),
+            store: store, policies: policies,
+            policy: PolicyBook(try await policies?.content(with: ledger) ?? .init(ledger: ledger), clock: clock),
             state: State(
                 stored: stored, tunnelIdentity: tunnelIdentity, leafExpires: expires,
                 table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk),
@@ -139,8 +150,10 @@ package final class GatewayTrust: Sendable {
             state.desk.load(ledger.pairings)
             return ended
         }
-        policy.update { $0.ledger = ledger }
         if !ended.isEmpty { endingsContinuation.yield(ended) }
+        // Before the policy is read, which may fail: what was taken away is taken away.
+        policy.update { $0.ledger = ledger }
+        if let content = try await policies?.content(with: ledger) { policy.update { $0 = content } }
     }
 
     /// Makes a new leaf when the presented one is about to expire.
@@ -148,6 +161,19 @@ package final class GatewayTrust: Sendable {
         let (stored, expires) = state.withLock { ($0.stored, $0.leafExpires) }
         guard expires < Date().addingTimeInterval(7 * 86_400) else { return }
         try takeOver(stored)
+    }
+
+    /// The owner's answer to a question of `consents`: durable, and in force when this returns.
+    /// - Throws: `StoreError` `invalid` when the gateway keeps no policy.
+    package func answer(rule: String, subject: SubjectID, consents given: Bool, author: String) async throws {
+        guard let policies else { throw StoreError(.invalid, "this gateway keeps no policy") }
+        if given {
+            try await policies.store.recordConsent(rule: rule, subject: subject, author: author, now: Date())
+        } else {
+            try await policies.store.withdrawConsent(rule: rule, subject: subject)
+        }
+        consents.close(rule: rule, subject: subject, consented: given)
+        try await reload()
     }
 
     /// Follows the store until the task is cancelled.

@@ -64,6 +64,8 @@ package final class RemoteAccessServer: Sendable {
         case device(HomeDirectory.Change)
         case connected(client: String, from: SocketEndpoint)
         case disconnected(client: String)
+        /// A client asked for something to whose first use the owner has to consent.
+        case consentAsked(ConsentDesk.Question)
         /// Devices can no longer be found; clients are served all the same.
         case homeLost(String)
     }
@@ -112,7 +114,10 @@ package final class RemoteAccessServer: Sendable {
         self.router = ExchangeRouter(
             endpoints: SessionEndpoints(
                 trust: trust, registry: registry, home: mirror, hub: hub, gatewayUDN: gatewayUDN, limits: limits),
-            home: mirror, hub: hub, control: ControlProxy(requester: requester, limits: limits, logger: logger),
+            home: mirror, hub: hub,
+            control: ControlProxy(
+                requester: requester, descriptions: ServiceDescriptions(), consents: trust.consents, limits: limits,
+                logger: logger),
             documents: DocumentProxy(requester: requester),
             media: MediaProxy(requester: requester, registry: registry),
             discovery: DiscoveryEndpoint(
@@ -134,6 +139,7 @@ package final class RemoteAccessServer: Sendable {
             group.addTask { await self.trust.run() }
             group.addTask { await self.followTrust() }
             group.addTask { await self.followPolicy() }
+            group.addTask { for await question in self.trust.consents.questions { onEvent(.consentAsked(question)) } }
             group.addTask { try await self.trust.policy.run() }
             group.addTask { try await self.expireSessions() }
             if let listen = configuration.listen {

@@ -36,11 +36,14 @@ final class Street: Sendable {
     let entrance: LocalEntrance?
 
     /// - Parameter locally: Given to a client of the gateway's own process; there is no tunnel then.
-    init(maxSessions: Int = 32, locally scope: Grant.Scope? = nil) async throws {
+    init(
+        maxSessions: Int = 32, locally scope: Grant.Scope? = nil, observer: any DecisionObserver = NoDecisionObserver(),
+        clock: @escaping @Sendable () -> PolicyMoment = PolicyBook.wallClock
+    ) async throws {
         // Ports of this street alone: suites run at the same time.
         self.homePort = UInt16.random(in: 20_000...39_999)
         self.awayPort = UInt16.random(in: 40_000...59_999)
-        self.trust = try await GatewayTrust.load(from: store, name: "Home", logger: logger)
+        self.trust = try await GatewayTrust.load(from: store, name: "Home", clock: clock, logger: logger)
         var home = ControlPointConfiguration(interface: Self.interfaces[0], ssdp: Self.ssdp(homePort))
         home.keepsDocuments = true
         let controlPoint = ControlPoint(configuration: home, eventLoopGroup: group, logger: logger)
@@ -65,7 +68,8 @@ final class Street: Sendable {
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust, home: .init(controlPoint: controlPoint, reach: { reach }),
             sealingKey: Array(repeating: 7, count: 32), gatewayUDN: "uuid:gateway",
-            desk: try await .load(gatewayUDN: "uuid:gateway", from: store, logger: logger), eventLoopGroup: group,
+            desk: try await .load(gatewayUDN: "uuid:gateway", from: store, logger: logger), observer: observer,
+            eventLoopGroup: group,
             logger: logger)
     }
 
@@ -82,7 +86,7 @@ final class Street: Sendable {
             configuration: DeviceHostConfiguration(
                 interface: Self.interfaces[0], families: .ipv4, ssdp: Self.ssdp(homePort)
             ),
-            devices: [light, lock, shelf], eventLoopGroup: group, logger: logger)
+            devices: [light, lock, shelf, speaker, library], eventLoopGroup: group, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await host.run() }
             tasks.addTask {

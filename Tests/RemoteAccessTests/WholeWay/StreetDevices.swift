@@ -85,7 +85,7 @@ extension Street {
             resources: [resource("item22"), resource("item23"), endless])
     }
 
-    private func resource(_ name: String) -> HostedResource {
+    func resource(_ name: String) -> HostedResource {
         HostedResource(name: name) { exchange in
             try await exchange.respond(
                 .ok, headers: [.contentType: "video/mp4"], body: ByteBuffer(string: "this is \(name)"))
