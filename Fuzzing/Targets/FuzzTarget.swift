@@ -12,6 +12,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case scpd
     /// A call of an action.
     case soapRequest = "soap-request"
+    /// A call that a gateway decides about: what it forwards.
+    case soapDecision = "soap-decision"
     /// The answer to one.
     case soapResponse = "soap-response"
     /// An event's body.
@@ -51,6 +53,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .description: try DescriptionProperties.check(input)
         case .scpd: try SCPDProperties.check(input)
         case .soapRequest: try ControlProperties.checkRequest(input)
+        case .soapDecision: try SOAPDecisionProperties.check(input)
         case .soapResponse: try ControlProperties.checkResponse(input)
         case .propertySet: try PropertySetProperties.check(input)
         case .didlLite: try DIDLProperties.check(input)

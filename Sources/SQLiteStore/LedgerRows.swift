@@ -114,7 +114,8 @@ extension LedgerRows {
         else {
             return nil
         }
-        return Grant(subject: subject, scope: scope, sharing: try row.read("sharing"))
+        return Grant(
+            subject: subject, scope: scope, sharing: try row.read("sharing"), pass: try pass(try row.read("pass")))
     }
 
     private func write(grants after: [Grant], over before: [Grant]) throws {
@@ -125,8 +126,11 @@ extension LedgerRows {
         let old = Set(before)
         for grant in after where !old.contains(grant) {
             try database.execute(
-                sql: "INSERT INTO grants (subject, scope, sharing) VALUES (?, ?, ?)",
-                arguments: [grant.subject.rawValue, try ScopeText.encode(grant.scope), grant.sharing]
+                sql: "INSERT INTO grants (subject, scope, sharing, pass) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    grant.subject.rawValue, try ScopeText.encode(grant.scope), grant.sharing,
+                    try PassText.encode(grant.pass),
+                ]
             )
         }
     }
@@ -146,7 +150,7 @@ extension LedgerRows {
         }
         return PendingPairing(
             id: id, subject: subject, name: try row.read("name"), scope: scope, sharing: try row.read("sharing"),
-            key: key,
+            pass: try pass(try row.read("pass")), key: key,
             createdAt: date(try row.read("created_at")), expiresAt: date(try row.read("expires_at")),
             wrongGuesses: try row.read("wrong_guesses"), state: state
         )
@@ -168,13 +172,14 @@ extension LedgerRows {
         try database.execute(
             sql: """
                 INSERT INTO pairings (id, subject, name, scope, sharing, sealed_key, created_at, expires_at,
-                    wrong_guesses, state)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    wrong_guesses, state, pass)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 Data(pairing.id.bytes), pairing.subject.rawValue, pairing.name, try ScopeText.encode(pairing.scope),
                 pairing.sharing, sealed, pairing.createdAt.timeIntervalSinceReferenceDate,
                 pairing.expiresAt.timeIntervalSinceReferenceDate, pairing.wrongGuesses, pairing.state.rawValue,
+                try PassText.encode(pairing.pass),
             ]
         )
     }
@@ -192,11 +197,34 @@ extension LedgerRows {
         )
     }
 
+    /// A guest's limits that cannot be read must not be taken for none.
+    private func pass(_ text: String?) throws -> GuestPass? {
+        guard let text else { return nil }
+        guard let pass = PassText.decode(text) else {
+            throw StoreError.damagedFile(path, "a guest pass cannot be read")
+        }
+        return pass
+    }
+
     private static func purpose(_ id: PairingCodeID) -> String { "key of pairing code \(id)" }
 }
 
 func date(_ seconds: Double) -> Date { Date(timeIntervalSinceReferenceDate: seconds) }
 func dateOrNil(_ seconds: Double?) -> Date? { seconds.map(date) }
+
+/// A guest's limits as JSON.
+enum PassText {
+    static func encode(_ pass: GuestPass?) throws -> String? {
+        guard let pass else { return nil }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(pass), as: UTF8.self)
+    }
+
+    static func decode(_ text: String) -> GuestPass? {
+        try? JSONDecoder().decode(GuestPass.self, from: Data(text.utf8))
+    }
+}
 
 /// A grant's scope as JSON: `{"preset":"media"}` or `{"deviceTypes":["urn:…"]}`.
 enum ScopeText {

@@ -85,6 +85,13 @@ enum Schema {
         registerPolicy(&migrator)
         registerDeviceProtection(&migrator)
         registerRemoteAccess(&migrator)
+        migrator.registerMigration("gateway-3b-passes") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE grants ADD COLUMN pass TEXT;
+                    ALTER TABLE pairings ADD COLUMN pass TEXT;
+                    """)
+        }
         return migrator
     }
 

@@ -92,6 +92,10 @@ struct GatewayPair: ProgramCommand {
             Whoever has it can pair, so hand it over as you would a key.
 
             Example: latchkey gateway pair --name laptop --preset media --expires 10m
+
+            A guest's is limited by days, hours, devices and an end:
+            latchkey gateway pair --name ann --preset control --guest --device Speaker --days fri-sun \
+            --hours 18:00-23:00 --for 3d --consent
             """
     )
 
@@ -119,6 +123,8 @@ struct GatewayPair: ProgramCommand {
 
     @Flag(help: "Do not let the client share the devices with its neighbours.")
     var noSharing = false
+
+    @OptionGroup var guest: GuestPassOptions
 
     @Flag(help: "Draw the QR code also when standard output is no terminal.")
     var qr = false
@@ -152,7 +158,8 @@ struct GatewayPair: ProgramCommand {
             preset: preset?.rawValue,
             deviceTypes: deviceType,
             expiresIn: DurationText.seconds(expires) ?? 600,
-            sharing: !noSharing
+            sharing: !noSharing,
+            pass: try guest.words?.pass()
         )
         try await GatewayProgram.pair(order, drawsQRCode: qr, invocation)
     }

@@ -55,7 +55,11 @@ package struct CompiledPolicy: Sendable {
     static let nothing = "nothing was granted to this client"
 
     /// Whether somebody has a rule with a time, so that what may be seen changes without anybody's doing.
-    package var isTimed: Bool { rules.contains { $0.rule.when != nil || $0.rule.until != nil } }
+    package var isTimed: Bool {
+        rules.contains { $0.rule.when != nil || $0.rule.until != nil } || !passes.isEmpty
+    }
+
+    private var passes: [GuestPass] { subjects.values.flatMap(\.grants).compactMap(\.pass) }
 
     /// When a decision may change by itself next: at the next edge of a rule's time, and at least every hour, because the
     /// wall clock may be put forward or back. Nil where no rule has a time.
@@ -70,8 +74,14 @@ package struct CompiledPolicy: Sendable {
             }
             if let until = rule.until, until.minutes > now { wait = min(wait, until.minutes - now) }
         }
+        for edge in passes.flatMap(\.edges) {
+            let minutes = (edge - moment.minuteOfDay + 1440) % 1440
+            wait = min(wait, minutes == 0 ? 1440 : minutes)
+        }
         let minute = (moment.date.timeIntervalSince1970 / 60).rounded(.down) * 60
-        return Date(timeIntervalSince1970: minute + Double(wait) * 60)
+        let next = Date(timeIntervalSince1970: minute + Double(wait) * 60)
+        // A pass ends at a second.
+        return passes.compactMap(\.until).filter { $0 > moment.date }.reduce(next, min)
     }
 
     /// The first type in the device, or the service asked for, that nobody is given.

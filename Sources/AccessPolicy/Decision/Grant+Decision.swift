@@ -9,6 +9,7 @@ extension Grant {
         guard let type = TypeName(request.device.deviceType), type.kind == .device else {
             return .deny("the device's type cannot be read")
         }
+        if let refusal = pass?.refusal(of: request) { return refusal }
         switch scope {
         case .preset(let name):
             guard let preset = Preset(rawValue: name) else {

@@ -1,3 +1,5 @@
+package import TrustCore
+
 /// What a command asks the running gateway or away client, as one line of JSON:
 /// `{"request":"revoke","name":"phone"}`.
 package enum ControlRequest: Hashable, Sendable {
@@ -37,10 +39,12 @@ package struct PairingOrder: Codable, Hashable, Sendable {
     package var sharing: Bool
     /// `host:port` of the gateway as the client reaches it; empty means those that are configured.
     package var addresses: [String]
+    /// What limits it besides, for a guest.
+    package var pass: GuestPass?
 
     package init(
         name: String, preset: String?, deviceTypes: [String], expiresIn: Int, sharing: Bool = true,
-        addresses: [String] = []
+        addresses: [String] = [], pass: GuestPass? = nil
     ) {
         self.name = name
         self.preset = preset
@@ -48,6 +52,7 @@ package struct PairingOrder: Codable, Hashable, Sendable {
         self.expiresIn = expiresIn
         self.sharing = sharing
         self.addresses = addresses
+        self.pass = pass
     }
 }
 

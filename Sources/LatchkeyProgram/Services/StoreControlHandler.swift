@@ -74,7 +74,8 @@ package struct StoreControlHandler: ControlRequestHandler {
             secret: secret, expiresAt: expiresAt
         )
         let draft = PairingDraft(
-            name: order.name, scope: try scope(order), sharing: order.sharing, key: secret.requestKey(for: id)
+            name: order.name, scope: try scope(order), sharing: order.sharing, pass: order.pass,
+            key: secret.requestKey(for: id)
         )
         _ = try await store.addPairing(
             draft, id: id, newSubject: SubjectID(using: &random), now: now(), expiresAt: code.expiresAt

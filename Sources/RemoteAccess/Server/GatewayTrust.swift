@@ -163,6 +163,12 @@ package final class GatewayTrust: Sendable {
         try takeOver(stored)
     }
 
+    /// Ends the sessions of guests whose passes have ended.
+    func endExpiredPasses() {
+        let ended = policy.endedPasses
+        if !ended.isEmpty { endingsContinuation.yield(ended) }
+    }
+
     /// The owner's answer to a question of `consents`: durable, and in force when this returns.
     /// - Throws: `StoreError` `invalid` when the gateway keeps no policy.
     package func answer(rule: String, subject: SubjectID, consents given: Bool, author: String) async throws {

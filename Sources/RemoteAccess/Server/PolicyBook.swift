@@ -90,6 +90,13 @@ package final class PolicyBook: Sendable {
         return policy.decide(request)
     }
 
+    /// The clients whose guest passes have ended.
+    var endedPasses: Set<SubjectID> {
+        let now = clock().date
+        let grants = state.withLock { $0.content.ledger.grants }
+        return Set(grants.filter { $0.pass?.isOver(at: now) ?? false }.map(\.subject))
+    }
+
     /// A number that differs when what a subject may do with a device differs, the same over restarts.
     func shape(of subject: SubjectID, on device: DeviceFacts) -> UInt64 {
         state.withLock { $0.shapes }.shape(of: subject, on: device, at: clock())

@@ -140,7 +140,7 @@ package final class RemoteAccessServer: Sendable {
             group.addTask { await self.followTrust() }
             group.addTask { await self.followPolicy() }
             group.addTask { for await question in self.trust.consents.questions { onEvent(.consentAsked(question)) } }
-            group.addTask { try await self.trust.policy.run() }
+            group.addTask { try await self.trust.policy.run { self.trust.endExpiredPasses() } }
             group.addTask { try await self.expireSessions() }
             if let listen = configuration.listen {
                 group.addTask { try await self.listen(on: listen, onEvent) }

@@ -24,6 +24,9 @@ struct SessionEndpoints: Sendable {
         guard let subject = trust.activeSubject(peer.subject) else {
             throw Problem(.refused, "The pairing was revoked.", status: 403)
         }
+        guard !trust.policy.endedPasses.contains(subject.id) else {
+            throw Problem(.refused, "The guest pass has ended; ask for another one.", status: 403)
+        }
         let path = "tcp \(peer.remote)"
         let resumed = request.resume.flatMap {
             registry.attach($0, fingerprint: peer.certificate.fingerprint, carrier: carrier, path: path)

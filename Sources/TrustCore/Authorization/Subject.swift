@@ -110,11 +110,14 @@ package struct Grant: Hashable, Sendable {
     /// Whether neighbours on the client's own network may use it through the client. The client has a switch
     /// of its own besides.
     package var sharing: Bool
+    /// What limits it besides, for a guest.
+    package var pass: GuestPass?
 
     /// Makes a grant.
-    package init(subject: SubjectID, scope: Scope, sharing: Bool = true) {
+    package init(subject: SubjectID, scope: Scope, sharing: Bool = true, pass: GuestPass? = nil) {
         self.subject = subject
         self.scope = scope
         self.sharing = sharing
+        self.pass = pass
     }
 }

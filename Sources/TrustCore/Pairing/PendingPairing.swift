@@ -110,6 +110,8 @@ package struct PendingPairing: Hashable, Sendable {
     package let scope: Grant.Scope
     /// Whether the grant allows neighbours of the client.
     package let sharing: Bool
+    /// What limits the grant besides, for a guest.
+    package let pass: GuestPass?
     /// The key of the request's HMAC; nil as soon as the code is no longer outstanding.
     package var key: PairingKey?
     /// When it was made.
@@ -127,20 +129,22 @@ package struct PendingPairing: Hashable, Sendable {
     ) {
         self.init(
             id: id, subject: subject, name: draft.name, scope: draft.scope, sharing: draft.sharing,
-            key: draft.key, createdAt: createdAt, expiresAt: expiresAt, wrongGuesses: 0, state: .outstanding
+            pass: draft.pass, key: draft.key, createdAt: createdAt, expiresAt: expiresAt, wrongGuesses: 0,
+            state: .outstanding
         )
     }
 
     /// Takes a record from storage.
     package init(
-        id: PairingCodeID, subject: SubjectID, name: String, scope: Grant.Scope, sharing: Bool, key: PairingKey?,
-        createdAt: Date, expiresAt: Date, wrongGuesses: Int, state: State
+        id: PairingCodeID, subject: SubjectID, name: String, scope: Grant.Scope, sharing: Bool,
+        pass: GuestPass? = nil, key: PairingKey?, createdAt: Date, expiresAt: Date, wrongGuesses: Int, state: State
     ) {
         self.id = id
         self.subject = subject
         self.name = name
         self.scope = scope
         self.sharing = sharing
+        self.pass = pass
         self.key = key
         self.createdAt = createdAt
         self.expiresAt = expiresAt
@@ -152,5 +156,5 @@ package struct PendingPairing: Hashable, Sendable {
     package func isOpen(at now: Date) -> Bool { state == .outstanding && now < expiresAt }
 
     /// The grant that using the code gives.
-    package var grant: Grant { Grant(subject: subject, scope: scope, sharing: sharing) }
+    package var grant: Grant { Grant(subject: subject, scope: scope, sharing: sharing, pass: pass) }
 }

@@ -8,14 +8,19 @@ package struct PairingDraft: Hashable, Sendable {
     package var scope: Grant.Scope
     /// Whether its neighbours may be served.
     package var sharing: Bool
+    /// What limits the grant besides, for a guest.
+    package var pass: GuestPass?
     /// The key of the request's HMAC.
     package var key: PairingKey
 
     /// Makes an order.
-    package init(name: String, scope: Grant.Scope, sharing: Bool = true, key: PairingKey) {
+    package init(
+        name: String, scope: Grant.Scope, sharing: Bool = true, pass: GuestPass? = nil, key: PairingKey
+    ) {
         self.name = name
         self.scope = scope
         self.sharing = sharing
+        self.pass = pass
         self.key = key
     }
 }

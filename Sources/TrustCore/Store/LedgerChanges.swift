@@ -91,7 +91,7 @@ extension TrustLedger {
         if let expected, expected != revision {
             throw StoreError(.conflict, "the grants were changed by somebody else: look again, then repeat")
         }
-        if let problem = grant.scope.problem { throw StoreError(.invalid, problem) }
+        if let problem = grant.scope.problem ?? grant.pass?.problem { throw StoreError(.invalid, problem) }
         guard subjects.contains(where: { $0.id == grant.subject && $0.revokedAt == nil }) else {
             throw StoreError(.notFound, "there is no such client, or it was revoked")
         }
@@ -174,7 +174,7 @@ extension TrustLedger {
 extension PairingDraft {
     /// What is wrong with the order, as a sentence.
     var problem: String? {
-        Self.problem(withName: name) ?? scope.problem
+        Self.problem(withName: name) ?? scope.problem ?? pass?.problem
     }
 
     /// What is wrong with a subject's name, as a sentence; nil when it is fine.
