@@ -25,7 +25,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         let logger = context.logger
         self.context = context
         self.trust = try await GatewayTrust.load(
-            from: context.store, name: context.identity.name, logger: logger)
+            from: context.store, policies: PolicySource(of: context.store), name: context.identity.name, logger: logger)
         var random = SystemRandomNumberGenerator()
         let sealingKey = try await context.store.secret(named: "url-sealing", orStore: random.bytes(32))
         let udn = Self.udn(of: trust.identity)

@@ -59,7 +59,8 @@ struct VLANService: Service, CustomStringConvertible {
         ssdp.userAgent = RemoteAccessClient.serverName
         var directions: [Direction] = []
         for way in ways {
-            let trust = try await GatewayTrust.load(from: store, name: hostName(), logger: logger)
+            let trust = try await GatewayTrust.load(
+                from: store, policies: PolicySource(of: store), name: hostName(), logger: logger)
             let entrance = LocalEntrance(subject: try await Self.subject(of: way, configuration, trust))
             // Nobody announces it, so no network is ever taken for the gateway's own.
             let udn = "uuid:\(UUID().uuidString.lowercased())"
