@@ -75,6 +75,39 @@ package final class SQLiteAwayStore: AwayStore {
         try await state.secret(named: name, orStore: fresh)
     }
 
+    package func auditHeads(of gateway: GatewayID) async throws -> [AuditCheckpoint] {
+        try await state.read { [state] database in
+            try String.fetchAll(
+                database, sql: "SELECT checkpoint FROM audit_heads WHERE gateway = ? ORDER BY number",
+                arguments: [gateway.rawValue]
+            ).map { text in
+                guard let checkpoint = AuditCheckpoint(text) else {
+                    throw StoreError.damagedFile(state.path, "the head of an audit log cannot be read")
+                }
+                return checkpoint
+            }
+        }
+    }
+
+    package func keepAuditHead(_ checkpoint: AuditCheckpoint) async throws {
+        try await state.write { [state] database in
+            guard try GatewayRows(database: database, state: state).one(checkpoint.gateway) != nil else {
+                throw StoreError.gatewayNotFound
+            }
+            try database.execute(
+                sql: "INSERT INTO audit_heads (gateway, checkpoint) VALUES (?, ?)",
+                arguments: [checkpoint.gateway.rawValue, checkpoint.description])
+            try database.execute(
+                sql: """
+                    DELETE FROM audit_heads WHERE gateway = ? AND number NOT IN
+                        (SELECT number FROM audit_heads WHERE gateway = ? ORDER BY number DESC LIMIT ?)
+                    """,
+                arguments: [
+                    checkpoint.gateway.rawValue, checkpoint.gateway.rawValue, AuditCheckpoint.heldByClients,
+                ])
+        }
+    }
+
     package func revision() async throws -> StoreRevision {
         try await state.read { [state] in try state.rows($0).revision() }
     }

@@ -13,12 +13,14 @@ package final class SQLiteGatewayStore: GatewayStore {
     /// ACLs and DeviceProtection identities, in the same file: closed with this one.
     package let deviceProtection: SQLiteDeviceProtectionStore
     private let limits: StoreLimits
+    let auditLimits: AuditLimits
 
     /// Opens the state of a folder, and makes it when there is none. Blocks for some milliseconds.
     ///
     /// Throws `StoreError`: `damaged`, `newerVersion` or `unavailable`, and leaves such a file as it is.
-    package init(folder: String, limits: StoreLimits = .init()) throws {
+    package init(folder: String, limits: StoreLimits = .init(), audit: AuditLimits = .init()) throws {
         self.limits = limits
+        self.auditLimits = audit
         let folder = try PrivateFolder(path: folder)
         self.state = try StateDatabase(
             folder: folder, name: Self.fileName, migrator: Schema.gateway
@@ -54,20 +56,24 @@ package final class SQLiteGatewayStore: GatewayStore {
     }
 
     package func establish(_ identity: GatewayIdentity) async throws -> StoredIdentity {
-        try await state.write { [state] database in
+        try await state.write { [self] database in
             let row = IdentityRow(database: database, state: state)
             if let stored = try row.load() { return stored }
-            return try row.store(identity)
+            let stored = try row.store(identity)
+            try auditRows(database).append([AuditEvent(.established, detail: identity.name)], now: Date())
+            return stored
         }
     }
 
     package func replace(
         _ identity: GatewayIdentity, expecting revision: StoreRevision
     ) async throws -> StoredIdentity {
-        try await state.write { [state] database in
+        try await state.write { [self] database in
             let row = IdentityRow(database: database, state: state)
-            guard try row.load()?.revision == revision else { throw StoreError.identityConflict }
-            return try row.store(identity)
+            guard let old = try row.load(), old.revision == revision else { throw StoreError.identityConflict }
+            let stored = try row.store(identity)
+            try auditRows(database).append([.of(identity, over: old.identity)], now: Date())
+            return stored
         }
     }
 
@@ -90,7 +96,7 @@ package final class SQLiteGatewayStore: GatewayStore {
     package func addPairing(
         _ draft: PairingDraft, id: PairingCodeID, newSubject: SubjectID, now: Date, expiresAt: Date
     ) async throws -> PendingPairing {
-        try await change { [limits] ledger in
+        try await change(at: now) { [limits] ledger in
             try ledger.addPairing(
                 draft, id: id, newSubject: newSubject, now: now, expiresAt: expiresAt, limits: limits
             )
@@ -106,7 +112,15 @@ package final class SQLiteGatewayStore: GatewayStore {
     }
 
     package func redeem(_ redemption: Redemption, now: Date) async throws -> RedemptionOutcome {
-        try await change { [limits] in try $0.redeem(redemption, now: now, limits: limits) }
+        try await change(at: now) { [limits] in try $0.redeem(redemption, now: now, limits: limits) }
+    }
+
+    package func addCredential(
+        _ credential: Credential, renewing: CertificateFingerprint?, now: Date
+    ) async throws {
+        try await change(at: now) { [limits] in
+            try $0.addCredential(credential, renewing: renewing, limits: limits)
+        }
     }
 
     package func setGrant(_ grant: Grant, expecting revision: StoreRevision?) async throws {
@@ -114,7 +128,7 @@ package final class SQLiteGatewayStore: GatewayStore {
     }
 
     package func revoke(_ subject: SubjectID, now: Date) async throws -> Subject {
-        try await change { [limits] in try $0.revoke(subject, now: now, limits: limits) }
+        try await change(at: now) { [limits] in try $0.revoke(subject, now: now, limits: limits) }
     }
 
     package func record(_ sightings: [DeviceSighting]) async throws {
@@ -156,23 +170,24 @@ package final class SQLiteGatewayStore: GatewayStore {
 
     /// One transaction: the ledger as it is, the change, and what differs. Such changes are rare (a pairing,
     /// a revocation), so that reading the whole ledger costs nothing that matters, and its rules are written
-    /// down once for all stores.
+    /// down once for all stores. What the change is to the audit log is written with it.
     private func change<Value: Sendable>(
-        _ body: @escaping @Sendable (inout TrustLedger) throws -> Value
+        at now: Date? = nil, _ body: @escaping @Sendable (inout TrustLedger) throws -> Value
     ) async throws -> Value {
-        try await state.write { [state] database in
+        try await state.write { [self] database in
             let rows = state.rows(database)
             let before = try rows.ledger()
             var after = before
             let value = try body(&after)
             try rows.write(after, over: before)
+            try auditRows(database).append(AuditEvent.of(after, over: before), now: now ?? Date())
             return value
         }
     }
 }
 
 /// The one row of the gateway's identity.
-private struct IdentityRow {
+struct IdentityRow {
     let database: Database
     let state: StateDatabase
 

@@ -83,6 +83,7 @@ enum Schema {
         }
         registerGroups(&migrator)
         registerPolicy(&migrator)
+        registerAudit(&migrator)
         registerDeviceProtection(&migrator)
         registerRemoteAccess(&migrator)
         migrator.registerMigration("gateway-3b-passes") { database in
@@ -125,6 +126,7 @@ enum Schema {
                     """
             )
         }
+        registerAwayAudit(&migrator)
         return migrator
     }
 }

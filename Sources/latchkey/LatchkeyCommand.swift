@@ -29,10 +29,8 @@ package struct LatchkeyCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            GatewayCommands.self, PolicyCommands.self, AwayCommands.self, VLANCommands.self, GroupCommands.self,
-            MemberCommands.self,
-            UPnPCommands.self,
-            BenchCommands.self,
+            GatewayCommands.self, PolicyCommands.self, AuditCommands.self, AwayCommands.self, VLANCommands.self,
+            GroupCommands.self, MemberCommands.self, UPnPCommands.self, BenchCommands.self,
         ]
     )
 

@@ -25,6 +25,14 @@ struct ConformanceTests {
         try other.close()
     }
 
+    @Test(arguments: AuditStoreConformance.cases)
+    func `an audit log keeps its promise`(promise: ConformanceCase<any GatewayStore>) async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteGatewayStore(folder: folder.path, audit: AuditStoreConformance.limits)
+        try await promise.run(store)
+        try store.close()
+    }
+
     @Test(arguments: AwayStoreConformance.cases)
     func `an away client's store keeps its promise`(promise: ConformanceCase<any AwayStore>) async throws {
         let folder = try TemporaryFolder()

@@ -10,6 +10,11 @@ struct InMemoryStoreTests {
         try await promise.run(.init(store, store))
     }
 
+    @Test(arguments: AuditStoreConformance.cases)
+    func `an audit log keeps its promise`(promise: ConformanceCase<any GatewayStore>) async throws {
+        try await promise.run(InMemoryGatewayStore(audit: AuditStoreConformance.limits))
+    }
+
     @Test(arguments: AwayStoreConformance.cases)
     func `an away client's store keeps its promise`(promise: ConformanceCase<any AwayStore>) async throws {
         try await promise.run(InMemoryAwayStore())

@@ -39,6 +39,9 @@ package struct AuthorizationTable: Sendable {
         if let revoked = subject.revokedAt {
             return .refuse("the pairing was revoked on \(CalendarDay.text(revoked))")
         }
+        guard credential.kind == .tunnelCertificate else {
+            return .refuse("the certificate is the client's DeviceProtection identity, which does not open the tunnel")
+        }
         if now < credential.notBefore {
             return .refuse(CertificateRefusal.notYetValid(credential.notBefore).sentence)
         }

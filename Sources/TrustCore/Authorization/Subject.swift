@@ -49,6 +49,9 @@ package struct Credential: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// The client certificate of the tunnel.
         case tunnelCertificate = "tunnel-certificate"
+        /// The identity in DeviceProtection: long-lived, because the certificate's hash is its name in ACLs. It does
+        /// not open the tunnel.
+        case deviceProtection = "device-protection"
     }
 
     /// The certificate's fingerprint.
@@ -82,10 +85,13 @@ package struct Credential: Hashable, Sendable {
     }
 
     /// The credential that an issued leaf is.
-    package init(_ leaf: IssuedCertificate, subject: SubjectID, deviceName: String = "") {
+    package init(
+        _ leaf: IssuedCertificate, subject: SubjectID, kind: Kind = .tunnelCertificate, deviceName: String = ""
+    ) {
         self.init(
             fingerprint: leaf.fingerprint,
             subject: subject,
+            kind: kind,
             deviceName: deviceName,
             notBefore: leaf.notBefore,
             notAfter: leaf.notAfter
@@ -120,4 +126,10 @@ package struct Grant: Hashable, Sendable {
         self.sharing = sharing
         self.pass = pass
     }
+}
+
+extension Grant {
+    /// Whether the grant makes its subject an administrator: that is what the preset `full` does besides. An
+    /// administrator's clients hold the heads of the audit log.
+    package var isAdministrator: Bool { scope == .preset("full") }
 }

@@ -56,6 +56,11 @@ package struct PairedGateway: Sendable, Equatable {
     }
 }
 
+extension AuditCheckpoint {
+    /// How many heads of a log an away client holds.
+    package static let heldByClients = 8
+}
+
 /// What an away client keeps. Same promises as `GatewayStore`: durable when returned, safe for several
 /// processes. Errors are `StoreError`.
 package protocol AwayStore: Sendable {
@@ -70,6 +75,10 @@ package protocol AwayStore: Sendable {
     func remove(_ id: GatewayID) async throws
     /// The secret of that name; on the first call `fresh` is stored and returned. At most 128 bytes.
     func secret(named name: String, orStore fresh: [UInt8]) async throws -> [UInt8]
+    /// The heads of a gateway's audit log that are held, oldest first.
+    func auditHeads(of gateway: GatewayID) async throws -> [AuditCheckpoint]
+    /// Holds another head; the eight newest are kept. Throws `notFound` for a gateway that is not paired.
+    func keepAuditHead(_ checkpoint: AuditCheckpoint) async throws
     /// Counts the changes.
     func revision() async throws -> StoreRevision
     /// A revision each time that something changed, in any process, within 200 ms.

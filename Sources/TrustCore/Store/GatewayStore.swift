@@ -52,7 +52,7 @@ package enum RedemptionOutcome: Hashable, Sendable {
 ///
 /// A call that returned has its effect on durable storage. Several processes may use one store at once;
 /// `changes()` tells each of the others' writes. Errors are `StoreError`.
-package protocol GatewayStore: RemoteAccessStore {
+package protocol GatewayStore: RemoteAccessStore, AuditStore {
     /// The gateway's identity, nil before the first start.
     func identity() async throws -> StoredIdentity?
     /// Stores the identity of a first start and returns the stored one: another process's if that was first.
@@ -82,6 +82,9 @@ package protocol GatewayStore: RemoteAccessStore {
     /// Uses a code up and writes subject, credential and grant in the same transaction.
     func redeem(_ redemption: Redemption, now: Date) async throws -> RedemptionOutcome
 
+    /// Enters another credential of a subject: a renewed certificate, or a DeviceProtection identity. `renewing` is not
+    /// dropped when the subject has too many of its kind. Throws `notFound` for a subject that is unknown or revoked.
+    func addCredential(_ credential: Credential, renewing: CertificateFingerprint?, now: Date) async throws
     /// Replaces a subject's grant. Throws `notFound` for a subject that is unknown or revoked, and `conflict`
     /// when `revision` is given and no longer the ledger's.
     func setGrant(_ grant: Grant, expecting revision: StoreRevision?) async throws

@@ -5,6 +5,7 @@ package final class InMemoryAwayStore: AwayStore {
     private struct State {
         var gateways: [PairedGateway] = []
         var secrets: [String: [UInt8]] = [:]
+        var heads: [GatewayID: [AuditCheckpoint]] = [:]
         var revision = StoreRevision(0)
     }
 
@@ -44,7 +45,10 @@ package final class InMemoryAwayStore: AwayStore {
     }
 
     package func remove(_ id: GatewayID) async throws {
-        change { state in state.gateways.removeAll { $0.id == id } }
+        change { state in
+            state.gateways.removeAll { $0.id == id }
+            state.heads[id] = nil
+        }
     }
 
     package func secret(named name: String, orStore fresh: [UInt8]) async throws -> [UInt8] {
@@ -53,6 +57,18 @@ package final class InMemoryAwayStore: AwayStore {
             if let stored = state.secrets[name] { return stored }
             state.secrets[name] = fresh
             return fresh
+        }
+    }
+
+    package func auditHeads(of gateway: GatewayID) async throws -> [AuditCheckpoint] {
+        state.withLock { $0.heads[gateway] ?? [] }
+    }
+
+    package func keepAuditHead(_ checkpoint: AuditCheckpoint) async throws {
+        try state.withLock { state throws(StoreError) in
+            guard state.gateways.contains(where: { $0.id == checkpoint.gateway }) else { throw .gatewayNotFound }
+            let heads = (state.heads[checkpoint.gateway] ?? []) + [checkpoint]
+            state.heads[checkpoint.gateway] = heads.suffix(AuditCheckpoint.heldByClients)
         }
     }
 

@@ -9,6 +9,18 @@ package final class InMemoryGatewayStore: GatewayStore {
         var secrets: [String: [UInt8]] = [:]
         var devices: [String: DeviceSighting] = [:]
         var remoteAccess: [RemoteAccessDocumentName: StoredDocument] = [:]
+        var audit: AuditBook
+        /// The last instant that was told: a pure type has no clock.
+        var now = Date(timeIntervalSince1970: 0)
+
+        mutating func record(_ events: [AuditEvent]) throws(StoreError) {
+            guard let authority = identity?.identity.authority else { return }
+            do {
+                _ = try audit.append(events, now: now, authority: authority)
+            } catch {
+                throw StoreError(.unavailable, error.message)
+            }
+        }
 
         mutating func store(_ identity: GatewayIdentity) -> StoredIdentity {
             ledger.revision = ledger.revision.next
@@ -18,22 +30,25 @@ package final class InMemoryGatewayStore: GatewayStore {
         }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let watchers = RevisionWatchers()
     private let limits: StoreLimits
 
     /// Makes an empty store.
-    package init(limits: StoreLimits = .init()) {
+    package init(limits: StoreLimits = .init(), audit: AuditLimits = .init()) {
         self.limits = limits
+        state = Mutex(State(audit: AuditBook(limits: audit)))
         watchers.announce(StoreRevision(0))
     }
 
     package func identity() async throws -> StoredIdentity? { state.withLock { $0.identity } }
 
     package func establish(_ identity: GatewayIdentity) async throws -> StoredIdentity {
-        change { state in
+        try change { state throws(StoreError) in
             if let stored = state.identity { return stored }
-            return state.store(identity)
+            let stored = state.store(identity)
+            try state.record([AuditEvent(.established, detail: identity.name)])
+            return stored
         }
     }
 
@@ -41,8 +56,10 @@ package final class InMemoryGatewayStore: GatewayStore {
         _ identity: GatewayIdentity, expecting revision: StoreRevision
     ) async throws -> StoredIdentity {
         try change { state throws(StoreError) in
-            guard state.identity?.revision == revision else { throw .identityConflict }
-            return state.store(identity)
+            guard let old = state.identity, old.revision == revision else { throw .identityConflict }
+            let stored = state.store(identity)
+            try state.record([.of(identity, over: old.identity)])
+            return stored
         }
     }
 
@@ -80,7 +97,7 @@ package final class InMemoryGatewayStore: GatewayStore {
     package func addPairing(
         _ draft: PairingDraft, id: PairingCodeID, newSubject: SubjectID, now: Date, expiresAt: Date
     ) async throws -> PendingPairing {
-        try change { state throws(StoreError) in
+        try change(at: now) { state throws(StoreError) in
             try state.ledger.addPairing(
                 draft, id: id, newSubject: newSubject, now: now, expiresAt: expiresAt, limits: limits
             )
@@ -88,16 +105,24 @@ package final class InMemoryGatewayStore: GatewayStore {
     }
 
     package func cancelPairing(_ id: PairingCodeID) async throws {
-        change { $0.ledger.cancelPairing(id) }
+        try change { $0.ledger.cancelPairing(id) }
     }
 
     package func recordWrongGuess(_ id: PairingCodeID) async throws -> PendingPairing? {
-        change { $0.ledger.recordWrongGuess(id, limits: limits) }
+        try change { $0.ledger.recordWrongGuess(id, limits: limits) }
     }
 
     package func redeem(_ redemption: Redemption, now: Date) async throws -> RedemptionOutcome {
-        try change { state throws(StoreError) in
+        try change(at: now) { state throws(StoreError) in
             try state.ledger.redeem(redemption, now: now, limits: limits)
+        }
+    }
+
+    package func addCredential(
+        _ credential: Credential, renewing: CertificateFingerprint?, now: Date
+    ) async throws {
+        try change(at: now) { state throws(StoreError) in
+            try state.ledger.addCredential(credential, renewing: renewing, limits: limits)
         }
     }
 
@@ -106,7 +131,7 @@ package final class InMemoryGatewayStore: GatewayStore {
     }
 
     package func revoke(_ subject: SubjectID, now: Date) async throws -> Subject {
-        try change { state throws(StoreError) in
+        try change(at: now) { state throws(StoreError) in
             try state.ledger.revoke(subject, now: now, limits: limits)
         }
     }
@@ -128,11 +153,30 @@ package final class InMemoryGatewayStore: GatewayStore {
         state.withLock { $0.devices.values.sorted { $0.udn < $1.udn } }
     }
 
-    private func change<Result: Sendable, Failure: Error>(
-        _ body: (inout State) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let (result, revision) = try state.withLock { state throws(Failure) in
+    package func audit(_ events: [AuditEvent], now: Date) async throws -> AuditCheckpoint? {
+        try state.withLock { state throws(StoreError) in
+            state.now = now
+            try state.record(events)
+            return state.audit.checkpoints.last
+        }
+    }
+
+    package func auditCheckpoints() async throws -> [AuditCheckpoint] { state.withLock { $0.audit.checkpoints } }
+
+    package func auditStub() async throws -> AuditStub? { state.withLock { $0.audit.stub } }
+
+    package func auditEntries(_ query: AuditQuery) async throws -> [AuditEntry] {
+        state.withLock { $0.audit.find(query) }
+    }
+
+    private func change<Result: Sendable>(
+        at now: Date? = nil, _ body: (inout State) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let (result, revision) = try state.withLock { state throws(StoreError) in
+            if let now { state.now = now }
+            let before = state.ledger
             let result = try body(&state)
+            try state.record(AuditEvent.of(state.ledger, over: before))
             return (result, state.ledger.revision)
         }
         watchers.announce(revision)

@@ -75,13 +75,29 @@ extension TrustLedger {
             subjects.append(subject)
         }
         credentials.append(credential)
-        dropOldestCredentials(of: subject.id, limits: limits)
+        dropOldestCredentials(of: subject.id, kind: credential.kind, limits: limits)
         grants.removeAll { $0.subject == subject.id }
         grants.append(pairing.grant)
         pairings[index].close(.used)
         prunePairings(now: now, limits: limits)
         revision = revision.next
         return .paired(subject)
+    }
+
+    /// Enters another credential of a subject; see `GatewayStore.addCredential`.
+    package mutating func addCredential(
+        _ credential: Credential, renewing: CertificateFingerprint?, limits: StoreLimits
+    ) throws(StoreError) {
+        guard subjects.contains(where: { $0.id == credential.subject && $0.revokedAt == nil }) else {
+            throw StoreError(.notFound, "there is no such client, or it was revoked")
+        }
+        if let known = credentials.first(where: { $0.fingerprint == credential.fingerprint }) {
+            guard known == credential else { throw StoreError(.conflict, "the certificate is known already") }
+            return
+        }
+        credentials.append(credential)
+        dropOldestCredentials(of: credential.subject, kind: credential.kind, keeping: renewing, limits: limits)
+        revision = revision.next
     }
 
     /// Replaces a subject's grant.
@@ -164,9 +180,13 @@ extension TrustLedger {
         credentials.removeAll { gone.contains($0.subject) }
     }
 
-    private mutating func dropOldestCredentials(of subject: SubjectID, limits: StoreLimits) {
-        let own = credentials.filter { $0.subject == subject }
-        let gone = Set(own.dropLast(limits.credentialsPerSubject).map(\.fingerprint))
+    private mutating func dropOldestCredentials(
+        of subject: SubjectID, kind: Credential.Kind, keeping: CertificateFingerprint? = nil, limits: StoreLimits
+    ) {
+        let own = credentials.filter { $0.subject == subject && $0.kind == kind }
+        let excess = own.count - limits.credentialsPerSubject
+        guard excess > 0 else { return }
+        let gone = Set(own.map(\.fingerprint).filter { $0 != keeping }.prefix(excess))
         credentials.removeAll { gone.contains($0.fingerprint) }
     }
 }

@@ -51,6 +51,22 @@ package struct TrustLedger: Hashable, Sendable {
         return grants.filter { active.contains($0.subject) }
     }
 
+    /// The credential of that fingerprint and kind while its subject's rights stand and it is valid.
+    package func activeCredential(
+        _ fingerprint: CertificateFingerprint, kind: Credential.Kind, now: Date
+    ) -> Credential? {
+        credentials.first { credential in
+            credential.fingerprint == fingerprint && credential.kind == kind
+                && credential.notBefore <= now && now <= credential.notAfter
+                && subjects.contains { $0.id == credential.subject && $0.revokedAt == nil }
+        }
+    }
+
+    /// Whether a subject may administer the gateway: it was given everything (preset `full`) and is not revoked.
+    package func isAdministrator(_ subject: SubjectID) -> Bool {
+        activeGrants.contains { $0.subject == subject && $0.isAdministrator }
+    }
+
     /// The subject of that name that is not revoked.
     package func activeSubject(named name: String) -> Subject? {
         subjects.first { $0.name == name && $0.revokedAt == nil }
