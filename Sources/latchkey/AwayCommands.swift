@@ -7,7 +7,10 @@ struct AwayCommands: AsyncParsableCommand {
         commandName: "away",
         abstract: "Have the home's devices where you are.",
         discussion: "Pair once with “latchkey away pair”, then “latchkey away run” wherever you are.",
-        subcommands: [AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self, AwayBenchSessions.self]
+        subcommands: [
+            AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self, AwayAuditHead.self,
+            AwayBenchSessions.self,
+        ]
     )
 }
 
@@ -121,6 +124,28 @@ struct AwayStatus: ProgramCommand {
     func perform(_ invocation: Invocation) async throws {
         try await ControlCommands.ask(.status, of: .away, invocation)
     }
+}
+
+struct AwayAuditHead: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit-head",
+        abstract: "Print the head of the gateway's audit log that this client holds.",
+        discussion: """
+            A client that was paired with --preset full holds the newest signed head, so that the gateway's log \
+            cannot be rewritten unnoticed. Give it to “latchkey audit verify --against” at the gateway.
+
+            Example: latchkey away audit-head > head.txt
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: .init("Which gateway, when several are paired: its name or identifier.", valueName: "gateway"))
+    var gateway: String?
+
+    func note(_ values: inout CommandLineValues) { values.set(.awayGateway, gateway) }
+
+    func perform(_ invocation: Invocation) async throws { try await AwayProgram.auditHead(invocation) }
 }
 
 /// Holds idle sessions for the benchmark; not for people, so it is not in the help.

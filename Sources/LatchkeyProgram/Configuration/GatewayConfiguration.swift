@@ -18,6 +18,10 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var minimumTLS: MinimumTLS
     /// Whether the gateway is an `RAServer` at home; without it is a device that has no services.
     package var standardServices: Bool
+    /// How long the certificates of clients are good for; they renew themselves when half of it is over.
+    package var lifetimes: CertificateLifetimes
+    /// How much of the audit log is kept.
+    package var audit: AuditLimits
     package var ssdp: SSDPSettings
     package var group: GroupSettings
 
@@ -42,6 +46,19 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.minimumTLS =
             try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13
         self.standardServices = try settings.flag(.gatewayStandardServices) ?? true
+        var lifetimes = CertificateLifetimes()
+        if let life = try settings.value(
+            .gatewayCertificateLife, expecting: "a time from 10s to 397d, such as 30d",
+            { text in
+                DurationText.seconds(text).flatMap { (10...397 * 86_400).contains($0) ? Duration.seconds($0) : nil }
+            })
+        {
+            lifetimes.client = life
+        }
+        self.lifetimes = lifetimes
+        self.audit = AuditLimits(
+            entries: try settings.integer(.auditEntries, in: 100...10_000_000) ?? AuditLimits().entries,
+            bytes: try settings.integer(.auditBytes, in: 65_536...(1 << 34)) ?? AuditLimits().bytes)
         self.ssdp = try SSDPSettings(settings)
         self.group = try GroupSettings(settings)
     }

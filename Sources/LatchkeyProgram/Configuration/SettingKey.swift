@@ -55,6 +55,12 @@ extension SettingKey {
     /// Whether the gateway is an `RAServer` at home, with the Remote Access services.
     package static let gatewayStandardServices = SettingKey(
         "gateway", "standardServices", option: "--no-standard-services")
+    /// How long a client's certificate is good for, such as `30d`.
+    package static let gatewayCertificateLife = SettingKey("gateway", "certificateLife", option: nil)
+    /// How many entries of the audit log are kept.
+    package static let auditEntries = SettingKey("audit", "maxEntries", option: nil)
+    /// How many bytes of them.
+    package static let auditBytes = SettingKey("audit", "maxBytes", option: nil)
     /// Whether the secure group is served.
     package static let groupKeyManager = SettingKey(
         "group", "keyManager", option: "--group-key-manager or --no-group-key-manager")
@@ -102,7 +108,7 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
-        .gatewayStandardServices,
+        .gatewayStandardServices, .gatewayCertificateLife, .auditEntries, .auditBytes,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,

@@ -84,6 +84,27 @@ package enum AwayProgram {
         try store.close()
     }
 
+    /// Prints the newest head of its gateway's audit log that this client holds.
+    package static func auditHead(_ invocation: Invocation) async throws {
+        let configuration = try AwayConfiguration(invocation)
+        let folder = configuration.state
+        guard SQLiteAwayStore.exists(in: folder.path) else { throw notPaired(folder) }
+        let store = try SQLiteAwayStore(folder: folder.path)
+        let gateway = try choose(configuration.gateway, from: try await store.gateways(), folder)
+        let head = try await store.auditHeads(of: gateway.id).last
+        try store.close()
+        guard let head else {
+            throw ProgramError.failure(
+                "this client holds no head of the audit log of “\(gateway.name)”: it gets them while it runs, if it was "
+                    + "paired with --preset full")
+        }
+        if invocation.json {
+            try invocation.console.json(["gateway": gateway.name, "head": head.description])
+        } else {
+            invocation.console.line(head.description)
+        }
+    }
+
     private static func choose(
         _ name: String?, from gateways: [PairedGateway], _ folder: StateFolder
     ) throws -> PairedGateway {

@@ -18,9 +18,7 @@ struct AwayService: LiveAway, CustomStringConvertible {
 
     init(_ context: AwayContext) throws {
         self.context = context
-        let identity = try TunnelIdentity(
-            chainDER: context.gateway.chain.map(\.der), privateKeyDER: context.gateway.key.pkcs8DER)
-        let known = KnownGateway(context.gateway)
+        let known = try KnownGateway(context.gateway)
         var configuration = RemoteAccessClient.Configuration(
             interface: context.interface.name, listen: context.configuration.listen)
         configuration.ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
@@ -40,7 +38,7 @@ struct AwayService: LiveAway, CustomStringConvertible {
         self.client = RemoteAccessClient(
             configuration: configuration, neighbours: neighbours,
             target: {
-                let gateway = known.current
+                let (gateway, identity) = known.presented
                 return SessionKeeper.Target(
                     addresses: gateway.addresses.compactMap { TunnelAddress($0.description) }, identity: identity,
                     verifyServer: PairingClient.verification(pins: gateway.pins))
@@ -57,7 +55,16 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 report(ProgramEvent(event))
                 if case .serving = event { serving() }
             },
-            eventLoopGroup: context.eventLoopGroup, logger: logger)
+            upkeep: Self.upkeep(store, known, report), eventLoopGroup: context.eventLoopGroup, logger: logger)
+    }
+
+    private static func upkeep(
+        _ store: any AwayStore, _ known: KnownGateway, _ report: @escaping @Sendable (ProgramEvent) -> Void
+    ) -> @Sendable (Link) async -> Duration {
+        let upkeep = ClientUpkeep(
+            store: store, gateway: { known.current }, onRenewed: { known.renewed($0) },
+            onNotice: { report(ProgramEvent($0)) })
+        return { await upkeep.run($0) }
     }
 
     /// What the log calls the service.
@@ -89,12 +96,33 @@ struct AwayService: LiveAway, CustomStringConvertible {
 /// The gateway as it is known at the moment: its pins change when it announces a successor key.
 private final class KnownGateway: Sendable {
     private let gateway: Mutex<PairedGateway>
+    private let identity: Mutex<TunnelIdentity>
 
-    init(_ gateway: PairedGateway) {
+    init(_ gateway: PairedGateway) throws {
         self.gateway = Mutex(gateway)
+        self.identity = Mutex(try Self.identity(of: gateway))
     }
 
     var current: PairedGateway { gateway.withLock { $0 } }
+
+    /// The gateway, and as whom it is reached: with the newest certificate at each new carrier.
+    var presented: (PairedGateway, TunnelIdentity) { (current, identity.withLock { $0 }) }
+
+    /// The certificate was renewed, and is kept.
+    func renewed(_ renewed: PairedGateway) {
+        // What cannot be presented was checked against its key before, and the old one is valid still.
+        guard let presented = try? Self.identity(of: renewed) else { return }
+        identity.withLock { $0 = presented }
+        gateway.withLock { gateway in
+            let pins = gateway.pins
+            gateway = renewed
+            gateway.pins = pins
+        }
+    }
+
+    private static func identity(of gateway: PairedGateway) throws -> TunnelIdentity {
+        try TunnelIdentity(chainDER: gateway.chain.map(\.der), privateKeyDER: gateway.key.pkcs8DER)
+    }
 
     /// Takes over announced pins; answers them when they are news.
     func announced(_ texts: [String]) -> [KeyPin]? {
@@ -108,6 +136,30 @@ private final class KnownGateway: Sendable {
 }
 
 extension ProgramEvent {
+    fileprivate init(_ notice: ClientUpkeep.Notice) {
+        switch notice {
+        case .renewed(let until):
+            let day = until.formatted(.iso8601)
+            self.init("certificate-renewed", "the certificate was renewed and is good until \(day)", ["until": day])
+        case .notRenewed(let reason, let until):
+            self.init(
+                "certificate-not-renewed",
+                "the certificate could not be renewed: \(reason); it ends at \(until.formatted(.iso8601))",
+                ["reason": reason])
+        case .auditContradicted(let reason):
+            self.init(
+                "audit-contradicted",
+                "WARNING: the gateway's audit log was tampered with: \(reason). Do not trust the gateway before its "
+                    + "owner has looked: latchkey away audit-head prints what this client holds, and on the gateway "
+                    + "“latchkey audit verify --against” compares it", ["reason": reason])
+        case .auditGap(let sequence):
+            self.init(
+                "audit-gap",
+                "the gateway has removed the entries of its audit log that this client knew (up to \(sequence)): "
+                    + "it cannot be compared with what was before", ["sequence": String(sequence)])
+        }
+    }
+
     init(_ event: RemoteAccessClient.Event) {
         switch event {
         case .serving(let endpoint):

@@ -19,7 +19,7 @@ package enum GatewayProgram {
         try folder.create()
         let lock = try InstanceLock(besideSocket: path, role: "gateway")
         defer { withExtendedLifetime(lock) {} }
-        let store = try SQLiteGatewayStore(folder: folder.path)
+        let store = try SQLiteGatewayStore(folder: folder.path, audit: configuration.audit)
         let logger = invocation.logger("gateway")
         let group = MultiThreadedEventLoopGroup.singleton
         let report = EventPrinter(console: invocation.console, json: invocation.json)
@@ -112,7 +112,7 @@ package enum GatewayProgram {
                     + "latchkey gateway run --state \(folder.path)"
             )
         }
-        let store = try SQLiteGatewayStore(folder: folder.path)
+        let store = try SQLiteGatewayStore(folder: folder.path, audit: configuration.audit)
         do {
             let reply = try await storeHandler(store, configuration).handle(request)
             try store.close()

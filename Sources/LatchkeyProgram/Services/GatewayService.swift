@@ -18,6 +18,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     /// How the gateway is announced at home; nil where it stands on no network.
     private let presence: (@Sendable () async throws -> Void)?
     private let trust: GatewayTrust
+    private let audit: AuditWriter
     private let context: GatewayContext
     private let startedAt = ContinuousClock.now
 
@@ -25,7 +26,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         let logger = context.logger
         self.context = context
         self.trust = try await GatewayTrust.load(
-            from: context.store, policies: PolicySource(of: context.store), name: context.identity.name, logger: logger)
+            from: context.store, policies: PolicySource(of: context.store), name: context.identity.name,
+            lifetimes: context.configuration.lifetimes, logger: logger)
+        self.audit = AuditWriter(store: context.store, logger: logger)
         var random = SystemRandomNumberGenerator()
         let sealingKey = try await context.store.secret(named: "url-sealing", orStore: random.bytes(32))
         let udn = Self.udn(of: trust.identity)
@@ -114,8 +117,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await withGracefulShutdownHandler {
-                    try await server.run { event in
+                    try await server.run { [audit] event in
                         report(ProgramEvent(event))
+                        if let event = AuditEvent(event) { audit.record(event) }
                         guard case .listening = event else { return }
                         report(ProgramEvent(howToPairWith: context.configuration.state))
                         serving()
@@ -123,6 +127,11 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
                 } onGracefulShutdown: {
                     server.beginGracefulShutdown()
                 }
+            }
+            group.addTask {
+                await audit.run()
+                // Its end is not the gateway's: it ends with it.
+                try await Task.sleep(for: .seconds(3_600))
             }
             if let presence { group.addTask { try await announce(presence) } }
             defer { group.cancelAll() }
@@ -181,6 +190,17 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     }
 
     func endSessions(of subject: SubjectID) async -> Int { await server.endSessions(of: subject) }
+}
+
+extension AuditEvent {
+    /// What of the gateway's events goes into the audit log. Where a client connects from does not.
+    fileprivate init?(_ event: RemoteAccessServer.Event) {
+        switch event {
+        case .connected(let client, _): self.init(.sessionOpened, client: client)
+        case .disconnected(let client): self.init(.sessionEnded, client: client)
+        default: return nil
+        }
+    }
 }
 
 extension ProgramEvent {

@@ -59,6 +59,7 @@ package final class RemoteAccessClient: Sendable {
     private let target: @Sendable () -> SessionKeeper.Target
     private let onPins: @Sendable ([String]) async -> Void
     private let onEvent: @Sendable (Event) -> Void
+    private let upkeep: (@Sendable (Link) async -> Duration)?
     private let group: any EventLoopGroup
     private let logger: Logger
     private let link = TunnelLink()
@@ -69,11 +70,14 @@ package final class RemoteAccessClient: Sendable {
     ///   - neighbours: Who is served.
     ///   - target: Whom to reach; asked before each attempt.
     ///   - onPins: Told the pins that the gateway announces inside the tunnel, to be kept durably.
+    ///   - upkeep: What the client does for itself while it is connected; answers when it is to be called again.
     package init(
         configuration: Configuration, neighbours: Neighbourhood,
         target: @escaping @Sendable () -> SessionKeeper.Target, onPins: @escaping @Sendable ([String]) async -> Void,
-        onEvent: @escaping @Sendable (Event) -> Void, eventLoopGroup: any EventLoopGroup, logger: Logger
+        onEvent: @escaping @Sendable (Event) -> Void, upkeep: (@Sendable (Link) async -> Duration)? = nil,
+        eventLoopGroup: any EventLoopGroup, logger: Logger
     ) {
+        self.upkeep = upkeep
         self.configuration = configuration
         self.neighbours = neighbours
         self.target = target
@@ -182,6 +186,21 @@ package final class RemoteAccessClient: Sendable {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await driver.run() }
             group.addTask { try await keeper.run(authority: endpoint.description, target: self.target) }
+            group.addTask { try await self.keepUp() }
+        }
+    }
+
+    /// Calls `upkeep` over each carrier, and again when its time has come.
+    private func keepUp() async throws {
+        guard let upkeep else { return }
+        while true {
+            let found: TunnelLink.Found
+            do {
+                found = try await link.link(within: .seconds(3_600))
+            } catch is Problem {
+                continue
+            }
+            try await Task.sleep(for: await upkeep(found.link))
         }
     }
 

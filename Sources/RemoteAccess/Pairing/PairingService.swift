@@ -76,7 +76,7 @@ package struct PairingService: Sendable {
         var random = SystemRandomNumberGenerator()
         let subject = Subject(id: pending.subject, name: pending.name, createdAt: now)
         let leaf = try identity.authority.issueClientLeaf(
-            csrDER: request.csrDER, subject: subject, now: now, using: &random)
+            csrDER: request.csrDER, subject: subject, now: now, lifetimes: trust.lifetimes, using: &random)
         let redemption = Redemption(
             pairing: pending.id, credential: Credential(leaf, subject: subject.id, deviceName: request.deviceName))
         switch try await trust.store.redeem(redemption, now: now) {

@@ -50,7 +50,7 @@ struct ExchangeRouter: Sendable {
         guard
             let session = request.headerFields[.latchkeySession].flatMap({
                 endpoints.registry.attach(
-                    $0, fingerprint: peer.certificate.fingerprint, carrier: carrier, path: "tcp \(peer.remote)")
+                    $0, fingerprint: peer.sessionBinding, carrier: carrier, path: "tcp \(peer.remote)")
             })
         else { throw Problem(.noSession, "The session is not known; open a new one.", status: 401) }
         switch (request.method, plain) {
@@ -62,9 +62,13 @@ struct ExchangeRouter: Sendable {
             try await exchange.finish()
         case _ where plain.hasPrefix(DiscoveryEndpoint.prefix):
             try await discovery.serve(exchange, path: plain, of: session)
+        case (.post, WirePath.renewal): try await upkeep.renew(exchange, of: session, peer: peer)
+        case (.post, WirePath.audit): try await upkeep.audit(exchange, of: session)
         default: try await proxy(exchange, path: path, session)
         }
     }
+
+    private var upkeep: UpkeepEndpoints { UpkeepEndpoints(trust: endpoints.trust, limits: limits) }
 
     /// The context of an exchange that an app caused.
     private func context(of exchange: any InboundExchange, _ session: RemoteSession) throws(Problem) -> AccessContext {

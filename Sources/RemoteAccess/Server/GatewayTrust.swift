@@ -23,16 +23,22 @@ package final class GatewayTrust: Sendable {
     /// What the owner is asked to consent to.
     package let consents = ConsentDesk()
     private let policies: PolicySource?
+    /// How long the certificates that are issued are good for.
+    let lifetimes: CertificateLifetimes
     private let logger: Logger
     private let state: Mutex<State>
     private let endingsContinuation: AsyncStream<Set<SubjectID>>.Continuation
     /// The subjects whose sessions have to end, because their rights ended. For one reader.
     let endings: AsyncStream<Set<SubjectID>>
 
-    private init(store: any GatewayStore, policies: PolicySource?, policy: PolicyBook, state: State, logger: Logger) {
+    private init(
+        store: any GatewayStore, policies: PolicySource?, policy: PolicyBook, lifetimes: CertificateLifetimes,
+        state: State, logger: Logger
+    ) {
         self.store = store
         self.policies = policies
         self.policy = policy
+        self.lifetimes = lifetimes
         self.logger = logger
         self.state = Mutex(state)
         // Bounded by nature: each element is one reload that found a change.
@@ -44,6 +50,7 @@ package final class GatewayTrust: Sendable {
     /// not begin with another one.
     package static func load(
         from store: any GatewayStore, policies: PolicySource? = nil, name: String,
+        lifetimes: CertificateLifetimes = .init(),
         clock: @escaping @Sendable () -> PolicyMoment = PolicyBook.wallClock, logger: Logger
     ) async throws -> GatewayTrust {
         var random = SystemRandomNumberGenerator()
@@ -62,6 +69,7 @@ package final class GatewayTrust: Sendable {
         return GatewayTrust(
             store: store, policies: policies,
             policy: PolicyBook(try await policies?.content(with: ledger) ?? .init(ledger: ledger), clock: clock),
+            lifetimes: lifetimes,
             state: State(
                 stored: stored, tunnelIdentity: tunnelIdentity, leafExpires: expires,
                 table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk),

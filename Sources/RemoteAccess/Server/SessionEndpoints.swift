@@ -29,14 +29,14 @@ struct SessionEndpoints: Sendable {
         }
         let path = "tcp \(peer.remote)"
         let resumed = request.resume.flatMap {
-            registry.attach($0, fingerprint: peer.certificate.fingerprint, carrier: carrier, path: path)
+            registry.attach($0, fingerprint: peer.sessionBinding, carrier: carrier, path: path)
         }
         let session: RemoteSession
         if let resumed, resumed.authority == request.authority {
             session = resumed
         } else {
             let opened = try registry.open(
-                subject: subject, fingerprint: peer.certificate.fingerprint,
+                subject: subject, fingerprint: peer.sessionBinding,
                 carrier: carrier, path: path, authority: request.authority)
             if let evicted = opened.evicted { await end(evicted) }
             session = opened.session

@@ -6,6 +6,8 @@ package enum WirePath {
     package static let events = "/v1/events"
     package static let subscriptions = "/v1/subscriptions"
     package static let pairing = "/v1/pair"
+    package static let renewal = "/v1/renew"
+    package static let audit = "/v1/audit"
 }
 
 extension HTTPField.Name {
