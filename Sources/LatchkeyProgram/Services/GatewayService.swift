@@ -46,6 +46,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
             gatewayUDN: udn,
             desk: try await RemoteAccessDesk.load(gatewayUDN: udn, from: context.store, logger: logger),
+            observer: AuditObserver(writer: audit, name: { [trust] in trust.name(of: $0) }),
             eventLoopGroup: context.eventLoopGroup, logger: logger)
         self.presence = try await Self.presence(udn: udn, server: server, trust: trust, context)
     }

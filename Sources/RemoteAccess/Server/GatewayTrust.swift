@@ -102,6 +102,9 @@ package final class GatewayTrust: Sendable {
         }
     }
 
+    /// The name of a subject, revoked or not.
+    package func name(of id: SubjectID) -> String? { state.withLock { $0.table.subject(id)?.name } }
+
     /// The subject of this id while its rights stand.
     func activeSubject(_ id: String) -> Subject? {
         state.withLock { state in
