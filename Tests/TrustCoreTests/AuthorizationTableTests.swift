@@ -72,7 +72,7 @@ struct AuthorizationTableTests {
     @Test func `an expired certificate is refused with the day`() {
         #expect(
             table.admission(ofDER: leaf.der, now: leaf.notAfter + 1)
-                == .refuse("the certificate expired on 2027-04-10: pair again")
+                == .refuse("the certificate expired on 2026-04-08: pair again")
         )
     }
 

@@ -30,7 +30,7 @@ struct CertificateAuthorityTests {
         #expect(fixtures.gateway.authority.issued(leaf))
     }
 
-    @Test func `a client leaf is for clients only, names its subject and lasts 397 days`() throws {
+    @Test func `a client leaf is for clients only, names its subject and lasts 30 days`() throws {
         var fixtures = try TrustFixtures()
         let subject = Subject(id: fixtures.subjectID(), name: "Bert's phone", createdAt: now)
         let leaf = try fixtures.clientLeaf(for: subject)
@@ -39,7 +39,7 @@ struct CertificateAuthorityTests {
         let name = leaf.certificate.subject.description
         #expect(name.contains("CN=Bert's phone"))
         #expect(name.contains(subject.id.description))
-        #expect(leaf.notAfter == now + 397 * 86400)
+        #expect(leaf.notAfter == now + 30 * 86400)
         #expect(leaf.notBefore == now - 86400)
     }
 

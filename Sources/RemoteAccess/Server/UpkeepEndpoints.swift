@@ -72,7 +72,8 @@ struct UpkeepEndpoints: Sendable {
         }
         try await exchange.respond(
             json: AuditHeadAnswer(
-                checkpoint: checkpoint.description, digests: digests, pruned: try await store.auditStub()?.through ?? 0))
+                checkpoint: checkpoint.description, digests: digests, pruned: try await store.auditStub()?.through ?? 0)
+        )
     }
 }
 

@@ -47,6 +47,7 @@ package enum AuditStoreConformance {
             try await store.audit([event("y", .denied, client: "two", device: "uuid:2")], now: now + 10)
             func found(_ change: (inout AuditQuery) -> Void) async throws -> [String?] {
                 var query = AuditQuery()
+                query.after = 1
                 query.since = now
                 change(&query)
                 return try await store.auditEntries(query).map(\.event.action)

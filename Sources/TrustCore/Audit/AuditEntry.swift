@@ -89,6 +89,7 @@ package struct AuditEntry: Hashable, Sendable {
         bytes.append(number: sequence)
         bytes.append(number: milliseconds)
         bytes.append(number: event.count)
+        // As they are: what is too long was cut before, and whatever is stored now is covered to its last byte.
         for text in [event.kind.rawValue, event.outcome.rawValue] + event.texts {
             guard let text else {
                 bytes.append(number: UInt32.max)

@@ -91,15 +91,13 @@ package struct AuditEvent: Hashable, Sendable {
         self.count = count
     }
 
-    /// The texts in the order of the canonical form, each cut to `AuditLimits.textBytes`.
-    var texts: [String?] {
-        [subject, client, via, device, service, action, rule, detail].map { $0.map(Self.cut) }
-    }
+    /// The texts in the order of the canonical form.
+    var texts: [String?] { [subject, client, via, device, service, action, rule, detail] }
 
-    /// The event with every text as it is stored.
+    /// The event as it is stored: each text cut to `AuditLimits.textBytes`.
     package var bounded: AuditEvent {
         var event = self
-        let texts = texts
+        let texts = texts.map { $0.map(Self.cut) }
         (event.subject, event.client, event.via, event.device) = (texts[0], texts[1], texts[2], texts[3])
         (event.service, event.action, event.rule, event.detail) = (texts[4], texts[5], texts[6], texts[7])
         return event
