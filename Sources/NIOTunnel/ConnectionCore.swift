@@ -227,6 +227,11 @@ final class ConnectionCore {
         guard !isShut else { return }
         isShut = true
         stopTimers()
+        // What the kernel still holds for a revoked peer that does not take it must not reach it later: a close alone
+        // would keep it for as long as the peer likes. A peer that reads is told why.
+        if reason == .revoked, connection?.purpose == .media || !channel.isWritable {
+            SocketOptions.resetAtClose(channel)
+        }
         connection?.ends(reason)
         if let code = reason.goAwayCode, multiplexer != nil, channel.isActive {
             let frame = HTTP2Frame(

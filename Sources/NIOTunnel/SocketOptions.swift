@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 
 /// What TCP is told about a connection.
@@ -37,5 +38,12 @@ enum SocketOptions {
             default: break
             }
         #endif
+    }
+
+    /// Closing resets the connection and drops what was not sent (SO_LINGER with no time), also with a peer that
+    /// takes nothing.
+    static func resetAtClose(_ channel: any Channel) {
+        // On the event loop it is done when this returns; a socket that is gone already needs it no more.
+        _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
     }
 }
