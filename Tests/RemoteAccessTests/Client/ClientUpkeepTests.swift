@@ -186,7 +186,7 @@ extension ClientUpkeepTests {
         let world = try await World(issuedAgo: 60)
         let id = try await world.kept().id
         for round in 0..<3 {
-            try await world.store.audit(
+            _ = try await world.store.audit(
                 (0..<(round * 1_500)).map { AuditEvent(.decision, .permitted, action: "\($0)") }, now: Date())
             try await world.whileConnected { upkeep, link in await upkeep.followAudit(link) }
             let newest = try await world.store.auditCheckpoints().last
