@@ -187,7 +187,8 @@ if !coreOnly {
         .executableTarget(
             name: "latchkey-demo-devices",
             dependencies: [
-                "NetworkTypes", "UPnP", "NIOUPnP", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+                "NetworkTypes", "UPnP", "NIOUPnP", "AccessPolicy", "RemoteAccess", httpTypes, logging, nio("NIOCore"),
+                nio("NIOPosix"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/DemoDevices",

@@ -1,3 +1,4 @@
+import AccessPolicy
 import ArgumentParser
 import Dispatch
 import Glibc
@@ -6,6 +7,7 @@ import NIOCore
 import NIOPosix
 import NIOUPnP
 import NetworkTypes
+import RemoteAccess
 import UPnP
 
 /// Devices to show and to test with: a light, a camera, a lock and a thermostat on Latchkey's own library.
@@ -34,6 +36,19 @@ struct DemoDevices: AsyncParsableCommand {
     @Option(help: "What their UDNs are made of; the same seed gives the same devices again.")
     var seed: UInt64 = 1
 
+    @Flag(help: "Add a lock that decides itself about who opens it (DeviceProtection:1), with an ACL of its own.")
+    var protectedLock = false
+
+    @Option(
+        help:
+            "Who is in that lock's ACL from the beginning, such as Admin=9258baad-1d4d-5627-99f8-2ce7e4e3afcc; may be given several times."
+    )
+    var lockGrant: [String] = []
+
+    @Option(
+        help: "A user of that lock with the role Admin and a password, such as Ann=secret; may be given several times.")
+    var lockUser: [String] = []
+
     @Flag(help: "Do not announce them; print their locations and wait.")
     var silent = false
 
@@ -45,8 +60,19 @@ struct DemoDevices: AsyncParsableCommand {
             return kind
         }
         let logger = Logger(label: "latchkey-demo-devices")
-        let hosted = kinds.map { kind in kind.device(udn: Self.udn(of: kind, seed: seed)) }
+        var hosted = kinds.map { kind in kind.device(udn: Self.udn(of: kind, seed: seed)) }
+        var names = kinds.map(\.rawValue)
         var configuration = DeviceHostConfiguration(interfaces: .named(interface))
+        if protectedLock {
+            let lock = try await DemoProtectedLock().device(
+                udn: Self.udn(of: .lock, seed: seed &+ 0x5EC0), grants: try grants(), logger: logger)
+            hosted.append(lock.device)
+            names.append("protected-lock")
+            configuration.security = lock.protection.security
+            configuration.authorizes = Self.telling(lock.protection.authorizes)
+            say("protected-lock id=\(lock.protection.id)")
+        }
+        let shown = names
         configuration.advertises = !silent
         let host = DeviceHost(
             configuration: configuration, devices: hosted, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
@@ -55,12 +81,45 @@ struct DemoDevices: AsyncParsableCommand {
         try await Self.untilSignalled {
             try await host.run { endpoint in
                 say("serving at \(endpoint)")
-                for (kind, location) in zip(kinds, host.locations(at: endpoint)) {
-                    say("\(kind.rawValue) location=\(location)")
-                }
+                for (name, location) in zip(shown, host.locations(at: endpoint)) { say("\(name) location=\(location)") }
+                for location in host.secureLocations { say("protected-lock secure-location=\(location)") }
                 say("ready")
             }
         }
+    }
+
+    /// Tells on the console who is refused.
+    private static func telling(_ decides: @escaping ActionAuthorization) -> ActionAuthorization {
+        { call in
+            do {
+                try await decides(call)
+            } catch {
+                let id = call.connection?.peerCertificateDER.map { DeviceProtectionID(certificateDER: $0) }
+                say("protected-lock refused=\(id.map(\.description) ?? "nobody") action=\(call.request.action.name)")
+                throw error
+            }
+        }
+    }
+
+    private func grants() throws -> DemoProtectedLock.Grants {
+        func parts(_ text: String) -> (String, String)? {
+            guard let sign = text.firstIndex(of: "=") else { return nil }
+            return (String(text[..<sign]), String(text[text.index(after: sign)...]))
+        }
+        var grants = DemoProtectedLock.Grants()
+        for text in lockGrant {
+            guard let (role, id) = parts(text), let role = RoleName(role), let id = DeviceProtectionID(id) else {
+                throw ValidationError("`\(text)` is not a role and a control point's id, such as Basic=9258baad-….")
+            }
+            grants.controlPoints.append((id, role))
+        }
+        for text in lockUser {
+            guard let (name, password) = parts(text), let name = UserName(name) else {
+                throw ValidationError("`\(text)` is not a user and a password, such as Ann=secret.")
+            }
+            grants.users.append((name, password))
+        }
+        return grants
     }
 
     /// The same UDN at each start, so that a control point recognises the device.

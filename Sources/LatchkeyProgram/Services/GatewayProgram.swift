@@ -33,6 +33,7 @@ package enum GatewayProgram {
         let context = GatewayContext(
             configuration: configuration,
             store: store,
+            deviceProtection: store.deviceProtection,
             identity: try await offline.identity(),
             interface: homeInterface(configuration, report),
             ssdp: ssdp,

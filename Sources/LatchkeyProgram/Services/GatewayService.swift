@@ -41,11 +41,18 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
         let ssdp = context.ssdp
+        let store = context.store
+        let nested = context.deviceProtection.map {
+            NestedAuthorization(
+                store: $0, pin: { try await store.secret(named: $0, orStore: $1) },
+                eventLoopGroup: context.eventLoopGroup, logger: logger)
+        }
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust,
             home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
             gatewayUDN: udn,
             desk: try await RemoteAccessDesk.load(gatewayUDN: udn, from: context.store, logger: logger),
+            nested: nested,
             observer: AuditObserver(writer: audit, name: { [trust] in trust.name(of: $0) }),
             eventLoopGroup: context.eventLoopGroup, logger: logger)
         self.presence = try await Self.presence(udn: udn, server: server, trust: trust, context)

@@ -32,6 +32,8 @@ extension LiveGateway {
 package struct GatewayContext: Sendable {
     package let configuration: GatewayConfiguration
     package let store: any GatewayStore
+    /// Where the gateway's DeviceProtection identities are; without it, protected devices are called as by a stranger.
+    package var deviceProtection: (any DeviceProtectionStore)?
     package let identity: GatewayIdentity
     /// Nil when no interface can speak UPnP: pairing and tools are served all the same.
     package let interface: NetworkInterface?

@@ -6,21 +6,25 @@ package actor MirrorDriver {
     private var state: MirrorState
     private let advertiser: SSDPAdvertiser
     private let authority: String
+    private let secureLocation: @Sendable (MirroredDevice) -> String?
     private let onChange: @Sendable (MirrorState.Action) -> Void
     private var timer: Task<Void, Never>?
     private let bootID: UInt32
 
     /// - Parameters:
     ///   - authority: The `host:port` of the away client's HTTP server.
+    ///   - secureLocation: Where a device itself is reached over HTTPS, end to end.
     ///   - bootID: Higher at each start (UDA 2.0 §1.2.2): seconds since 1970 serve.
     package init(
         advertiser: SSDPAdvertiser, authority: String, bootID: UInt32,
         configuration: MirrorState.Configuration = .init(),
+        secureLocation: @escaping @Sendable (MirroredDevice) -> String? = { _ in nil },
         onChange: @escaping @Sendable (MirrorState.Action) -> Void
     ) {
         self.state = MirrorState(configuration: configuration, now: .now)
         self.advertiser = advertiser
         self.authority = authority
+        self.secureLocation = secureLocation
         self.bootID = bootID
         self.onChange = onChange
     }
@@ -93,7 +97,8 @@ package actor MirrorDriver {
             root: AdvertisedDevice(device.root), location: "http://\(authority)\(device.descriptionPath)",
             maxAge: SSDPLimits.defaultMaxAge, server: RemoteAccessClient.mirrorServerName, bootID: bootID,
             // 0 to 16,777,215 is the range that a device may choose from (UDA 2.0 §2.1).
-            configID: UInt32(truncatingIfNeeded: device.revision) & 0xFF_FFFF)
+            configID: UInt32(truncatingIfNeeded: device.revision) & 0xFF_FFFF,
+            secureLocation: secureLocation(device))
     }
 }
 

@@ -169,16 +169,20 @@ package final class RemoteAccessClient: Sendable {
     }
 
     private func mirror(at endpoint: SocketEndpoint, advertiser: SSDPAdvertiser, events: EventFrontend) async throws {
+        let doors = SecureDoors(
+            address: endpoint.address, link: link, neighbours: neighbours, eventLoopGroup: group, logger: logger)
+        defer { doors.closeAll() }
         let driver = MirrorDriver(
             advertiser: advertiser, authority: endpoint.description,
             bootID: UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF,
-            configuration: configuration.mirror, onChange: { [onEvent] in onEvent(.mirror($0)) })
+            configuration: configuration.mirror, secureLocation: { doors.location(of: $0) },
+            onChange: { [onEvent] in onEvent(.mirror($0)) })
         state.withLock { $0.driver = driver }
         let keeper = SessionKeeper(
             dialer: TunnelDialer(configuration: configuration.dialer, eventLoopGroup: group, logger: logger),
             link: link,
             observer: ClientObserver(
-                driver: driver, events: events, onPins: onPins,
+                driver: driver, doors: doors, events: events, onPins: onPins,
                 onEvent: { [weak self, onEvent] event in
                     self?.note(event)
                     onEvent(event)
@@ -236,6 +240,7 @@ package final class RemoteAccessClient: Sendable {
 /// Tells the parts of an away client what the session says.
 private struct ClientObserver: SessionObserver {
     let driver: MirrorDriver
+    let doors: SecureDoors
     let events: EventFrontend
     let onPins: @Sendable ([String]) async -> Void
     let onEvent: @Sendable (RemoteAccessClient.Event) -> Void
@@ -249,10 +254,16 @@ private struct ClientObserver: SessionObserver {
     func received(_ event: SessionEvent) async {
         switch event.content {
         case .snapshot(let devices, let subscriptions):
+            doors.keep(only: devices)
+            await doors.open(devices)
             await driver.snapshot(devices)
             await events.snapshot(subscriptions)
-        case .appeared(let device): await driver.appeared(device)
-        case .disappeared(let udn): await driver.disappeared(udn: udn)
+        case .appeared(let device):
+            await doors.open(device)
+            await driver.appeared(device)
+        case .disappeared(let udn):
+            await driver.disappeared(udn: udn)
+            doors.close(udn: udn)
         case .properties(let subscription, let changes):
             await events.received(changes, of: subscription, at: event.cursor)
         case .subscriptionEnded(let subscription): await events.ended(subscription)

@@ -179,7 +179,8 @@ struct ControlProxy: Sendable {
         ]
         return try await requester.withResponse(
             .post, resource, of: device, in: context.home, fields: fields,
-            body: ByteBuffer(string: request.serialized()), limits: limits
+            body: ByteBuffer(string: request.serialized()), limits: limits,
+            for: context.nestedCaller
         ) { head, body in
             (head, try await body.collect(upTo: self.limits.documentBytes))
         }

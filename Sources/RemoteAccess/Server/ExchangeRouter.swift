@@ -16,6 +16,7 @@ struct ExchangeRouter: Sendable {
     let documents: DocumentProxy
     let media: MediaProxy
     let discovery: DiscoveryEndpoint
+    let passage: SecurePassage
     let limits: WireLimits
     let logger: Logger
 
@@ -64,6 +65,10 @@ struct ExchangeRouter: Sendable {
             try await discovery.serve(exchange, path: plain, of: session)
         case (.post, WirePath.renewal): try await upkeep.renew(exchange, of: session, peer: peer)
         case (.post, WirePath.audit): try await upkeep.audit(exchange, of: session)
+        case (.post, _) where plain.hasPrefix(WirePath.secure + "/"):
+            let context = try context(of: exchange, session)
+            let (_, device) = try opened(String(path.dropFirst(WirePath.secure.count)), context)
+            try await passage.serve(exchange, of: device, context: context)
         default: try await proxy(exchange, path: path, session)
         }
     }

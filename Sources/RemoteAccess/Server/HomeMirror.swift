@@ -69,7 +69,8 @@ struct HomeMirror: Sendable {
         else { return nil }
         return MirroredDevice(
             root: node(device.device.description.device, of: device, in: context), friendlyName: device.name,
-            descriptionPath: path.description, revision: revision(of: device, in: context))
+            descriptionPath: path.description, revision: revision(of: device, in: context),
+            securePath: SecurePassage.isOffered(device, context) ? device.device.secureLocation?.pathAndQuery : nil)
     }
 
     /// Names what this subject sees of the device's descriptions: another number when the device changed, and when

@@ -7,9 +7,12 @@ import UPnP
 /// The gateway's only way to devices.
 package struct HomeRequester: Sendable {
     private let client: HTTPClient
+    private let nested: NestedAuthorization?
 
-    package init(client: HTTPClient) {
+    /// - Parameter nested: How devices with DeviceProtection are called; without it they are called as anybody would.
+    package init(client: HTTPClient, nested: NestedAuthorization? = nil) {
         self.client = client
+        self.nested = nested
     }
 
     /// Requests `resource` of a device, from the gateway's own address, with the device's own `Host`, and
@@ -17,10 +20,16 @@ package struct HomeRequester: Sendable {
     func withResponse<Result: Sendable>(
         _ method: HTTPRequest.Method, _ resource: SealedResource, of device: KnownDevice, in home: HomeMap,
         fields: HTTPFields = [:], body: ByteBuffer? = nil, limits: HTTPClientLimits = .init(),
-        _ use: (HTTPResponse, HTTPBody) async throws -> Result
+        for caller: NestedAuthorization.Caller? = nil, _ use: (HTTPResponse, HTTPBody) async throws -> Result
     ) async throws -> Result {
         guard let endpoint = home.endpoint(for: resource) else {
             throw Problem(.notFound, "The device no longer serves this at its address.", status: 404)
+        }
+        if let nested, let caller, let body, resource.kind == .control, device.device.secureLocation != nil,
+            device.isProtected, let service = device.service(controlledAt: resource.url)
+        {
+            return try await nested.withResponse(
+                body, fields: fields, service: service, of: device, for: caller, limits: limits, use)
         }
         let request = HTTPRequest(
             method: method, scheme: "http", authority: resource.url.authority, path: resource.url.pathAndQuery,

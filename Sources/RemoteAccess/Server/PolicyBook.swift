@@ -87,6 +87,7 @@ package final class PolicyBook: Sendable {
         var request = request
         request.moment = clock()
         request.consents = consents ?? []
+        if request.roles.isEmpty { request.roles = policy.roles(of: request.subject) }
         return policy.decide(request)
     }
 
@@ -96,6 +97,9 @@ package final class PolicyBook: Sendable {
         let grants = state.withLock { $0.content.ledger.grants }
         return Set(grants.filter { $0.pass?.isOver(at: now) ?? false }.map(\.subject))
     }
+
+    /// The DeviceProtection roles of a subject.
+    package func roles(of subject: SubjectID) -> Set<RoleName> { state.withLock { $0.policy }.roles(of: subject) }
 
     /// A number that differs when what a subject may do with a device differs, the same over restarts.
     func shape(of subject: SubjectID, on device: DeviceFacts) -> UInt64 {

@@ -90,11 +90,12 @@ package final class RemoteAccessServer: Sendable {
     ///   - sealingKey: 32 bytes that seal URLs; the same over restarts, or every URL in an app's memory dies.
     ///   - gatewayUDN: How the gateway is announced at home.
     ///   - desk: The filters and virtual devices of the Remote Access services.
+    ///   - nested: The gateway as a control point of devices that have DeviceProtection.
     ///   - observer: Hears each decision about what clients ask for.
     package init(
         configuration: Configuration, trust: GatewayTrust, home: Home?, sealingKey: [UInt8], gatewayUDN: String,
-        desk: RemoteAccessDesk, observer: any DecisionObserver = NoDecisionObserver(),
-        eventLoopGroup: any EventLoopGroup, logger: Logger
+        desk: RemoteAccessDesk, nested: NestedAuthorization? = nil,
+        observer: any DecisionObserver = NoDecisionObserver(), eventLoopGroup: any EventLoopGroup, logger: Logger
     ) throws {
         self.configuration = configuration
         self.trust = trust
@@ -110,10 +111,12 @@ package final class RemoteAccessServer: Sendable {
             allowsPublicURLs: configuration.allowsPublicURLs, policy: trust.policy, observer: observer,
             exports: { desk.exports($0, to: $1) })
         let limits = WireLimits()
-        let requester = HomeRequester(client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger))
+        let requester = HomeRequester(
+            client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger), nested: nested)
         self.router = ExchangeRouter(
             endpoints: SessionEndpoints(
-                trust: trust, registry: registry, home: mirror, hub: hub, gatewayUDN: gatewayUDN, limits: limits),
+                trust: trust, registry: registry, home: mirror, hub: hub, nested: nested, gatewayUDN: gatewayUDN,
+                limits: limits),
             home: mirror, hub: hub,
             control: ControlProxy(
                 requester: requester, descriptions: ServiceDescriptions(), consents: trust.consents, limits: limits,
@@ -122,6 +125,7 @@ package final class RemoteAccessServer: Sendable {
             media: MediaProxy(requester: requester, registry: registry),
             discovery: DiscoveryEndpoint(
                 desk: desk, mirror: mirror, limits: limits, callTime: configuration.peerCallTime, logger: logger),
+            passage: SecurePassage(eventLoopGroup: eventLoopGroup, reach: reach, logger: logger),
             limits: limits,
             logger: logger)
         self.listener = TunnelListener(

@@ -12,6 +12,7 @@ struct SessionEndpoints: Sendable {
     let registry: SessionRegistry
     let home: HomeMirror
     let hub: SubscriptionHub
+    let nested: NestedAuthorization?
     let gatewayUDN: String
     let limits: WireLimits
 
@@ -51,6 +52,7 @@ struct SessionEndpoints: Sendable {
     /// Lets go of everything that a session held.
     func end(_ session: RemoteSession) async {
         session.end()
+        nested?.ended(session.id.description)
         await hub.detachAll(session)
     }
 

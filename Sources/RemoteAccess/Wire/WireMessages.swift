@@ -28,12 +28,17 @@ package struct MirroredDevice: Codable, Hashable, Sendable {
     /// Another number, below 2^24, whenever what the client sees of the descriptions changes, so that control points
     /// read them again.
     package var revision: Int
+    /// The path of the description at the device's SECURELOCATION, where the client may reach it end to end.
+    package var securePath: String?
 
-    package init(root: Node, friendlyName: String, descriptionPath: String, revision: Int) {
+    package init(
+        root: Node, friendlyName: String, descriptionPath: String, revision: Int, securePath: String? = nil
+    ) {
         self.root = root
         self.friendlyName = friendlyName
         self.descriptionPath = descriptionPath
         self.revision = revision
+        self.securePath = securePath
     }
 }
 
