@@ -50,6 +50,15 @@ package final class MachineHost<Machine: DatagramMachine & ~Copyable>: Sendable 
         eventLoop.execute { loop.value.tell(input) }
     }
 
+    /// As ``tell(_:)``, and says on the event loop when the machine has taken the input, or it was dropped.
+    package func tell(_ input: Machine.Input, then taken: @escaping @Sendable () -> Void) {
+        let loop = loop
+        eventLoop.execute {
+            loop.value.tell(input)
+            taken()
+        }
+    }
+
     /// Looks at or changes the machine on its loop, then does what it wants done. Throws `CancellationError` when it does
     /// not run.
     package func perform<Value: Sendable>(

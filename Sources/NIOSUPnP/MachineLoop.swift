@@ -7,8 +7,10 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     private enum Phase { case idle, running, stopped }
 
     private let eventLoop: any EventLoop
-    private let make: @Sendable (ContinuousClock.Instant) throws -> Machine
-    private let effect: @Sendable (Machine.Effect) -> Void
+    /// Let go as soon as they are not needed any more: they hold whatever their owner has, secrets too, and the owner
+    /// this.
+    private var make: (@Sendable (ContinuousClock.Instant) throws -> Machine)?
+    private var effect: (@Sendable (Machine.Effect) -> Void)?
     private let sockets: MachineSocketSet
     private let stopped: EventLoopPromise<Void>
     private var machine: Machine?
@@ -30,6 +32,9 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
         stopped = eventLoop.makePromise()
     }
 
+    /// One that has never run is stopped too: a promise must not be left open.
+    deinit { if phase == .idle { stopped.succeed() } }
+
     // MARK: Life
 
     /// Opens the sockets and makes the machine. The future within resolves when all is closed again.
@@ -41,7 +46,8 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
             guard case .running = self.phase else { throw CancellationError() }
             onOpen(self.sockets.endpoints)
             let now = ContinuousClock.now
-            self.machine = try self.make(now)
+            let make = self.make.take()
+            self.machine = try make?(now)
             self.drain(now: now)
             self.sockets.flush()
         }.flatMapError { error in
@@ -55,6 +61,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
         if case .stopped = phase { return stopped.futureResult }
         phase = .stopped
         machine = nil
+        (make, effect) = (nil, nil)
         timer?.scheduled.cancel()
         timer = nil
         sockets.close().assumeIsolated().whenComplete { _ in self.stopped.succeed() }
@@ -124,7 +131,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
             case .wake(let instant):
                 guard wakeAt.map({ instant < $0 }) ?? true else { continue }
                 wakeAt = instant
-            case .effect(let value): effect(value)
+            case .effect(let value): effect?(value)
             }
         }
         arm()

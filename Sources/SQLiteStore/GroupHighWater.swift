@@ -28,9 +28,14 @@ struct GroupHighWater: Sendable {
 
     init(folder: PrivateFolder) { path = folder.file(Self.fileName) }
 
+    /// How far the state has come; nil as long as that stands nowhere.
+    func highest() throws -> GroupMark? { try withFile { try Self.highest($0) } }
+
     /// Refuses a database that is behind. One of another group is not compared: a group that was made anew begins anew.
-    func check(_ mark: GroupMark, database: String) throws {
-        guard let highest = try withFile({ try Self.highest($0) }), highest.group == mark.group else { return }
+    ///
+    /// `highest`: what ``highest()`` gave before the database was read.
+    func check(_ mark: GroupMark, against highest: GroupMark?, database: String) throws {
+        guard let highest, highest.group == mark.group else { return }
         guard mark.revision >= highest.revision, mark.epoch >= highest.epoch else {
             throw StoreError(
                 .damaged,

@@ -40,18 +40,22 @@ package final class SQLiteGroupStore: GroupStore {
     /// Throws `StoreError`: `damaged` when it cannot be read, and when it is behind what the folder's `group-epoch` says
     /// of it.
     package func load() async throws -> (state: GroupState, revision: UInt64) {
+        // Before the database: a commit between the two makes that newer than the mark, never older.
+        let highest = try highWater.highest()
         let (loaded, mark) = try await state.read { [state] database in
             let rows = state.groupRows(database)
             return (try Mirror(rows), try rows.mark())
         }
-        try highWater.check(mark, database: state.path)
+        try highWater.check(mark, against: highest, database: state.path)
         keep(loaded)
         await forget()
         return (loaded.state, loaded.revision)
     }
 
+    /// The state's revision. What could not be forgotten at a commit is forgotten here, since this is asked all the time.
     package func revision() async throws -> UInt64 {
-        try await state.read { [state] in try state.groupRows($0).revision() }
+        await forget()
+        return try await state.read { [state] in try state.groupRows($0).revision() }
     }
 
     package func commit(_ changes: [StateChange], expectedRevision: UInt64) async throws -> UInt64? {
@@ -73,12 +77,12 @@ package final class SQLiteGroupStore: GroupStore {
         return next.revision
     }
 
-    /// Empties the write-ahead log if it may hold what is forgotten. Where another process reads at that moment it is
-    /// tried again with the next commit.
+    /// Empties the write-ahead log if it may hold what is forgotten. Where another process reads at that moment nobody
+    /// waits for it: it is tried again at the next call.
     private func forget() async {
         guard mayRemember.exchange(false, ordering: .relaxed) else { return }
         do {
-            try await state.pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            try await state.emptyLog()
         } catch {
             mayRemember.store(true, ordering: .relaxed)
         }

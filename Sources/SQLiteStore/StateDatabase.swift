@@ -43,9 +43,22 @@ struct StateDatabase: Sendable {
         try await Self.translating(path) { try await pool.write(body) }
     }
 
+    /// Empties the write-ahead log; throws at once when somebody reads or writes.
+    func emptyLog() async throws {
+        try await pool.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA busy_timeout = 0")
+            let result = Result { _ = try database.checkpoint(.truncate) }
+            try database.execute(sql: "PRAGMA busy_timeout = \(Int(Self.busySeconds * 1000))")
+            try result.get()
+        }
+    }
+
+    /// How long a transaction waits for another process's.
+    private static let busySeconds: TimeInterval = 5
+
     private static var configuration: Configuration {
         var configuration = Configuration()
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(busySeconds)
         configuration.foreignKeysEnabled = true
         configuration.maximumReaderCount = 2
         configuration.label = "latchkey"

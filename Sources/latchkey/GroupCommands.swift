@@ -25,6 +25,7 @@ struct GroupEnrol: ProgramCommand {
             for nothing until it is allowed to: with --allow here, or later with “latchkey group allow”.
 
             Example: latchkey group enrol kiosk-7 --role client --allow 'urn:example:board:*' --owner library
+            Example: latchkey group enrol kiosk-7 --role client --owner library --again
             """
     )
 
@@ -56,6 +57,9 @@ struct GroupEnrol: ProgramCommand {
     @Flag(help: "Draw the QR code also when standard output is no terminal.")
     var qr = false
 
+    @Flag(help: "Make another code for a device that is enrolled and no member: its code was lost.")
+    var again = false
+
     @Flag(help: .hidden)
     var insecureTestDerivation = false
 
@@ -75,7 +79,7 @@ struct GroupEnrol: ProgramCommand {
     func perform(_ invocation: Invocation) async throws {
         let order = GroupProgram.Order(
             id: id, role: role.rawValue, patterns: allow, owner: owner, count: count, file: out,
-            usesTestDerivation: insecureTestDerivation)
+            usesTestDerivation: insecureTestDerivation, again: again)
         try await GroupProgram.enrol(order, drawsQRCode: qr, invocation)
     }
 }

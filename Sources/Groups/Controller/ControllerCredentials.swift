@@ -17,15 +17,16 @@ struct ControllerCredentials: Sendable {
     private let group: GroupIdentity
     private let lifetime: Duration
 
-    /// Draws keys and boots, and issues certificates that hold from now on.
-    init(group: GroupIdentity, lifetime: Duration) throws {
+    /// Draws keys and boots, and issues certificates that hold from a time of the group on.
+    init(group: GroupIdentity, lifetime: Duration, time: UInt64) throws {
         self.group = group
         self.lifetime = lifetime
         var random = SystemRandomNumberGenerator()
         func fresh(_ number: UInt32, _ roles: ControllerRoles) throws -> ControllerIdentity {
             guard let id = ControllerID(number) else { preconditionFailure("1 and 2 are controllers' numbers") }
             let key = Curve25519.Signing.PrivateKey()
-            let certificate = try Self.certificate(id, roles, key: key.publicKey, group: group, lifetime: lifetime)
+            let certificate = try Self.certificate(
+                id, roles, key: key.publicKey, group: group, lifetime: lifetime, time: time)
             return ControllerIdentity(
                 id: id, boot: BootID(using: &random), signingKey: key, certificate: certificate)
         }
@@ -33,11 +34,11 @@ struct ControllerCredentials: Sendable {
         forwarder = try fresh(Self.forwarderNumber, .forwarder)
     }
 
-    /// Fresh certificates for the same keys.
-    func renewed() throws -> (keyManager: ControllerCertificate, forwarder: ControllerCertificate) {
+    /// Fresh certificates for the same keys, at the time that members are told: whatever the host's clock does meanwhile.
+    func renewed(time: UInt64) throws -> (keyManager: ControllerCertificate, forwarder: ControllerCertificate) {
         func certificate(_ identity: ControllerIdentity, _ roles: ControllerRoles) throws -> ControllerCertificate {
             try Self.certificate(
-                identity.id, roles, key: identity.signingKey.publicKey, group: group, lifetime: lifetime)
+                identity.id, roles, key: identity.signingKey.publicKey, group: group, lifetime: lifetime, time: time)
         }
         return (try certificate(keyManager, .keyManager), try certificate(forwarder, .forwarder))
     }
@@ -49,10 +50,10 @@ struct ControllerCredentials: Sendable {
 
     private static func certificate(
         _ id: ControllerID, _ roles: ControllerRoles, key: Curve25519.Signing.PublicKey, group: GroupIdentity,
-        lifetime: Duration
+        lifetime: Duration, time: UInt64
     ) throws -> ControllerCertificate {
         try ControllerCertificate.issue(
-            id, roles: roles, notAfter: time(of: group) + UInt64(max(1, lifetime.components.seconds)),
+            id, roles: roles, notAfter: time + UInt64(max(1, lifetime.components.seconds)),
             serial: .random(in: 1 ... .max), key: key, group: group.groupID, root: group.root)
     }
 }

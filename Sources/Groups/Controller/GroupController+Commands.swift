@@ -12,12 +12,21 @@ extension GroupController {
         package let epoch: UInt32
     }
 
-    /// Lets devices register. One that is enrolled already keeps its record, and nothing is done.
-    package func enrol(_ records: [CredentialRecord]) async throws {
+    /// Lets devices register. One that is enrolled already keeps its record, and nothing is done; unless it is one of
+    /// those to replace, and no member.
+    package func enrol(_ records: [CredentialRecord], replacing: Set<DeviceID> = []) async throws {
         try await command { session in
-            let known = self.ledger.read { state in records.first { state.credentials[$0.id] != nil } }
+            let known = self.ledger.read { state in
+                records.first { record in
+                    state.credentials[record.id] != nil
+                        && !(replacing.contains(record.id) && state.member(of: record.id) == nil)
+                }
+            }
             if let known { throw GroupControllerError.enrolledAlready(known.id) }
-            for record in records { session.tell(.enroll(record)) }
+            session.departing.withLock { departing in
+                departing.subtract(records.map(\.id))
+                for record in records { session.tell(.enroll(record)) }
+            }
             try await self.ledger.wait { state in records.allSatisfy { state.credentials[$0.id] == $0 } }
         }
     }
@@ -25,13 +34,19 @@ extension GroupController {
     /// Gives a device another access list: what it may ask for from here on.
     package func allow(_ device: DeviceID, _ patterns: [String]) async throws {
         try await command { session in
-            guard var record = self.ledger.read({ $0.credentials[device] }) else {
+            // Nobody is struck off between the look and the word: that would put the device back.
+            let wanted = try session.departing.withLock { departing in
+                guard !departing.contains(device), var record = self.ledger.read({ $0.credentials[device] }) else {
+                    throw GroupControllerError.unknownDevice(device)
+                }
+                record.servicePatterns = patterns
+                session.tell(.enroll(record))
+                return record
+            }
+            try await self.ledger.wait { $0.credentials[device].map { $0 == wanted } ?? true }
+            guard self.ledger.read({ $0.credentials[device] != nil }) else {
                 throw GroupControllerError.unknownDevice(device)
             }
-            record.servicePatterns = patterns
-            let wanted = record
-            session.tell(.enroll(wanted))
-            try await self.ledger.wait { $0.credentials[device] == wanted }
         }
     }
 
@@ -39,7 +54,10 @@ extension GroupController {
     package func strikeOff(_ devices: [DeviceID]) async throws -> Eviction {
         try await command { session in
             let members = self.ledger.read { state in devices.count { state.member(of: $0) != nil } }
-            for device in devices { session.tell(.strikeOff(device)) }
+            session.departing.withLock { departing in
+                departing.formUnion(devices)
+                for device in devices { session.tell(.strikeOff(device)) }
+            }
             try await self.ledger.wait { state in
                 devices.allSatisfy { state.credentials[$0] == nil && state.member(of: $0) == nil }
             }

@@ -16,7 +16,7 @@ import Synchronization
 package final class GroupController: Sendable {
     /// How it runs.
     package let configuration: GroupControllerConfiguration
-    let ledger = GroupLedger()
+    let ledger: GroupLedger
     let session = Mutex<GroupSession?>(nil)
     private let store: any GroupRegister
     private let eventLoopGroup: any EventLoopGroup
@@ -35,7 +35,9 @@ package final class GroupController: Sendable {
         self.store = store
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
-        (storeChanges, storeChange) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let (storeChanges, storeChange) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (self.storeChanges, self.storeChange) = (storeChanges, storeChange)
+        ledger = GroupLedger { storeChange.yield() }
     }
 
     /// Works until cancelled; members are not told, and stay members.
@@ -86,8 +88,17 @@ package final class GroupController: Sendable {
                 defer { served.finish() }
                 try await session.run { served.yield() }
             }
-            for await _ in serving { break }
-            group.addTask { try await self.reconcile() }
+            var isServing = false
+            for await _ in serving {
+                isServing = true
+                break
+            }
+            guard isServing else {
+                // It ended while it opened: its error comes out of the group, and nothing is served.
+                try await group.next()
+                return
+            }
+            group.addTask { try await self.reconcile(session.boot) }
             group.addTask {
                 for await interfaces in monitor.changes { session.setLinks(self.links(of: interfaces)) }
             }
@@ -146,7 +157,11 @@ package final class GroupController: Sendable {
 
     /// Strikes off whose owner's rights have ended, and evicts whose credential is gone: whatever a revocation or an
     /// administrator has written while the controller did not run, or was killed over, comes to its end here.
-    private func reconcile() async throws {
+    ///
+    /// It looks first when the key manager leads, since what is written until then is in no state that was read before,
+    /// and again whenever the ledger has read the state anew or a device was enrolled.
+    private func reconcile(_ boot: BootID) async throws {
+        try await ledger.wait { $0.leadership?.boot == boot }
         storeChange.yield()
         for await _ in storeChanges {
             do {

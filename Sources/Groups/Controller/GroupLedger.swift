@@ -21,6 +21,10 @@ final class GroupLedger: Sendable {
     }
 
     private let contents = Mutex(Contents())
+    private let mayDoom: @Sendable () -> Void
+
+    /// `mayDoom` is called when the state has been read anew or devices are enrolled: somebody may have to go.
+    init(mayDoom: @escaping @Sendable () -> Void = {}) { self.mayDoom = mayDoom }
 
     /// The state has been read.
     func reset(_ group: GroupState, revision: UInt64) {
@@ -29,6 +33,7 @@ final class GroupLedger: Sendable {
             contents.revision = revision
             contents.end = nil
         }
+        mayDoom()
     }
 
     /// A commit has been made.
@@ -37,6 +42,7 @@ final class GroupLedger: Sendable {
             contents.group.apply(changes)
             contents.revision = revision
         }
+        if changes.contains(where: { if case .enrolled = $0 { true } else { false } }) { mayDoom() }
     }
 
     /// Nothing will be committed any more: whoever waits is told so.

@@ -24,6 +24,8 @@ final class GroupSession: Sendable {
     }
 
     private let parts: Parts
+    private let clock: GroupClock
+    private let wires: Wires
     private let credentials: ControllerCredentials
     private let desk: GroupStoreDesk
     private let pool: RegistrarPool
@@ -36,8 +38,10 @@ final class GroupSession: Sendable {
     init(_ parts: Parts, state: GroupState, revision: UInt64) throws {
         self.parts = parts
         let configuration = parts.configuration
+        let clock = GroupClock(
+            start: ControllerCredentials.time(of: configuration.identity), began: .now)
         let credentials = try ControllerCredentials(
-            group: configuration.identity, lifetime: configuration.certificateLifetime)
+            group: configuration.identity, lifetime: configuration.certificateLifetime, time: clock.start)
         let desk = GroupStoreDesk(
             store: parts.store, ledger: parts.ledger, attempts: configuration.storeAttempts, logger: parts.logger)
         let pool = RegistrarPool(width: max(1, System.coreCount - 1))
@@ -52,8 +56,9 @@ final class GroupSession: Sendable {
             eventLoop: parts.eventLoopGroup.next(), logger: parts.logger
         ) { now in
             try KeyManager(
-                Self.keyManagerConfiguration(configuration, credentials.keyManager, links: parts.links), state: state,
-                revision: revision, random: SystemRandomNumberGenerator(), now: now)
+                Self.keyManagerConfiguration(
+                    configuration, credentials.keyManager, links: parts.links, time: clock.time(at: now)),
+                state: state, revision: revision, random: SystemRandomNumberGenerator(), now: now)
         } effect: { effect in
             switch effect {
             case .commit(let changes, let expected): desk.commit(changes, expectedRevision: expected)
@@ -66,6 +71,7 @@ final class GroupSession: Sendable {
             }
         }
         wires.connect(keyManager)
+        (self.clock, self.wires) = (clock, wires)
         (self.credentials, self.desk, self.pool) = (credentials, desk, pool)
         (self.keyManager, self.forwarder, self.events) = (keyManager, forwarder, events)
         links = Mutex(parts.links)
@@ -94,7 +100,8 @@ final class GroupSession: Sendable {
     }
 
     private static func keyManagerConfiguration(
-        _ configuration: GroupControllerConfiguration, _ identity: ControllerIdentity, links: [InterfaceAddress]
+        _ configuration: GroupControllerConfiguration, _ identity: ControllerIdentity, links: [InterfaceAddress],
+        time: UInt64
     ) throws(GroupControllerError) -> KeyManagerConfiguration {
         let group = configuration.identity
         let setUp = KeyManagerConfiguration(
@@ -104,7 +111,7 @@ final class GroupSession: Sendable {
         guard var setUp else { throw .noSocket("there is no address to serve it on") }
         setUp.registrar.limits = configuration.registrar
         setUp.limits = configuration.keyManager
-        setUp.time = ControllerCredentials.time(of: group)
+        setUp.time = time
         // What is condensed away cannot be stolen: a quiet home must not keep the keys of years in its journal.
         setUp.journalLimit = 64
         return setUp
@@ -118,6 +125,9 @@ final class GroupSession: Sendable {
         links.withLock { $0 }.told.map { $0.endpoint(port: parts.configuration.keyManagerPort) }
     }
 
+    /// The devices that are being struck off. The lock is held over what is decided from it and told of it.
+    let departing = Mutex<Set<DeviceID>>([])
+
     /// Gives the key manager an input.
     func tell(_ input: KeyManagerMachine.Input) { keyManager.tell(input) }
 
@@ -130,6 +140,7 @@ final class GroupSession: Sendable {
 
     /// Works until cancelled. `onServing` is told when devices are served.
     func run(onServing: @escaping @Sendable () -> Void) async throws {
+        defer { wires.disconnect() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             if let forwarder { try await open(forwarder, port: parts.configuration.forwarderPort, in: &group) }
@@ -209,7 +220,7 @@ final class GroupSession: Sendable {
     private func renewCertificates() async throws {
         while true {
             try await Task.sleep(for: parts.configuration.certificateLifetime / 2)
-            let fresh = try credentials.renewed()
+            let fresh = try credentials.renewed(time: clock.time(at: .now))
             keyManager.tell(.certified(fresh.keyManager))
             tellForwarders(fresh.forwarder)
         }
@@ -231,33 +242,6 @@ final class GroupSession: Sendable {
             }
         }
     }
-}
-
-/// From the forwarder to the key manager.
-private final class Wires: Sendable {
-    private struct State: Sendable {
-        var keyManager: MachineHost<KeyManagerMachine>?
-        /// A snapshot is on its way: each event that the forwarder passes over would ask for another one.
-        var awaitsSnapshot = false
-    }
-
-    private let state = Mutex(State())
-
-    func connect(_ keyManager: MachineHost<KeyManagerMachine>) { state.withLock { $0.keyManager = keyManager } }
-
-    func relay(_ bytes: [UInt8], from source: SocketEndpoint) {
-        state.withLock { $0.keyManager }?.tell(.datagram(bytes, from: source))
-    }
-
-    func snapshotWanted() {
-        let keyManager = state.withLock { state in
-            defer { state.awaitsSnapshot = true }
-            return state.awaitsSnapshot ? nil : state.keyManager
-        }
-        keyManager?.tell(.snapshotWanted)
-    }
-
-    func snapshotBegan() { state.withLock { $0.awaitsSnapshot = false } }
 }
 
 extension [InterfaceAddress] {

@@ -22,10 +22,12 @@ package enum GroupProgram {
         package var file: String?
         /// Codes that are stretched quickly, for laboratories.
         package var usesTestDerivation: Bool
+        /// Whether devices that are enrolled and no members get another code.
+        package var again: Bool
 
         package init(
             id: String, role: String, patterns: [String] = [], owner: String? = nil, count: Int? = nil,
-            file: String? = nil, usesTestDerivation: Bool = false
+            file: String? = nil, usesTestDerivation: Bool = false, again: Bool = false
         ) {
             self.id = id
             self.role = role
@@ -34,6 +36,7 @@ package enum GroupProgram {
             self.count = count
             self.file = file
             self.usesTestDerivation = usesTestDerivation
+            self.again = again
         }
 
         /// The devices' ids.
@@ -149,7 +152,7 @@ struct EnrolledDevice: Sendable {
         enrolment = DeviceEnrolment(
             id: id, role: order.role, patterns: order.patterns, owner: order.owner ?? order.id,
             derivation: derivation.rawValue, salt: Data(record.salt), w0: Data(verifier.w0.exposed),
-            l: Data(verifier.l))
+            l: Data(verifier.l), again: order.again)
     }
 }
 

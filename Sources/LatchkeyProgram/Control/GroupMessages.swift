@@ -54,9 +54,12 @@ package struct DeviceEnrolment: Codable, Hashable, Sendable {
     package var w0: Data
     /// L of the verifier, 65 bytes.
     package var l: Data
+    /// Whether this replaces the record of a device that is enrolled and no member, whose code was lost.
+    package var again: Bool
 
     package init(
-        id: String, role: String, patterns: [String], owner: String, derivation: UInt8, salt: Data, w0: Data, l: Data
+        id: String, role: String, patterns: [String], owner: String, derivation: UInt8, salt: Data, w0: Data, l: Data,
+        again: Bool = false
     ) {
         self.id = id
         self.role = role
@@ -66,6 +69,7 @@ package struct DeviceEnrolment: Codable, Hashable, Sendable {
         self.salt = salt
         self.w0 = w0
         self.l = l
+        self.again = again
     }
 }
 

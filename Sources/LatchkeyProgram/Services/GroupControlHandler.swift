@@ -1,6 +1,6 @@
 package import Foundation
 import GroupKeys
-import Groups
+package import Groups
 import NetworkTypes
 package import SQLiteStore
 import SUPnP
@@ -12,19 +12,29 @@ package import TrustCore
 package struct GroupControlHandler: Sendable {
     private let store: SQLiteGatewayStore
     private let service: GroupService?
+    private let serving: @Sendable () -> GroupController?
     private let now: @Sendable () -> Date
 
     /// `service`: the running gateway's; nil while no gateway runs.
     package init(
         store: SQLiteGatewayStore, service: GroupService? = nil, now: @escaping @Sendable () -> Date = { Date() }
     ) {
+        self.init(store: store, service: service, serving: { service?.controller }, now: now)
+    }
+
+    /// `serving`: the controller, while it serves.
+    package init(
+        store: SQLiteGatewayStore, service: GroupService? = nil, serving: @escaping @Sendable () -> GroupController?,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
         self.store = store
         self.service = service
+        self.serving = serving
         self.now = now
     }
 
     /// The controller, while it serves.
-    private var controller: GroupController? { service?.controller }
+    private var controller: GroupController? { serving() }
 
     package func handle(_ request: GroupControlRequest) async throws -> GroupControlReply {
         switch request {
@@ -93,24 +103,48 @@ package struct GroupControlHandler: Sendable {
         guard Set(records.map(\.id)).count == records.count else {
             throw ProgramError.failure("a device is named twice")
         }
-        if let controller { try check(records, in: Set(controller.devices().map(\.id))) }
+        let again = Set(zip(records, devices).filter { $1.again }.map(\.0.id))
+        // Before anything is written: what is refused must leave a device its owner.
+        if let controller {
+            try check(
+                devices, known: controller.devices().map(\.id), members: controller.members().map(\.record.device))
+        } else {
+            let (state, _) = try await store.groups.load()
+            try check(devices, in: state)
+        }
+        let owners = try await ownerNames()
+        for (record, device) in zip(records, devices) where again.contains(record.id) {
+            guard let owner = owners[record.id], owner != device.owner else { continue }
+            throw ProgramError.failure(
+                "“\(record.id)” is \(owner)'s: evict it first, or name its owner with --owner \(owner)")
+        }
         // Before the devices themselves: one without an owner would outlive its owner's revocation.
         _ = try await store.groups.setOwners(
             Dictionary(uniqueKeysWithValues: zip(records.map(\.id), devices.map(\.owner))), now: now())
         if let controller {
-            try await controller.enrol(records)
+            try await controller.enrol(records, replacing: again)
         } else {
             try await change { state in
-                try check(records, in: Set(state.credentials.keys))
+                try check(devices, in: state)
                 return records.map { .enrolled($0) }
             }
         }
         return records.count
     }
 
-    private func check(_ records: [CredentialRecord], in known: Set<DeviceID>) throws {
-        guard let first = records.first(where: { known.contains($0.id) }) else { return }
-        throw GroupControllerError.enrolledAlready(first.id)
+    private func check(_ devices: [DeviceEnrolment], in state: GroupState) throws {
+        try check(devices, known: Array(state.credentials.keys), members: state.members.values.map(\.device))
+    }
+
+    /// Throws when a device is enrolled already, unless it is to be enrolled again and is no member.
+    private func check(_ devices: [DeviceEnrolment], known: [DeviceID], members: [DeviceID]) throws {
+        let (known, members) = (Set(known), Set(members))
+        for enrolment in devices {
+            let id = try device(enrolment.id)
+            guard !known.contains(id) || (enrolment.again && !members.contains(id)) else {
+                throw GroupControllerError.enrolledAlready(id)
+            }
+        }
     }
 
     private func devices() async throws -> [GroupDeviceReport] {
@@ -242,54 +276,4 @@ package struct GroupControlHandler: Sendable {
         }
         throw ProgramError.failure("the group's state is being changed by somebody else all the time; try again")
     }
-}
-
-extension DeviceEnrolment {
-    /// A role by its name on the command line.
-    static let roles: [String: DeviceRoles] = [
-        "client": .client, "server": .server, "both": [.client, .server],
-    ]
-
-    /// Throws a sentence when patterns are none, or too many.
-    package static func check(_ patterns: [String]) throws {
-        guard patterns.count <= AccessList.maximumPatterns else {
-            throw ProgramError.failure("a device is allowed at most \(AccessList.maximumPatterns) patterns of services")
-        }
-        guard let wrong = patterns.first(where: { ServicePattern($0) == nil }) else { return }
-        throw ProgramError.failure(
-            "“\(wrong)” is no pattern of services; a name such as urn:example:light is, or the beginning of names and "
-                + "a * such as urn:example:*")
-    }
-
-    /// What the key manager keeps.
-    func record() throws -> CredentialRecord {
-        try Self.check(patterns)
-        guard let device = DeviceID(id), let roles = Self.roles[role],
-            let derivation = PasswordDerivation(rawValue: derivation),
-            let verifier = w0.isEmpty ? nil : VerifierRecord(w0: SecretBytes(w0), l: Array(l)),
-            let record = CredentialRecord(
-                id: device, roles: roles, salt: Array(salt), secret: .hardened(derivation, verifier),
-                servicePatterns: patterns)
-        else { throw ProgramError.failure("“\(id)” cannot be enrolled: its record is not complete") }
-        return record
-    }
-}
-
-extension GroupDeviceReport {
-    init(_ record: CredentialRecord, owner: String?, member: UInt32?) {
-        self.init(
-            id: "\(record.id)", role: record.roles.name, owner: owner, allows: record.servicePatterns, member: member)
-    }
-}
-
-extension GroupMemberReport {
-    init(_ record: MemberRecord, offers: [ServiceName]) {
-        self.init(
-            member: record.id, id: "\(record.device)", role: record.roles.name, offers: offers.map(\.description))
-    }
-}
-
-extension DeviceRoles {
-    /// `client`, `server` or `both`.
-    var name: String { self == .client ? "client" : self == .server ? "server" : "both" }
 }

@@ -85,7 +85,8 @@ package final class GroupService: Service {
         for await _ in existence {
             do {
                 if let identity = try await store.groups.identity() { return identity }
-            } catch let error where !(error is CancellationError) {
+            } catch {
+                try Task.checkCancellation()
                 failed("the group cannot be read: \(error)")
                 try await Task.sleep(for: Self.retryTime)
                 exists.yield()
@@ -104,7 +105,7 @@ package final class GroupService: Service {
                     "WARNING: requests that are not encrypted are relayed (group.allowUnencrypted): whoever is on the "
                         + "network can read and change them"))
         }
-        do {
+        let reason = try await Self.end(of: {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 defer { group.cancelAll() }
                 group.addTask { try await controller.run { self.happened($0, identity, controller) } }
@@ -114,8 +115,20 @@ package final class GroupService: Service {
                 }
                 try await group.next()
             }
-        } catch let error where !(error is CancellationError) {
-            failed("\(error)")
+        })
+        failed(reason)
+    }
+
+    /// Serves until that ends, and says why it did. Throws only when this task itself is cancelled: a part that gives up
+    /// with a `CancellationError` of its own ends neither the retries nor the program.
+    package static func end(of serving: () async throws -> Void) async throws -> String {
+        do {
+            try await serving()
+            try Task.checkCancellation()
+            return "its controller has ended"
+        } catch {
+            try Task.checkCancellation()
+            return error is CancellationError ? "its controller was given up" : "\(error)"
         }
     }
 

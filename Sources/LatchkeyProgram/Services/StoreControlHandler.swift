@@ -113,7 +113,8 @@ package struct StoreControlHandler: ControlRequestHandler {
         _ name: String, endSessions: @Sendable (SubjectID) async -> Int = { _ in 0 }
     ) async throws -> RevocationReport {
         let subject = try Self.subject(name, in: try await store.ledger())
-        let members = try await groups?.memberCount(of: subject.id) ?? 0
+        // A count for the report: a group that cannot be read must not keep anybody's rights alive.
+        let members = (try? await groups?.memberCount(of: subject.id)) ?? 0
         let revoked = try await store.revoke(subject.id, now: now())
         async let evictions = groups?.strikeOffDevices(of: subject.id)
         var report = RevocationReport(

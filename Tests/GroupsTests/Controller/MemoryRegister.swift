@@ -19,6 +19,9 @@ final class MemoryRegister: GroupRegister {
         /// Whether every other one of those is made all the same.
         var makesSome = true
         var hangs = false
+        /// Another program's changes, made right after the next time that the state is read.
+        var afterLoad: [StateChange]?
+        var commitsBegun = 0
     }
 
     private let contents = Mutex(Contents())
@@ -35,6 +38,12 @@ final class MemoryRegister: GroupRegister {
     func own(_ device: DeviceID, _ subject: SubjectID) { contents.withLock { $0.owners[device] = subject } }
     var state: GroupState { contents.withLock { $0.state } }
 
+    /// How many commits have been asked for.
+    var commitsBegun: Int { contents.withLock { $0.commitsBegun } }
+
+    /// Another program's change, between the next reading and whatever follows it.
+    func afterNextLoad(_ changes: [StateChange]) { contents.withLock { $0.afterLoad = changes } }
+
     /// Another program's change.
     func change(_ changes: [StateChange]) {
         contents.withLock {
@@ -44,7 +53,14 @@ final class MemoryRegister: GroupRegister {
     }
 
     func load() async throws -> (state: GroupState, revision: UInt64) {
-        contents.withLock { ($0.state, $0.revision) }
+        contents.withLock { contents in
+            let loaded = (contents.state, contents.revision)
+            if let changes = contents.afterLoad.take() {
+                contents.state.apply(changes)
+                contents.revision += 1
+            }
+            return loaded
+        }
     }
 
     func revision() async throws -> UInt64 {
@@ -52,6 +68,7 @@ final class MemoryRegister: GroupRegister {
     }
 
     func commit(_ changes: [StateChange], expectedRevision: UInt64) async throws -> UInt64? {
+        contents.withLock { $0.commitsBegun += 1 }
         while contents.withLock({ $0.hangs }) { try await Task.sleep(for: .milliseconds(20)) }
         let result: Result<UInt64?, Failure> = contents.withLock { contents in
             let fails = contents.failures > 0
