@@ -11,7 +11,7 @@ extension SQLiteGatewayStore: PolicyStore {
     package func replacePolicy(
         text: String, expecting version: Int?, author: String, now: Date
     ) async throws -> StoredPolicy {
-        try await state.write { [state] database in
+        try await state.write { [self] database in
             let rows = PolicyRows(database: database, path: state.path)
             let policy = try PolicyChanges.next(
                 after: rows.newest(1).first, text: text, expecting: version, author: author, now: now)
@@ -25,6 +25,9 @@ extension SQLiteGatewayStore: PolicyStore {
                 sql: "DELETE FROM policies WHERE version <= ?",
                 arguments: [policy.version - PolicyStoreLimits.versions])
             try state.advance(database)
+            // The text's hash and not the text: which version it was is in the store.
+            let detail = "version \(policy.version) by \(policy.author), SHA-256 \(policy.sha256)"
+            try auditRows(database).append([AuditEvent(.policyChanged, detail: detail)], now: now)
             return policy
         }
     }
@@ -38,7 +41,7 @@ extension SQLiteGatewayStore: PolicyStore {
     }
 
     package func recordConsent(rule: String, subject: SubjectID, author: String, now: Date) async throws {
-        try await state.write { [state] database in
+        try await state.write { [self] database in
             let known = try Int.fetchOne(
                 database, sql: "SELECT 1 FROM consents WHERE rule = ? AND subject = ?",
                 arguments: [rule, subject.rawValue])
@@ -49,14 +52,19 @@ extension SQLiteGatewayStore: PolicyStore {
                 sql: "INSERT INTO consents (rule, subject, author, given_at) VALUES (?, ?, ?, ?)",
                 arguments: [rule, subject.rawValue, author, now.timeIntervalSinceReferenceDate])
             try state.advance(database)
+            let event = AuditEvent(.consent, subject: subject.rawValue, rule: rule, detail: "given by \(author)")
+            try auditRows(database).append([event], now: now)
         }
     }
 
     package func withdrawConsent(rule: String, subject: SubjectID) async throws {
-        try await state.write { [state] database in
+        try await state.write { [self] database in
             try database.execute(
                 sql: "DELETE FROM consents WHERE rule = ? AND subject = ?", arguments: [rule, subject.rawValue])
-            if database.changesCount > 0 { try state.advance(database) }
+            guard database.changesCount > 0 else { return }
+            try state.advance(database)
+            let event = AuditEvent(.consent, subject: subject.rawValue, rule: rule, detail: "withdrawn")
+            try auditRows(database).append([event], now: Date())
         }
     }
 

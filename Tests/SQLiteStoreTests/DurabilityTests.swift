@@ -49,6 +49,22 @@ struct DurabilityTests {
         try store.close()
     }
 
+    @Test func `a change of policy and a consent are in the audit log with the change`() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteGatewayStore(folder: folder.path)
+        var fixtures = try await AuditStoreConformance.established(store)
+        let subject = fixtures.subjectID()
+        let policy = try await store.replacePolicy(text: "policy: 1", expecting: 0, author: "anna", now: now)
+        try await store.recordConsent(rule: "evening", subject: subject, author: "anna", now: now)
+        try await store.withdrawConsent(rule: "evening", subject: subject)
+        try await store.withdrawConsent(rule: "evening", subject: subject)
+        let events = try await store.auditEntries(AuditQuery()).dropFirst().map(\.event)
+        #expect(events.map(\.kind) == [.policyChanged, .consent, .consent])
+        #expect(events.first?.detail?.contains(policy.sha256) == true)
+        #expect(try await AuditStoreConformance.findings(store, fixtures) == [])
+        try store.close()
+    }
+
     @Test func `a pairing that fails half way leaves nothing`() async throws {
         let folder = try TemporaryFolder()
         var fixtures = try TrustFixtures()
