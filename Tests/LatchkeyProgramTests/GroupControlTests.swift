@@ -33,7 +33,7 @@ struct GroupControlTests {
             CredentialRecord.provision(
                 id: id, code: SetupCode(using: &random), groupID: group.bytes, roles: .client, derivation: .testOnly,
                 using: &random))
-        guard case .hardened(let derivation, let verifier?) = record.secret else {
+        guard case .hardened(let derivation, let verifier) = record.secret else {
             throw ProgramError.failure("no verifier")
         }
         return DeviceEnrolment(
