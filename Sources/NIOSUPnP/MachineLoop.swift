@@ -12,7 +12,8 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     private var make: (@Sendable (ContinuousClock.Instant) throws -> Machine)?
     private var effect: (@Sendable (Machine.Effect) -> Void)?
     private let sockets: MachineSocketSet
-    private let stopped: EventLoopPromise<Void>
+    /// Made when it starts: one that has never run would leave it open, on a loop that may be gone.
+    private var stopped: EventLoopPromise<Void>?
     private var machine: Machine?
     private var phase = Phase.idle
     /// The time of the datagrams that were read together.
@@ -29,11 +30,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
         self.make = make
         self.effect = effect
         self.sockets = MachineSocketSet(sockets, eventLoop: eventLoop, logger: logger)
-        stopped = eventLoop.makePromise()
     }
-
-    /// One that has never run is stopped too: a promise must not be left open.
-    deinit { if phase == .idle { stopped.succeed() } }
 
     // MARK: Life
 
@@ -41,6 +38,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     func start(onOpen: @escaping @Sendable ([SocketEndpoint]) -> Void) -> EventLoopFuture<Void> {
         guard case .idle = phase else { return eventLoop.makeFailedFuture(CancellationError()) }
         phase = .running
+        stopped = eventLoop.makePromise()
         sockets.sink = self
         return sockets.open().assumeIsolated().flatMapThrowing {
             guard case .running = self.phase else { throw CancellationError() }
@@ -58,18 +56,18 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     /// Closes everything, for good.
     @discardableResult
     func stop() -> EventLoopFuture<Void> {
-        if case .stopped = phase { return stopped.futureResult }
+        if case .stopped = phase { return end }
         phase = .stopped
         machine = nil
         (make, effect) = (nil, nil)
         timer?.scheduled.cancel()
         timer = nil
-        sockets.close().assumeIsolated().whenComplete { _ in self.stopped.succeed() }
-        return stopped.futureResult
+        sockets.close().assumeIsolated().whenComplete { _ in self.stopped?.succeed() }
+        return end
     }
 
     /// Resolves when all is closed.
-    var end: EventLoopFuture<Void> { stopped.futureResult }
+    var end: EventLoopFuture<Void> { stopped?.futureResult ?? eventLoop.makeSucceededVoidFuture() }
 
     func setLinks(_ links: [InterfaceAddress]) { sockets.setLinks(links) }
 

@@ -9,7 +9,7 @@ struct GatewayCommands: AsyncParsableCommand {
         discussion: "Start it with “latchkey gateway run”, then let somebody in with “latchkey gateway pair”.",
         subcommands: [
             GatewayRun.self, GatewayPair.self, GatewayClients.self, GatewaySessions.self, GatewayDevices.self,
-            GatewayRevoke.self, GatewayRotateKey.self, GatewayStatus.self, GatewayProtection.self,
+            GatewayConsent.self, GatewayRevoke.self, GatewayRotateKey.self, GatewayStatus.self, GatewayProtection.self,
         ]
     )
 }

@@ -46,6 +46,11 @@ import Testing
                     PairingReport(code: "latchkey:\(order.name)", id: "1", expires: Date(timeIntervalSince1970: 9)))
             case .rotateKey: .rotated(KeyReport(current: "c", next: nil))
             case .group(let request): .group(Self.answer(request))
+            case .consent:
+                .consents([
+                    ConsentReport(
+                        client: "c", rule: "r", device: "d", action: "a", asked: Date(timeIntervalSince1970: 0))
+                ])
             case .policy: .policy(.history([PolicyReport(version: 2, author: "a", storedAt: nil, sha256: "00")]))
             }
         }

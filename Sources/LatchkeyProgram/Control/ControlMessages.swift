@@ -23,6 +23,8 @@ package enum ControlRequest: Hashable, Sendable {
     case group(GroupControlRequest)
     /// Something about the policy.
     case policy(PolicyControlRequest)
+    /// Something about what clients wait for the owner's consent to.
+    case consent(ConsentOrder)
 }
 
 /// What a pairing code is to allow.
@@ -68,6 +70,7 @@ package enum ControlReply: Hashable, Sendable {
     case rotated(KeyReport)
     case group(GroupControlReply)
     case policy(PolicyControlReply)
+    case consents([ConsentReport])
 }
 
 /// Answers control requests: the running gateway, the running away client, or the store alone.
@@ -78,10 +81,10 @@ package protocol ControlRequestHandler: Sendable {
 }
 
 extension ControlRequest: Codable {
-    private enum Key: String, CodingKey { case request, name, order, group, policy }
+    private enum Key: String, CodingKey { case request, name, order, group, policy, consent }
 
     private enum Word: String, Codable {
-        case ping, status, sessions, devices, clients, revoke, pair, group, policy
+        case ping, status, sessions, devices, clients, revoke, pair, group, policy, consent
         case rotateKey = "rotate-key"
     }
 
@@ -98,6 +101,7 @@ extension ControlRequest: Codable {
         case .rotateKey: self = .rotateKey
         case .group: self = .group(try container.decode(GroupControlRequest.self, forKey: .group))
         case .policy: self = .policy(try container.decode(PolicyControlRequest.self, forKey: .policy))
+        case .consent: self = .consent(try container.decode(ConsentOrder.self, forKey: .consent))
         }
     }
 
@@ -115,6 +119,7 @@ extension ControlRequest: Codable {
             case .rotateKey: .rotateKey
             case .group: .group
             case .policy: .policy
+            case .consent: .consent
             }
         try container.encode(word, forKey: .request)
         switch self {
@@ -122,6 +127,7 @@ extension ControlRequest: Codable {
         case .pair(let order): try container.encode(order, forKey: .order)
         case .group(let request): try container.encode(request, forKey: .group)
         case .policy(let request): try container.encode(request, forKey: .policy)
+        case .consent(let order): try container.encode(order, forKey: .consent)
         default: break
         }
     }
@@ -133,7 +139,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
     case error(String)
 
     private enum Key: String, CodingKey {
-        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated, group, policy
+        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated, group, policy, consents
     }
 
     package init(from decoder: any Decoder) throws {
@@ -159,6 +165,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
             case .rotated: .result(.rotated(try read()))
             case .group: .result(.group(try read()))
             case .policy: .result(.policy(try read()))
+            case .consents: .result(.consents(try read()))
             }
     }
 
@@ -176,6 +183,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
         case .result(.rotated(let report)): try container.encode(report, forKey: .rotated)
         case .result(.group(let reply)): try container.encode(reply, forKey: .group)
         case .result(.policy(let reply)): try container.encode(reply, forKey: .policy)
+        case .result(.consents(let reports)): try container.encode(reports, forKey: .consents)
         }
     }
 }

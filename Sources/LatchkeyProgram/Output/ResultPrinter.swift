@@ -34,6 +34,13 @@ package struct ResultPrinter: Sendable {
             console.line("next key:    \(report.next ?? "none")")
         case .group(let reply): try show(reply, json: json, on: console)
         case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)
+        case .consents(let reports):
+            if reports.isEmpty { console.line("nobody waits for a consent") }
+            for report in reports {
+                console.line(
+                    "\(report.client) asks for \(report.action) of \(report.device) since \(time(report.asked)); "
+                        + "latchkey gateway consent allow \(report.client) \(report.rule)")
+            }
         }
     }
 
@@ -51,6 +58,7 @@ package struct ResultPrinter: Sendable {
         case .rotated(let report): try console.json(report)
         case .group(let reply): try show(reply, json: json, on: console)
         case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)
+        case .consents(let reports): try reports.forEach(console.json)
         }
     }
 

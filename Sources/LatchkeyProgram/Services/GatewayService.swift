@@ -17,7 +17,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     private let server: RemoteAccessServer
     /// How the gateway is announced at home; nil where it stands on no network.
     private let presence: (@Sendable () async throws -> Void)?
-    private let trust: GatewayTrust
+    let trust: GatewayTrust
     private let audit: AuditWriter
     private let context: GatewayContext
     private let startedAt = ContinuousClock.now

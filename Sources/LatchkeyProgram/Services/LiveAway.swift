@@ -43,7 +43,7 @@ package struct LiveAwayHandler: ControlRequestHandler {
         case .ping: .pong(ProgramIdentity(role: "away", pid: pid))
         case .status: .status(await away.status())
         case .devices: .devices(await away.devices())
-        case .sessions, .clients, .revoke, .pair, .rotateKey, .group, .policy:
+        case .sessions, .clients, .revoke, .pair, .rotateKey, .group, .policy, .consent:
             throw ProgramError.failure("only a gateway can answer this, and this is an away client")
         }
     }

@@ -19,6 +19,8 @@ package protocol LiveGateway: Service {
     func status() async -> StatusReport
     /// Takes over what was just written to the store, without waiting until the store tells it.
     func storeChanged() async
+    /// Does something about consents; answers the questions that are open after it.
+    func consent(_ order: ConsentOrder) async throws -> [ConsentReport]
     /// Ends every session of a subject whose rights ended, beneath TLS, and says how many there were.
     func endSessions(of subject: SubjectID) async -> Int
 }
@@ -26,6 +28,9 @@ package protocol LiveGateway: Service {
 extension LiveGateway {
     /// None: the devices that were seen before have to do.
     package func deviceFacts() async -> [DeviceFacts] { [] }
+
+    /// Nobody is asked for one.
+    package func consent(_ order: ConsentOrder) async throws -> [ConsentReport] { [] }
 }
 
 /// What a gateway is made of.
@@ -75,6 +80,7 @@ package struct LiveGatewayHandler: ControlRequestHandler {
             let reply = try await store.policy(request, devices: devices)
             if case .stored = reply { await gateway.storeChanged() }
             return .policy(reply)
+        case .consent(let order): return .consents(try await gateway.consent(order))
         case .pair, .rotateKey:
             let reply = try await store.handle(request)
             await gateway.storeChanged()

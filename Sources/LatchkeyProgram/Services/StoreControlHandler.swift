@@ -41,7 +41,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         case .group(let request): .group(try await group(request))
         case .policy(let request): .policy(try await policy(request))
         case .rotateKey: .rotated(try await rotateKey())
-        case .ping, .status, .sessions, .devices:
+        case .ping, .status, .sessions, .devices, .consent:
             throw ProgramError.failure("the gateway is not running")
         }
     }
