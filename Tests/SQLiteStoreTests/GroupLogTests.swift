@@ -18,7 +18,10 @@ struct GroupLogTests {
         let store = try SQLiteGatewayStore(folder: folder.path)
         let history = try GroupHistory(seed: 7)
         for _ in 0..<40 { try await go(on: history, in: store) }
-        let reader = try DatabaseQueue(path: folder.file("gateway.sqlite"))
+        var configuration = Configuration()
+        // A transaction that stays open, as a backup's does.
+        configuration.allowsUnsafeTransactions = true
+        let reader = try DatabaseQueue(path: folder.file("gateway.sqlite"), configuration: configuration)
         try await reader.writeWithoutTransaction { database in
             try database.execute(sql: "BEGIN")
             _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM group_members")

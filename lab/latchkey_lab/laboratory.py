@@ -226,6 +226,11 @@ class Laboratory:
         if client and client.alive:
             client.stop()
 
+    def pause_clients(self) -> None:
+        """Stops every client."""
+        for name in list(self._clients):
+            self.pause_client(name)
+
     def crashed(self) -> str:
         """What ended by itself since the last look: a crash is a fault of the step in which it happened."""
         ended = [process for process in Process.running if not process.alive]

@@ -16,7 +16,7 @@ EVENING = """
 policy: 1
 rules:
   - name: evening-volume
-    permit: [SetVolume, GetVolume]
+    permit: [SetVolume]
     who: [evening]
     device: { type: MediaRenderer }
     service: RenderingControl
@@ -27,10 +27,14 @@ rules:
     device: { type: MediaRenderer }
     service: RenderingControl
   - name: only-music
-    permit: [Browse, media]
+    permit: [Browse]
     who: [evening]
     device: { type: MediaServer }
     below: ["1"]
+  - name: its-content
+    permit: [media]
+    who: [evening]
+    device: { type: MediaServer }
 """
 NOTHING = "policy: 1\nrules: []\n"
 
@@ -52,8 +56,8 @@ def policy_enforced(lab: Laboratory):
     lab.pause_client("laptop")
     # A grant of a type that no device has: what is seen is the policy's doing.
     client = lab.client("evening", "away-c", ("--device-type", "urn:schemas-upnp-org:device:Nothing:1"))
-    _set(lab, EVENING)
     try:
+        _set(lab, EVENING)
         with client.host.inside():
             renderer = _seen(client, lab.renderer.udn)
             expect([s.type.split(":")[3] for s in renderer.services] == ["RenderingControl"], f"{renderer.services}")

@@ -37,8 +37,7 @@ def _sockets(lab: Laboratory) -> list[str]:
 
 def _alone(lab: Laboratory, name: str) -> Client:
     """A client of its own, with every other one paused, so that the gateway's connections are its."""
-    for other in ("laptop", "tablet", "phone"):
-        lab.pause_client(other)
+    lab.pause_clients()
     lab.wait_until(lambda: _open_streams(lab) == 0, 20, "the other clients' connections do not end")
     return lab.client(name, "away-c")
 
