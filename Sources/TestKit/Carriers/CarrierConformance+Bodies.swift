@@ -101,7 +101,10 @@ extension CarrierConformance {
             }
             try await harness(answer) { ends in
                 let status = try await ends.asking.withExchange(.test(), trafficClass: .control) { exchange in
-                    try await exchange.send(pattern(1_000))
+                    // The answer may be there before this is sent, and then nothing more is wanted.
+                    do {
+                        try await exchange.send(pattern(1_000))
+                    } catch let reset as ExchangeReset where reset.code == .noError {}
                     let status = try await exchange.response().status
                     let rest = try await exchange.body.collect()
                     try expect(rest.readableBytes == 0, "the empty body had bytes")
