@@ -1,4 +1,5 @@
 import AccessPolicy
+import Foundation
 import NetworkTypes
 import Testing
 import TrustCore
@@ -22,7 +23,7 @@ struct PresetPolicyTests {
         action: String? = nil, embedded: [String] = [], services: [String] = [], via: Via = .ownHost,
         sharing: Bool = true
     ) -> Decision {
-        let policy = PresetPolicy(grants: [Grant(subject: subject, scope: scope, sharing: sharing)])
+        let policy = GrantedRights([Grant(subject: subject, scope: scope, sharing: sharing)])
         let device = DeviceFacts(udn: "uuid:x", deviceType: type, embeddedTypes: embedded, serviceTypes: services)
         return policy.decide(
             AccessRequest(
@@ -35,7 +36,7 @@ struct PresetPolicyTests {
     private func service(_ name: String) -> String { "urn:schemas-upnp-org:service:\(name):1" }
 
     @Test func `nothing is given to a subject without a grant`() {
-        let policy = PresetPolicy(grants: [Grant(subject: subject, scope: .preset("full"))])
+        let policy = GrantedRights([Grant(subject: subject, scope: .preset("full"))])
         for operation in AccessRequest.Operation.allCases {
             let decision = policy.decide(
                 AccessRequest(
@@ -142,7 +143,7 @@ struct PresetPolicyTests {
                     #expect(!decide(scope, type).permitted, "\(type)")
                     #expect(!decide(scope, mediaServer, embedded: [type]).permitted, "\(type)")
                 }
-                #expect(PresetPolicy.problem(with: .deviceTypes([type])) != nil)
+                #expect(Preset.problem(with: .deviceTypes([type])) != nil)
             }
         }
     }
@@ -211,7 +212,7 @@ struct PresetPolicyTests {
     }
 
     @Test func `of several grants one that permits is enough`() {
-        let policy = PresetPolicy(grants: [
+        let policy = GrantedRights([
             Grant(subject: subject, scope: .preset("media")),
             Grant(subject: subject, scope: .deviceTypes(["urn:schemas-upnp-org:device:Lock:1"])),
         ])
@@ -247,13 +248,25 @@ struct PresetPolicyTests {
     }
 
     @Test func `a scope that is no use is explained to the one who grants`() {
-        #expect(PresetPolicy.problem(with: .preset("media")) == nil)
+        #expect(Preset.problem(with: .preset("media")) == nil)
         #expect(
-            PresetPolicy.problem(with: .preset("x"))
+            Preset.problem(with: .preset("x"))
                 == "there is no preset x: choose one of watch, listen, control, camera-viewer, guest, media, full")
-        #expect(PresetPolicy.problem(with: .deviceTypes([mediaServer])) == nil)
-        #expect(PresetPolicy.problem(with: .deviceTypes([])) != nil)
-        #expect(PresetPolicy.problem(with: .deviceTypes([contentDirectory])) != nil)
-        #expect(PresetPolicy.problem(with: .deviceTypes(Array(repeating: mediaServer, count: 33))) != nil)
+        #expect(Preset.problem(with: .deviceTypes([mediaServer])) == nil)
+        #expect(Preset.problem(with: .deviceTypes([])) != nil)
+        #expect(Preset.problem(with: .deviceTypes([contentDirectory])) != nil)
+        #expect(Preset.problem(with: .deviceTypes(Array(repeating: mediaServer, count: 33))) != nil)
     }
+}
+
+/// What subjects may do by their grants alone.
+private struct GrantedRights {
+    private let policy: CompiledPolicy
+
+    init(_ grants: [Grant]) {
+        let subjects = Set(grants.map(\.subject)).map { Subject(id: $0, name: $0.rawValue, createdAt: .distantPast) }
+        policy = CompiledPolicy(document: nil, ledger: TrustLedger(subjects: subjects, grants: grants))
+    }
+
+    func decide(_ request: AccessRequest) -> Decision { policy.decide(request) }
 }

@@ -103,26 +103,11 @@ struct GroupControlTests {
         }
     }
 
-    /// Pairs a client as the gateway does when the code comes back.
     private func pair(_ name: String, in store: any GatewayStore) async throws -> Subject {
         let order = PairingOrder(
             name: name, preset: "media", deviceTypes: [], expiresIn: 600, addresses: ["home.example.org:4433"])
         let handler = StoreControlHandler(store: store, name: "Home", fallbackAddresses: { [] })
-        guard case .pairing(let report) = try await handler.handle(.pair(order)) else {
-            throw ProgramError.failure("no pairing")
-        }
-        let now = Date()
-        let code = try PairingCode(report.code, now: now)
-        let pending = try #require(try await store.ledger().pairings.first { $0.id == code.id })
-        var random = SystemRandomNumberGenerator()
-        let identity = try #require(try await store.identity()).identity
-        let leaf = try identity.authority.issueClientLeaf(
-            csrDER: try CertificateRequest.make(key: IdentityKey()),
-            subject: Subject(id: pending.subject, name: name, createdAt: now), now: now, using: &random)
-        let outcome = try await store.redeem(
-            Redemption(pairing: code.id, credential: Credential(leaf, subject: pending.subject)), now: now)
-        guard case .paired(let subject) = outcome else { throw ProgramError.failure("\(outcome)") }
-        return subject
+        return try await paired(order, in: store, by: handler, now: Date())
     }
 
     // MARK: The service

@@ -19,22 +19,8 @@ import TrustCore
         PairingOrder(name: name, preset: "media", deviceTypes: [], expiresIn: 600, addresses: addresses)
     }
 
-    /// Pairs a client as the gateway does when the code comes back.
     private func pair(_ name: String, in store: any GatewayStore) async throws -> Subject {
-        guard case .pairing(let report) = try await handler(store).handle(.pair(order(name))) else {
-            throw ProgramError.failure("no pairing")
-        }
-        let code = try PairingCode(report.code, now: now)
-        let pending = try #require(try await store.ledger().pairings.first { $0.id == code.id })
-        var random = SystemRandomNumberGenerator()
-        let identity = try #require(try await store.identity()).identity
-        let leaf = try identity.authority.issueClientLeaf(
-            csrDER: try CertificateRequest.make(key: IdentityKey()),
-            subject: Subject(id: pending.subject, name: name, createdAt: now), now: now, using: &random)
-        let outcome = try await store.redeem(
-            Redemption(pairing: code.id, credential: Credential(leaf, subject: pending.subject)), now: now)
-        guard case .paired(let subject) = outcome else { throw ProgramError.failure("\(outcome)") }
-        return subject
+        try await paired(order(name), in: store, by: handler(store), now: now)
     }
 
     @Test func `a code carries the gateway's name, the asked addresses, the pin and the expiry`() async throws {

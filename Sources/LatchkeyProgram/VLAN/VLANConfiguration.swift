@@ -34,7 +34,7 @@ package struct VLANConfiguration: Hashable, Sendable {
         }
         self.bothWays = try settings.flag(.vlanBothWays) ?? false
         self.preset = try settings.text(.vlanPreset)
-        if let preset, let problem = PresetPolicy.problem(with: .preset(preset)) {
+        if let preset, let problem = Preset.problem(with: .preset(preset)) {
             throw ProgramError.usage("--preset: \(problem)")
         }
         self.subject =

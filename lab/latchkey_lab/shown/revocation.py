@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from .. import upnp
 from ..laboratory import Laboratory
-from ..latchkey import Client, Gateway
+from ..latchkey import Client
 from ..processes import LabError, run
 from ..steps import Skipped, expect, step
 from ..topology import HOME_WAN, TUNNEL_PORT

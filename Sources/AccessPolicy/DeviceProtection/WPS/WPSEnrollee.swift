@@ -1,4 +1,3 @@
-import Crypto
 import NetworkTypes
 
 /// The device's side of one introduction: it sends M1, M3, M5, M7 and Done.
@@ -24,10 +23,7 @@ package struct WPSEnrollee: Sendable {
     private let controlPoint: DeviceProtectionID
     private let password: WPSPassword
     private let methods: WPSConfigMethods
-    private let secret: SymmetricKey
-    private let publicKey: [UInt8]
-    private let nonce: [UInt8]
-    private let commitments: (first: [UInt8], second: [UInt8])
+    private let own: WPSEphemeral
     private var phase = Phase.ready
     private var registrarNonce = [UInt8](repeating: 0, count: 16)
     private var registrarKey: [UInt8] = []
@@ -47,16 +43,12 @@ package struct WPSEnrollee: Sendable {
         device: WPSParty, controlPoint: DeviceProtectionID, password: WPSPassword,
         methods: WPSConfigMethods = [.display, .pushButton], using random: inout some RandomNumberGenerator
     ) {
-        let secret = DHGroup5.privateKey(using: &random)
-        guard let publicKey = DHGroup5.publicKey(of: secret) else { return nil }
+        guard let own = WPSEphemeral(using: &random) else { return nil }
         self.device = device
         self.controlPoint = controlPoint
         self.password = password
         self.methods = methods
-        self.secret = secret
-        self.publicKey = publicKey
-        self.nonce = random.bytes(16)
-        self.commitments = (random.bytes(16), random.bytes(16))
+        self.own = own
     }
 
     /// Answers a message of the control point; the first one is empty.
@@ -91,14 +83,9 @@ package struct WPSEnrollee: Sendable {
         }
     }
 
-    private struct Refusal: Error {
-        let reason: String
-        var code = WPSConfigurationError.none
-    }
-
     private mutating func fail(_ reason: String, _ code: WPSConfigurationError = .none) -> WPSStep {
         phase = .over
-        let nack = WPSMessage.short(.nack, enrolleeNonce: nonce, registrarNonce: registrarNonce, error: code)
+        let nack = WPSMessage.short(.nack, enrolleeNonce: own.nonce, registrarNonce: registrarNonce, error: code)
         return .failed(nack.encoded, reason: reason)
     }
 
@@ -108,8 +95,8 @@ package struct WPSEnrollee: Sendable {
         var message = WPSMessage(.m1)
         message.append(.uuidEnrollee, device.id.bytes)
         message.append(.macAddress, macAddress)
-        message.append(.enrolleeNonce, nonce)
-        message.append(.publicKey, publicKey)
+        message.append(.enrolleeNonce, own.nonce)
+        message.append(.publicKey, own.publicKey)
         message.appendCapabilities(methods)
         message.append(.setupState, [1])
         device.describe(in: &message)
@@ -127,9 +114,9 @@ package struct WPSEnrollee: Sendable {
     }
 
     /// M2D: the control point has no password yet and says which kind it wants. The run goes on with M2.
-    private mutating func refer(_ message: WPSMessage) throws(Refusal) -> WPSStep {
+    private mutating func refer(_ message: WPSMessage) throws(WPSRefusal) -> WPSStep {
         guard let registrarNonce = message[.registrarNonce, bytes: 16] else {
-            throw Refusal(reason: "M2D has no nonce")
+            throw WPSRefusal(reason: "M2D has no nonce")
         }
         let wanted = message.number(.configMethods).map(WPSConfigMethods.init(rawValue:)) ?? []
         let isOurs =
@@ -139,30 +126,30 @@ package struct WPSEnrollee: Sendable {
             case .pin: wanted.contains(.keypad)
             }
         let answer = WPSMessage.short(
-            isOurs ? .ack : .nack, enrolleeNonce: nonce, registrarNonce: registrarNonce,
+            isOurs ? .ack : .nack, enrolleeNonce: own.nonce, registrarNonce: registrarNonce,
             error: isOurs ? nil : .deviceBusy)
         return .answer(answer.encoded)
     }
 
-    private mutating func agree(_ message: WPSMessage) throws(Refusal) -> WPSStep {
-        guard message[.enrolleeNonce] == nonce, let registrarNonce = message[.registrarNonce, bytes: 16],
-            let key = message[.publicKey], let shared = DHGroup5.shared(secret, with: key)
-        else { throw Refusal(reason: "M2 is not an answer to M1, or its key is none") }
+    private mutating func agree(_ message: WPSMessage) throws(WPSRefusal) -> WPSStep {
+        guard message[.enrolleeNonce] == own.nonce, let registrarNonce = message[.registrarNonce, bytes: 16],
+            let key = message[.publicKey], let shared = DHGroup5.shared(own.secret, with: key)
+        else { throw WPSRefusal(reason: "M2 is not an answer to M1, or its key is none") }
         guard message[.uuidRegistrar] == controlPoint.bytes else {
-            throw Refusal(reason: "M2 names another control point than the connection's certificate does")
+            throw WPSRefusal(reason: "M2 names another control point than the connection's certificate does")
         }
         guard message.number(.devicePasswordID) == password.id.rawValue else {
-            throw Refusal(reason: "M2 is about another kind of password", code: .deviceBusy)
+            throw WPSRefusal(reason: "M2 is about another kind of password", code: .deviceBusy)
         }
         self.registrarNonce = registrarNonce
         registrarKey = key
         let keys = WPSKeys(
-            shared: shared, enrolleeNonce: nonce, macAddress: macAddress, registrarNonce: registrarNonce)
-        guard keys.isAuthentic(message, after: last) else { throw Refusal(reason: "M2 is not authentic") }
+            shared: shared, enrolleeNonce: own.nonce, macAddress: macAddress, registrarNonce: registrarNonce)
+        guard keys.isAuthentic(message, after: last) else { throw WPSRefusal(reason: "M2 is not authentic") }
         var answer = WPSMessage(.m3)
         answer.append(.registrarNonce, registrarNonce)
-        answer.append(.enrolleeHash1, proof(1, commitments.first, keys))
-        answer.append(.enrolleeHash2, proof(2, commitments.second, keys))
+        answer.append(.enrolleeHash1, proof(1, own.commitments.first, keys))
+        answer.append(.enrolleeHash2, proof(2, own.commitments.second, keys))
         phase = .sentM3(keys)
         last = keys.sealed(answer, after: message.encoded)
         return .answer(last)
@@ -170,68 +157,65 @@ package struct WPSEnrollee: Sendable {
 
     private func proof(_ number: Int, _ secret: [UInt8], _ keys: WPSKeys) -> [UInt8] {
         keys.proof(
-            secret: secret, half: keys.half(number, of: password), enrolleeKey: publicKey, registrarKey: registrarKey)
+            secret: secret, half: keys.half(number, of: password), enrolleeKey: own.publicKey,
+            registrarKey: registrarKey)
     }
 
     // MARK: M4 to Done
 
     /// Checks what M4, M6 and M8 have in common, and opens their settings.
-    private func open(_ message: WPSMessage, _ keys: WPSKeys) throws(Refusal) -> WPSMessage {
-        guard message[.enrolleeNonce] == nonce, keys.isAuthentic(message, after: last) else {
-            throw Refusal(reason: "the message is not authentic")
+    private func open(_ message: WPSMessage, _ keys: WPSKeys) throws(WPSRefusal) -> WPSMessage {
+        guard message[.enrolleeNonce] == own.nonce, keys.isAuthentic(message, after: last) else {
+            throw WPSRefusal(reason: "the message is not authentic")
         }
         guard let settings = message[.encryptedSettings].flatMap(keys.decrypted) else {
-            throw Refusal(reason: "the settings cannot be decrypted", code: .decryptionFailed)
+            throw WPSRefusal(reason: "the settings cannot be decrypted", code: .decryptionFailed)
         }
         return settings
     }
 
     private mutating func proveFirst(
         _ message: WPSMessage, _ bytes: [UInt8], _ keys: WPSKeys, _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
+    ) throws(WPSRefusal) -> WPSStep {
         // From here on the control point has tried a password.
         isSpent = true
         let settings = try open(message, keys)
         guard let hash1 = message[.registrarHash1, bytes: 32], let hash2 = message[.registrarHash2, bytes: 32],
             let theirs = settings[.registrarSecret1, bytes: 16], WPSKeys.isEqual(hash1, proof(1, theirs, keys))
-        else { throw Refusal(reason: "the first half of the password is wrong", code: .passwordFailed) }
+        else { throw WPSRefusal(reason: "the first half of the password is wrong", code: .passwordFailed) }
         registrarHash2 = hash2
         phase = .sentM5(keys)
-        return try reveal(.m5, .enrolleeSecret1, commitments.first, after: bytes, keys, &random)
+        return try reveal(.m5, .enrolleeSecret1, own.commitments.first, after: bytes, keys, &random)
     }
 
     private mutating func proveSecond(
         _ message: WPSMessage, _ bytes: [UInt8], _ keys: WPSKeys, _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
+    ) throws(WPSRefusal) -> WPSStep {
         let settings = try open(message, keys)
         guard let theirs = settings[.registrarSecret2, bytes: 16],
             WPSKeys.isEqual(registrarHash2, proof(2, theirs, keys))
-        else { throw Refusal(reason: "the second half of the password is wrong", code: .passwordFailed) }
+        else { throw WPSRefusal(reason: "the second half of the password is wrong", code: .passwordFailed) }
         phase = .sentM7(keys)
-        return try reveal(.m7, .enrolleeSecret2, commitments.second, after: bytes, keys, &random)
+        return try reveal(.m7, .enrolleeSecret2, own.commitments.second, after: bytes, keys, &random)
     }
 
     private mutating func reveal(
         _ type: WPSMessageType, _ id: WPSAttribute, _ secret: [UInt8], after previous: [UInt8], _ keys: WPSKeys,
         _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
-        guard let settings = try? keys.encrypted(WPSMessage([(id, secret)]), vector: random.bytes(16)) else {
-            throw Refusal(reason: "the settings could not be encrypted")
-        }
+    ) throws(WPSRefusal) -> WPSStep {
         var answer = WPSMessage(type)
         answer.append(.registrarNonce, registrarNonce)
-        answer.append(.encryptedSettings, settings)
-        last = keys.sealed(answer, after: previous)
+        last = try keys.sealed(answer, settings: WPSMessage([(id, secret)]), after: previous, using: &random)
         return .answer(last)
     }
 
     private mutating func finish(
         _ message: WPSMessage, _ bytes: [UInt8], _ keys: WPSKeys
-    ) throws(Refusal) -> WPSStep {
+    ) throws(WPSRefusal) -> WPSStep {
         // A credential for a radio network may be in it, and is not wanted.
         _ = try open(message, keys)
         phase = .over
-        let done = WPSMessage.short(.done, enrolleeNonce: nonce, registrarNonce: registrarNonce)
+        let done = WPSMessage.short(.done, enrolleeNonce: own.nonce, registrarNonce: registrarNonce)
         return .introduced(done.encoded)
     }
 }

@@ -1,4 +1,3 @@
-import Crypto
 import NetworkTypes
 
 /// The control point's side of one introduction: it sends M2, M4, M6 and M8.
@@ -18,10 +17,7 @@ package struct WPSRegistrar: Sendable {
     private let controlPoint: WPSParty
     private let device: DeviceProtectionID
     private let password: WPSPassword
-    private let secret: SymmetricKey
-    private let publicKey: [UInt8]
-    private let nonce: [UInt8]
-    private let commitments: (first: [UInt8], second: [UInt8])
+    private let own: WPSEphemeral
     private var phase = Phase.ready
     private var enrolleeNonce = [UInt8](repeating: 0, count: 16)
     private var enrolleeKey: [UInt8] = []
@@ -39,15 +35,11 @@ package struct WPSRegistrar: Sendable {
         controlPoint: WPSParty, device: DeviceProtectionID, password: WPSPassword,
         using random: inout some RandomNumberGenerator
     ) {
-        let secret = DHGroup5.privateKey(using: &random)
-        guard let publicKey = DHGroup5.publicKey(of: secret) else { return nil }
+        guard let own = WPSEphemeral(using: &random) else { return nil }
         self.controlPoint = controlPoint
         self.device = device
         self.password = password
-        self.secret = secret
-        self.publicKey = publicKey
-        self.nonce = random.bytes(16)
-        self.commitments = (random.bytes(16), random.bytes(16))
+        self.own = own
     }
 
     /// Takes a message of the device: M1, M3, M5, M7, Done, in this order. `introduced` has nothing more to send.
@@ -92,14 +84,9 @@ package struct WPSRegistrar: Sendable {
         return opening(.m2D, to: nonce, key: nil, methods).encoded
     }
 
-    private struct Refusal: Error {
-        let reason: String
-        var code = WPSConfigurationError.none
-    }
-
     private mutating func fail(_ reason: String, _ code: WPSConfigurationError = .none) -> WPSStep {
         phase = .over
-        let nack = WPSMessage.short(.nack, enrolleeNonce: enrolleeNonce, registrarNonce: nonce, error: code)
+        let nack = WPSMessage.short(.nack, enrolleeNonce: enrolleeNonce, registrarNonce: own.nonce, error: code)
         return .failed(nack.encoded, reason: reason)
     }
 
@@ -108,7 +95,7 @@ package struct WPSRegistrar: Sendable {
     ) -> WPSMessage {
         var message = WPSMessage(type)
         message.append(.enrolleeNonce, enrolleeNonce)
-        message.append(.registrarNonce, nonce)
+        message.append(.registrarNonce, own.nonce)
         message.append(.uuidRegistrar, controlPoint.id.bytes)
         if let key { message.append(.publicKey, key) }
         message.appendCapabilities(methods)
@@ -120,71 +107,72 @@ package struct WPSRegistrar: Sendable {
         return message
     }
 
-    private mutating func agree(_ message: WPSMessage, _ bytes: [UInt8]) throws(Refusal) -> WPSStep {
+    private mutating func agree(_ message: WPSMessage, _ bytes: [UInt8]) throws(WPSRefusal) -> WPSStep {
         guard message[.uuidEnrollee] == device.bytes else {
-            throw Refusal(reason: "M1 names another device than the connection's certificate does")
+            throw WPSRefusal(reason: "M1 names another device than the connection's certificate does")
         }
         guard let theirNonce = message[.enrolleeNonce, bytes: 16], let address = message[.macAddress, bytes: 6],
-            let key = message[.publicKey], key != publicKey, let shared = DHGroup5.shared(secret, with: key)
-        else { throw Refusal(reason: "M1 is not complete, or its key is none") }
+            let key = message[.publicKey], key != own.publicKey, let shared = DHGroup5.shared(own.secret, with: key)
+        else { throw WPSRefusal(reason: "M1 is not complete, or its key is none") }
         enrolleeNonce = theirNonce
         enrolleeKey = key
-        let keys = WPSKeys(shared: shared, enrolleeNonce: theirNonce, macAddress: address, registrarNonce: nonce)
+        let keys = WPSKeys(shared: shared, enrolleeNonce: theirNonce, macAddress: address, registrarNonce: own.nonce)
         let methods: WPSConfigMethods = password == .pushButton ? .pushButton : [.keypad, .display]
         phase = .sentM2(keys)
-        last = keys.sealed(opening(.m2, to: theirNonce, key: publicKey, methods), after: bytes)
+        last = keys.sealed(opening(.m2, to: theirNonce, key: own.publicKey, methods), after: bytes)
         return .answer(last)
     }
 
     private func proof(_ number: Int, _ secret: [UInt8], _ keys: WPSKeys) -> [UInt8] {
         keys.proof(
-            secret: secret, half: keys.half(number, of: password), enrolleeKey: enrolleeKey, registrarKey: publicKey)
+            secret: secret, half: keys.half(number, of: password), enrolleeKey: enrolleeKey, registrarKey: own.publicKey
+        )
     }
 
-    private func check(_ message: WPSMessage, _ keys: WPSKeys) throws(Refusal) {
-        guard message[.registrarNonce] == nonce, keys.isAuthentic(message, after: last) else {
-            throw Refusal(reason: "the message is not authentic")
+    private func check(_ message: WPSMessage, _ keys: WPSKeys) throws(WPSRefusal) {
+        guard message[.registrarNonce] == own.nonce, keys.isAuthentic(message, after: last) else {
+            throw WPSRefusal(reason: "the message is not authentic")
         }
     }
 
     private mutating func commit(
         _ message: WPSMessage, _ bytes: [UInt8], _ keys: WPSKeys, _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
+    ) throws(WPSRefusal) -> WPSStep {
         try check(message, keys)
         guard let first = message[.enrolleeHash1, bytes: 32], let second = message[.enrolleeHash2, bytes: 32] else {
-            throw Refusal(reason: "M3 is not complete")
+            throw WPSRefusal(reason: "M3 is not complete")
         }
         enrolleeHashes = (first, second)
         var answer = WPSMessage(.m4)
         answer.append(.enrolleeNonce, enrolleeNonce)
-        answer.append(.registrarHash1, proof(1, commitments.first, keys))
-        answer.append(.registrarHash2, proof(2, commitments.second, keys))
+        answer.append(.registrarHash1, proof(1, own.commitments.first, keys))
+        answer.append(.registrarHash2, proof(2, own.commitments.second, keys))
         // The device may be a stranger, who now learns whether what it guesses is the first half.
         isSpent = true
         phase = .sentM4(keys)
-        return try send(answer, WPSMessage([(.registrarSecret1, commitments.first)]), after: bytes, keys, &random)
+        return try send(answer, WPSMessage([(.registrarSecret1, own.commitments.first)]), after: bytes, keys, &random)
     }
 
     private mutating func checkFirst(
         _ message: WPSMessage, _ bytes: [UInt8], _ keys: WPSKeys, _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
+    ) throws(WPSRefusal) -> WPSStep {
         try check(message, keys)
         let theirs = try open(message, .enrolleeSecret1, keys)
         guard WPSKeys.isEqual(enrolleeHashes.first, proof(1, theirs, keys)) else {
-            throw Refusal(reason: "the device does not know the password", code: .passwordFailed)
+            throw WPSRefusal(reason: "the device does not know the password", code: .passwordFailed)
         }
         phase = .sentM6(keys)
         return try send(
-            toEnrollee(.m6), WPSMessage([(.registrarSecret2, commitments.second)]), after: bytes, keys, &random)
+            toEnrollee(.m6), WPSMessage([(.registrarSecret2, own.commitments.second)]), after: bytes, keys, &random)
     }
 
     private mutating func checkSecond(
         _ message: WPSMessage, _ bytes: [UInt8], _ keys: WPSKeys, _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
+    ) throws(WPSRefusal) -> WPSStep {
         try check(message, keys)
         let theirs = try open(message, .enrolleeSecret2, keys)
         guard WPSKeys.isEqual(enrolleeHashes.second, proof(2, theirs, keys)) else {
-            throw Refusal(reason: "the device does not know the password", code: .passwordFailed)
+            throw WPSRefusal(reason: "the device does not know the password", code: .passwordFailed)
         }
         phase = .sentM8
         return try send(toEnrollee(.m8), WPSMessage(), after: bytes, keys, &random)
@@ -196,28 +184,23 @@ package struct WPSRegistrar: Sendable {
         return message
     }
 
-    private func open(_ message: WPSMessage, _ id: WPSAttribute, _ keys: WPSKeys) throws(Refusal) -> [UInt8] {
+    private func open(_ message: WPSMessage, _ id: WPSAttribute, _ keys: WPSKeys) throws(WPSRefusal) -> [UInt8] {
         guard let settings = message[.encryptedSettings].flatMap(keys.decrypted), let secret = settings[id, bytes: 16]
-        else { throw Refusal(reason: "the settings cannot be decrypted", code: .decryptionFailed) }
+        else { throw WPSRefusal(reason: "the settings cannot be decrypted", code: .decryptionFailed) }
         return secret
     }
 
     private mutating func send(
         _ message: WPSMessage, _ settings: WPSMessage, after previous: [UInt8], _ keys: WPSKeys,
         _ random: inout some RandomNumberGenerator
-    ) throws(Refusal) -> WPSStep {
-        guard let encrypted = try? keys.encrypted(settings, vector: random.bytes(16)) else {
-            throw Refusal(reason: "the settings could not be encrypted")
-        }
-        var message = message
-        message.append(.encryptedSettings, encrypted)
-        last = keys.sealed(message, after: previous)
+    ) throws(WPSRefusal) -> WPSStep {
+        last = try keys.sealed(message, settings: settings, after: previous, using: &random)
         return .answer(last)
     }
 
-    private mutating func finish(_ message: WPSMessage) throws(Refusal) -> WPSStep {
-        guard message[.enrolleeNonce] == enrolleeNonce, message[.registrarNonce] == nonce else {
-            throw Refusal(reason: "Done belongs to another run")
+    private mutating func finish(_ message: WPSMessage) throws(WPSRefusal) -> WPSStep {
+        guard message[.enrolleeNonce] == enrolleeNonce, message[.registrarNonce] == own.nonce else {
+            throw WPSRefusal(reason: "Done belongs to another run")
         }
         phase = .over
         return .introduced([])
