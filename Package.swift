@@ -43,6 +43,7 @@ var dependencies: [Package.Dependency] = [
 var targets: [Target] = [
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CLinuxSockets"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "NetworkTypes", swiftSettings: watched),
     .target(name: "UPnP", dependencies: ["NetworkTypes", "CLibXML2"], swiftSettings: watched),
@@ -118,7 +119,7 @@ if !coreOnly {
         .target(
             name: "NIOSUPnP",
             dependencies: [
-                "NetworkTypes", "GroupKeys", "SUPnP", logging, nio("NIOCore"), nio("NIOPosix"),
+                "NetworkTypes", "GroupKeys", "SUPnP", "CLinuxSockets", logging, nio("NIOCore"), nio("NIOPosix"),
             ],
             swiftSettings: strict
         ),
@@ -221,7 +222,10 @@ if !coreOnly {
         ),
         tests(
             "NIOSUPnPTests",
-            ["NIOSUPnP", "SUPnP", "GroupKeys", "NetworkTypes", crypto, logging, nio("NIOCore"), nio("NIOPosix")]
+            [
+                "NIOSUPnP", "SUPnP", "GroupKeys", "NetworkTypes", "CLinuxSockets", crypto, logging, nio("NIOCore"),
+                nio("NIOPosix"),
+            ]
         ),
         tests(
             "GroupsTests",

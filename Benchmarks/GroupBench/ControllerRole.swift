@@ -182,6 +182,7 @@ final class ControllerRole: Sendable {
             configuration.limits.burst = 1_000_000
             configuration.limits.openPerClient = 65_536
             configuration.limits.rememberFor = .seconds(1)
+            if self.arguments.text("signatures", "burst") == "each" { configuration.broadcastsPerSignature = 1 }
             return Forwarder(configuration, random: Random())
         } effect: { effect in
             let keyManager = self.hosts.withLock { $0.0 }

@@ -8,23 +8,27 @@ struct GroupBench {
 
           group-bench run --interface NAME [--family ipv4|ipv6] [--servers 50] [--clients 32] [--payload 64]
                           [--in-flight 100] [--seconds 5] [--rounds 3] [--answers none|one|all] [--asleep yes]
+                          [--signatures each|burst]
               one client process asks a service of so many servers, as fast as a closed loop of --in-flight requests
               allows (in flight: sent and not yet accepted). --asleep yes stops the servers' process once it has
-              registered: what is left is the forwarder by itself, with nobody on the link.
+              registered: what is left is the forwarder by itself, with nobody on the link. --signatures each has the
+              forwarder sign each broadcast alone; otherwise up to 16 that came in together share a signature, if each
+              has 890 bytes at most.
           group-bench register --interface NAME [--devices 200] [--parallel 16]
               so many devices register at once, with the fast test derivation
           group-bench evict --interface NAME [--servers 200] [--loss 5] [--rounds 10]
               a server is evicted urgently; how long until the last of the others is in the new epoch, while each of
               them loses that percentage of all datagrams
           group-bench ROLE …: the roles by themselves, for who puts them into namespaces of their own:
-              controller --interface NAME --roster FILE [--servers N] [--clients N]
+              controller --interface NAME --roster FILE [--servers N] [--clients N] [--signatures each|burst]
               servers    --interface NAME --roster FILE --controller ADDR:PORT [--answers …] [--loss PERCENT]
               client     --interface NAME --roster FILE --controller ADDR:PORT
 
         Example: scripts/in-namespace group-bench run --interface lk0 --servers 200 --payload 1200
 
         Every result is one line of JSON on the standard output. `run` prints one for each round:
-          {"bench":"run","servers":200,"payload":1200,"in_flight":100,"answers":"none","asleep":false,"round":1,
+          {"bench":"run","servers":200,"payload":1200,"in_flight":100,"signatures":"burst","answers":"none",
+           "asleep":false,"round":1,
            "seconds":5.0,           how long it was measured
            "messages":21000,        requests that the forwarder has taken (ACCEPTED)
            "messages_per_second":4200.0,

@@ -39,7 +39,8 @@ struct Measurement {
             let forwarder = max(spent("forwarder_seconds"), 1e-9)
             printLine([
                 "bench": "run", "servers": servers, "payload": payload, "in_flight": inFlight,
-                "answers": arguments.text("answers", "none"), "asleep": isAsleep, "round": round, "seconds": seconds,
+                "signatures": arguments.text("signatures", "burst"), "answers": arguments.text("answers", "none"),
+                "asleep": isAsleep, "round": round, "seconds": seconds,
                 "messages": Int(messages), "messages_per_second": messages / seconds, "lost": result.number("lost"),
                 "deliveries": Int(deliveries), "deliveries_per_second": deliveries / seconds,
                 "forwarder_seconds": forwarder, "forwarder_us_per_message": forwarder / max(messages, 1) * 1e6,
@@ -104,7 +105,10 @@ struct Measurement {
 
     private func controller(servers: Int, clients: Int) async throws -> (RoleProcess, String) {
         let controller = try RoleProcess(
-            ["controller", "--servers", String(servers), "--clients", String(clients)] + common)
+            [
+                "controller", "--servers", String(servers), "--clients", String(clients), "--signatures",
+                arguments.text("signatures", "burst"),
+            ] + common)
         let address = try await controller.line()["keyManager"] as? String
         guard let address else { throw BenchFailure("the controller did not say where it is") }
         return (controller, address)

@@ -50,20 +50,27 @@ enum BroadcastProof {
 
     /// A leaf of a burst's tree: `SHA-256(0x00 ‖ header32 ‖ payload)`.
     static func leaf(headers: ArraySlice<UInt8>, payload: ArraySlice<UInt8>) -> [UInt8] {
-        var hash = SHA256()
-        hash.update(data: [0])
-        hash.update(data: headers)
-        hash.update(data: payload)
-        return Array(hash.finalize())
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(1 + headers.count + payload.count)
+        bytes.append(0)
+        bytes.append(contentsOf: headers)
+        bytes.append(contentsOf: payload)
+        return hash(bytes)
     }
 
     /// An inner node: `SHA-256(0x01 ‖ left ‖ right)`. The first octet keeps it apart from every leaf.
     static func node(_ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>) -> [UInt8] {
-        var hash = SHA256()
-        hash.update(data: [1])
-        hash.update(data: left)
-        hash.update(data: right)
-        return Array(hash.finalize())
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(1 + 2 * nodeLength)
+        bytes.append(1)
+        bytes.append(contentsOf: left)
+        bytes.append(contentsOf: right)
+        return hash(bytes)
+    }
+
+    /// One piece and no iterator: a burst costs two of these for each message.
+    private static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        SHA256.hash(data: bytes).withUnsafeBytes { Array($0) }
     }
 
     /// The root that a leaf and its path lead to.
@@ -109,6 +116,9 @@ struct BurstTree {
 
     /// The siblings on the way from a leaf to the root.
     func path(of index: Int) -> [UInt8] {
-        (0..<depth).flatMap { height in levels[height][(index >> height) ^ 1] }
+        var path: [UInt8] = []
+        path.reserveCapacity(depth * BroadcastProof.nodeLength)
+        for height in 0..<depth { path.append(contentsOf: levels[height][(index >> height) ^ 1]) }
+        return path
     }
 }

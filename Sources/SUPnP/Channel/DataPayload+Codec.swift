@@ -26,7 +26,7 @@ extension DataPayload {
     /// The bytes of the message. Throws what a receiver would refuse.
     package func encoded() throws(DataPayloadError) -> [UInt8] {
         let fields = fields
-        let service = Array(fields.service.utf8)
+        let service = fields.service.utf8
         let length = Self.headLength + service.count + fields.payload.count
         guard service.count <= Self.serviceLimit else { throw .service }
         guard length <= Self.lengthLimit else { throw .tooLong }
@@ -39,7 +39,7 @@ extension DataPayload {
         bytes.append(bigEndian: fields.window)
         bytes.append(bigEndian: fields.id)
         bytes.append(bigEndian: fields.alias)
-        bytes += service
+        bytes.append(contentsOf: service)
         bytes += fields.payload
         return bytes
     }
@@ -54,8 +54,8 @@ extension DataPayload {
         else { throw .short }
         guard let kind = Kind(rawValue: kindOctet) else { throw .kind(kindOctet) }
         guard serviceLength <= Self.serviceLimit else { throw .service }
-        guard let octets = reader.read(count: Int(serviceLength)) else { throw .short }
-        guard let service = String(validating: octets, as: UTF8.self) else { throw .service }
+        guard let octets = reader.readSlice(count: Int(serviceLength)) else { throw .short }
+        guard let service = serviceLength == 0 ? "" : String(validating: octets, as: UTF8.self) else { throw .service }
         try self.init(
             Fields(
                 kind: kind, flags: flags, window: window, id: id, alias: alias, service: service,
@@ -111,6 +111,7 @@ extension DataPayload {
         guard fields.service.isEmpty else { throw .service }
         guard fields.window == 0, fields.flags == 0, fields.alias == 0 else { throw .field }
         guard fields.payload.count == 2 * length else { throw .payload }
+        guard length > 0 else { return [] }
         return (0..<length).map { UInt16(fields.payload[2 * $0]) << 8 | UInt16(fields.payload[2 * $0 + 1]) }
     }
 

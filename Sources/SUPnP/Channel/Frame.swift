@@ -49,11 +49,20 @@ package enum Frame: Hashable, Sendable {
         }
     }
 
+    /// The frame of a whole message.
+    static func whole(_ body: [UInt8]) -> [UInt8] {
+        var frame: [UInt8] = []
+        frame.reserveCapacity(wholeOverhead + body.count)
+        frame.append(wholeOctet)
+        frame.append(contentsOf: body)
+        return frame
+    }
+
     /// The frames of `body`, each of at most `room` bytes: one whole one if it fits, and segments otherwise.
     package static func frames(of body: [UInt8], room: Int, message: UInt16) throws(ChannelFault) -> [[UInt8]] {
         guard !body.isEmpty else { throw .empty }
         guard body.count <= messageLimit else { throw .tooLong }
-        if body.count + wholeOverhead <= room { return [[wholeOctet] + body] }
+        if body.count + wholeOverhead <= room { return [whole(body)] }
         let size = room - segmentOverhead
         guard size > 0 else { throw .tooLong }
         let count = (body.count + size - 1) / size

@@ -61,7 +61,7 @@ package final class GroupSender {
         let limit = min(limit, WireSizes.maximumDatagram)
         let room = limit - WireSizes.sealedOverhead - BroadcastProof.singleLength
         if !body.isEmpty, body.count + Frame.wholeOverhead <= room {
-            return [try sealSingle([0] + body, kind)]
+            return [try sealSingle(Frame.whole(body), kind)]
         }
         let deepest = BroadcastProof.burstLength(depth: BroadcastProof.maximumDepth)
         let frames = try Frame.frames(
@@ -90,7 +90,7 @@ package final class GroupSender {
             guard !body.isEmpty else { throw .empty }
             guard body.count + Frame.wholeOverhead <= room else { throw .tooLong }
         }
-        return try seal(bodies.map { [0] + $0 }, kind)
+        return try seal(bodies.map(Frame.whole), kind)
     }
 
     private func seal(_ frames: [[UInt8]], _ kind: MessageKind) throws(ChannelFault) -> [[UInt8]] {

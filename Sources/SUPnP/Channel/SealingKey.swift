@@ -58,7 +58,7 @@ package final class SealingKey {
             bodyCount: WireSizes.extensionHeader + textCount + WireSizes.aeadTag)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(WireSizes.sealedOverhead + textCount)
-        bytes.append(contentsOf: header.encoded)
+        header.encode(into: &bytes)
         ExtensionHeader(
             epoch: scope.epoch, sender: scope.sender, counter: counter, keyKind: scope.keyKind,
             groupHint: scope.groupHint

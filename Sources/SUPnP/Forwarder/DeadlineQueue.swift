@@ -6,7 +6,7 @@
 /// Nothing is taken out early: whoever takes a key checks that it still matters. So its size is bounded by what its
 /// owner adds.
 struct DeadlineQueue<Key: Sendable>: Sendable {
-    private struct Entry: Sendable {
+    struct Entry: Sendable {
         let at: ContinuousClock.Instant
         let order: UInt64
         let key: Key
@@ -15,7 +15,7 @@ struct DeadlineQueue<Key: Sendable>: Sendable {
     }
 
     /// A run of entries in order.
-    private struct Lane: Sendable {
+    struct Lane: Sendable {
         private var entries: [Entry] = []
         private var taken = 0
 
@@ -43,8 +43,8 @@ struct DeadlineQueue<Key: Sendable>: Sendable {
 
     init() {}
 
-    /// When the next key falls due.
-    var next: ContinuousClock.Instant? { nextLane.flatMap { lanes[$0].first?.at } ?? heap.first?.at }
+    /// When the next key falls due. It is asked for much more often than a key is taken.
+    private(set) var next: ContinuousClock.Instant?
 
     /// How many keys wait.
     var count: Int { lanes.reduce(heap.count) { $0 + $1.count } }
@@ -53,6 +53,7 @@ struct DeadlineQueue<Key: Sendable>: Sendable {
     mutating func add(_ key: Key, at instant: ContinuousClock.Instant) {
         let entry = Entry(at: instant, order: added, key: key)
         added += 1
+        next = next.map { min($0, instant) } ?? instant
         // The lane whose last is the nearest before it, so that each delay finds a lane of its own.
         var best: Int?
         for index in lanes.indices {
@@ -73,12 +74,14 @@ struct DeadlineQueue<Key: Sendable>: Sendable {
 
     /// Takes the next key if it is due.
     mutating func popDue(now: ContinuousClock.Instant) -> Key? {
+        guard let next, next <= now else { return nil }
+        defer { self.next = nextLane.flatMap { lanes[$0].first?.at } ?? heap.first?.at }
         if let index = nextLane {
-            guard let first = lanes[index].first, first.at <= now else { return nil }
+            guard let first = lanes[index].first else { return nil }
             lanes[index].removeFirst()
             return first.key
         }
-        guard let first = heap.first, first.at <= now else { return nil }
+        guard let first = heap.first else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {
             heap[0] = last

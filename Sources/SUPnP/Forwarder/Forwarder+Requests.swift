@@ -23,24 +23,28 @@ extension ForwarderCore {
 
     /// Does what has fallen due.
     mutating func serveDeadlines(now: ContinuousClock.Instant) {
-        let isHeld = lease.isHeld(now: now)
-        while let due = book.nextDue(now: now) {
-            switch due {
-            case .repeatBroadcast(let number):
-                if isHeld, let flight = flights.takeBroadcast(number) {
-                    broadcast(number, flight.bytes, over: flight.channels, now: now)
-                }
-            case .completed(let number, let key, let completion):
-                flights.end(number)
-                if isHeld { tell(key, completion) }
-            }
-        }
+        if let next = book.nextDeadline, next <= now { serveBook(now: now) }
         serveClearDeadlines(now: now)
-        guard let next = [book.nextDeadline, clear.nextDeadline].compactMap(\.self).min() else { return }
+        var deadline = book.nextDeadline
+        if let other = clear.nextDeadline { deadline = deadline.map { min($0, other) } ?? other }
+        guard let next = deadline else { return }
         // One that was asked for and has not come yet is known.
         if let wakeAt, wakeAt > now, wakeAt <= next { return }
         wakeAt = next
         outputs.append(.wake(at: next))
+    }
+
+    private mutating func serveBook(now: ContinuousClock.Instant) {
+        let isHeld = lease.isHeld(now: now)
+        while let due = book.nextDue(now: now) {
+            switch due {
+            case .repeatBroadcast(let number):
+                if isHeld, let flight = book.takeBroadcast(number) {
+                    broadcast(number, flight.bytes, over: flight.channels, now: now)
+                }
+            case .completed(_, let key, let completion): if isHeld { tell(key, completion) }
+            }
+        }
     }
 
     private mutating func take(
@@ -49,27 +53,47 @@ extension ForwarderCore {
         let member = entry.member
         let key = RequestKey(client: member.id.rawValue, id: request.id)
         if let number = book.number(of: key) { return repeatVerdict(number, key, to: entry) }
-        let name = ServiceName(Array(request.service.utf8))
         guard entry.rate.allows(now: now) else { return refuse(key, .tooFast, to: entry) }
-        guard let name, member.access.allows(name) else { return refuse(key, .notAllowed, to: entry) }
-        let route = Route(
-            service: name, lowestSuite: UInt8(request.lowestSuite.rawValue), isClassic: !member.suite.isHardened)
-        let channels = usable(channels(of: route))
-        guard !channels.isEmpty else {
+        guard let channels = channels(of: request, by: entry) else { return refuse(key, .notAllowed, to: entry) }
+        let usable = usable(channels)
+        guard !usable.isEmpty else {
             return refuse(key, sender.epoch == nil ? .unavailable : .noSuchService, to: entry)
         }
-        let opening = book.open(
+        let opening = book.openFresh(
             key, window: request.windowMilliseconds, maximumAnswers: Int(request.maximumAnswers), now: now)
         guard case .opened(let number) = opening else { return refuse(key, .tooMany, to: entry) }
         reply(.accepted(id: key.id), to: entry)
         guard let bytes = encoded(request, number: number, of: entry) else { return }
-        flights.begin(number, over: channels, broadcast: bytes)
-        broadcast(number, bytes, over: channels, now: now)
+        book.depart(number, over: usable, broadcast: bytes)
+        broadcast(number, bytes, over: usable, now: now)
+    }
+
+    /// Where a request goes, over whatever is in use or not; nil if its client may not ask for that service. What a
+    /// client has asked for last is remembered, because mostly it asks for the same again.
+    private mutating func channels(
+        of request: DataPayload.Request, by entry: ForwarderMembers.Entry
+    ) -> GroupChannels? {
+        if let last = entry.lastRoute, last.forgotten == routesForgotten, last.lowestSuite == request.lowestSuite,
+            last.service == request.service
+        {
+            return last.channels
+        }
+        guard let name = ServiceName(Array(request.service.utf8)), entry.member.access.allows(name) else { return nil }
+        let route = Route(
+            service: name, lowestSuite: UInt8(request.lowestSuite.rawValue),
+            isClassic: !entry.member.suite.isHardened)
+        let channels = channels(of: route)
+        if configuration.bridge == SuiteBridge(.directory) {
+            entry.lastRoute = ForwarderMembers.LastRoute(
+                service: request.service, lowestSuite: request.lowestSuite, channels: channels,
+                forgotten: routesForgotten)
+        }
+        return channels
     }
 
     /// The directory's answer is kept until it changes: thousands may offer a service. Only those are kept that lead
     /// somewhere, so that no client can fill the memory with names.
-    private mutating func channels(of route: Route) -> Set<GroupChannel> {
+    private mutating func channels(of route: Route) -> GroupChannels {
         if let known = routes[route] { return known }
         let channels = configuration.bridge.channels(
             lowestSuite: route.lowestSuite, clientIsClassic: route.isClassic,
@@ -85,16 +109,13 @@ extension ForwarderCore {
         let member = entry.member
         // An answer counts only from where the request went: a classic server was not asked what a hardened client
         // wanted hidden from it (3.10.5).
-        guard flights.went(answer.id, over: member.suite.isHardened ? .hardened : .classic) else { return }
+        guard book.went(answer.id, over: member.suite.isHardened ? .hardened : .classic) else { return }
         let outcome = book.answered(answer.id, by: member.id.rawValue, sequence: answer.alias)
         guard case .deliver(let key, let alias, let completion) = outcome, let client = client(of: key) else { return }
-        flights.dropBroadcast(answer.id)
         let delivered = DataPayload.Answer(
             id: key.id, alias: alias, isLast: answer.isLast, payload: answer.payload)
         reply(.deliver(delivered), to: client)
-        guard let completion else { return }
-        flights.end(answer.id)
-        tell(key, completion)
+        if let completion { tell(key, completion) }
     }
 
     /// The client repeats a request: it is told again what it was told, and nobody else hears of it.
@@ -131,13 +152,16 @@ extension ForwarderCore {
         return try? DataPayload.broadcast(broadcast).encoded()
     }
 
-    private func usable(_ channels: Set<GroupChannel>) -> Set<GroupChannel> {
+    private func usable(_ channels: GroupChannels) -> GroupChannels {
         if sender.epoch != nil, classicSender != nil || !channels.contains(.classic) { return channels }
-        return channels.filter { $0 == .hardened ? sender.epoch != nil : classicSender != nil }
+        var usable = channels
+        if sender.epoch == nil { usable.remove(.hardened) }
+        if classicSender == nil { usable.remove(.classic) }
+        return usable
     }
 
     private mutating func broadcast(
-        _ number: UInt64, _ bytes: [UInt8], over channels: Set<GroupChannel>, now: ContinuousClock.Instant
+        _ number: UInt64, _ bytes: [UInt8], over channels: GroupChannels, now: ContinuousClock.Instant
     ) {
         if channels.contains(.hardened) {
             if bytes.count > GroupSender.burstMessageLimit {
@@ -154,7 +178,7 @@ extension ForwarderCore {
     /// Seals what was collected under one signature.
     mutating func sealBurst(now: ContinuousClock.Instant) {
         guard !burst.isEmpty else { return }
-        let bodies = burst.take { flights.went($0, over: .hardened) }
+        let bodies = burst.take { book.went($0, over: .hardened) }
         guard !bodies.isEmpty, lease.isHeld(now: now) else { return }
         for datagram in (try? sender.sealBurst(bodies)) ?? [] { outputs.append(.multicast(datagram)) }
     }
@@ -163,14 +187,18 @@ extension ForwarderCore {
 /// The broadcasts of a batch that wait for their signature (specification 3.6.5): at most a burst of them, since a full
 /// one is sealed at once.
 struct PendingBurst {
+    /// So many at most, 1 to 16.
+    let limit: Int
     private var bodies: [(number: UInt64, bytes: [UInt8])] = []
+
+    init(limit: Int) { self.limit = min(max(limit, 1), GroupSender.burstLimit) }
 
     var isEmpty: Bool { bodies.isEmpty }
 
     /// Adds the broadcast of a request. True when no other fits.
     mutating func add(_ bytes: [UInt8], of number: UInt64) -> Bool {
         bodies.append((number, bytes))
-        return bodies.count == GroupSender.burstLimit
+        return bodies.count >= limit
     }
 
     /// Takes all, in their order, whose request is still open.

@@ -40,6 +40,8 @@ package struct ForwarderConfiguration: Sendable {
     package var acceptsUnencrypted = false
     /// What it holds of such requests at most.
     package var unencrypted = UnencryptedLimits()
+    /// How many broadcasts may share a signature, 1 to 16. With 1, each is signed alone and leaves at once.
+    package var broadcastsPerSignature = GroupSender.burstLimit
     /// When it fences itself.
     package var lease = ForwarderLease.Limits()
 

@@ -6,12 +6,13 @@ struct ForwarderCore: ~Copyable {
     let configuration: ForwarderConfiguration
     var members: ForwarderMembers
     var book: RequestBook
-    var flights = RequestFlights()
     var clear: ClearRelay
-    var burst = PendingBurst()
+    var burst: PendingBurst
     var directory = DirectoryView()
     /// Where requests for a service go, as far as it was asked since the directory has changed.
-    var routes: [Route: Set<GroupChannel>] = [:]
+    var routes: [Route: GroupChannels] = [:]
+    /// How often they were forgotten.
+    var routesForgotten: UInt64 = 0
     /// The wake that was asked for last.
     var wakeAt: ContinuousClock.Instant?
     var lease: ForwarderLease
@@ -27,6 +28,7 @@ struct ForwarderCore: ~Copyable {
     init(_ configuration: ForwarderConfiguration, random: ErasedGenerator) {
         self.configuration = configuration
         self.random = random
+        burst = PendingBurst(limit: configuration.broadcastsPerSignature)
         members = ForwarderMembers(configuration)
         let identity = configuration.identity
         book = RequestBook(
@@ -107,7 +109,7 @@ struct ForwarderCore: ~Copyable {
             term = numbered.term
             members.snapshotBegan()
             _ = directory.reset()
-            routes = [:]
+            forgetRoutes()
             nextEvent = numbered.number + 1
             return
         }
@@ -137,8 +139,13 @@ struct ForwarderCore: ~Copyable {
             forget(id)
         case .directory(let entries, let version):
             _ = directory.apply(entries, upTo: version)
-            routes = [:]
+            forgetRoutes()
         }
+    }
+
+    private mutating func forgetRoutes() {
+        routes = [:]
+        routesForgotten += 1
     }
 
     private mutating func installClassic(_ number: UInt16, key: SecretBytes) {
@@ -149,9 +156,7 @@ struct ForwarderCore: ~Copyable {
     }
 
     private mutating func forget(_ id: MemberID) {
-        for case .completed(let number, _, _) in book.endAll(of: id.rawValue, reason: .windowOver) {
-            flights.end(number)
-        }
+        _ = book.endAll(of: id.rawValue, reason: .windowOver)
     }
 
     mutating func send(_ body: [UInt8], _ kind: MessageKind, to entry: ForwarderMembers.Entry) {

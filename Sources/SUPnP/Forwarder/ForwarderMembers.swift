@@ -12,6 +12,7 @@ struct ForwarderMembers {
         var rate: RequestRate
         let alias: UInt32
         var isInSnapshot = true
+        var lastRoute: LastRoute?
 
         init(_ member: ForwarderMember, link: MemberLink, rate: RequestRate, alias: UInt32) {
             self.member = member
@@ -19,6 +20,15 @@ struct ForwarderMembers {
             self.rate = rate
             self.alias = alias
         }
+    }
+
+    /// Where the last service that a client was allowed to ask for is to be found.
+    struct LastRoute {
+        let service: String
+        let lowestSuite: DataPayload.LowestSuite
+        let channels: GroupChannels
+        /// As many times the directory's answers had been forgotten.
+        let forgotten: UInt64
     }
 
     private let configuration: ForwarderConfiguration
@@ -44,6 +54,7 @@ struct ForwarderMembers {
                 guard (try? entry.link.stage(generation: member.generation, relay: member.relay)) != nil else { return }
             }
             entry.member = member
+            entry.lastRoute = nil
             entry.isInSnapshot = true
             return
         }

@@ -40,12 +40,16 @@ package struct RequestCompletion: Hashable, Sendable {
 ///
 ///     open ──answer──▶ open ──window over, enough answers, fenced──▶ remembered ──rememberFor──▶ (forgotten)
 ///
-/// It holds no payload and no key. A request that no longer fits is refused: another client's is never given up for
-/// it, because a flood of one client would end the requests of the others.
+/// Of an open request it also holds where that went and, until somebody has answered, what to send again; it holds no
+/// key. A request that no longer fits is refused: another client's is never given up for it, because a flood of one
+/// client would end the requests of the others. A client gets a share of what is still free (``ClientShare``), so that
+/// many that ask for all they can get leave room for one that has asked for little.
 struct RequestBook: Sendable {
-    private struct Open: Sendable {
+    struct Open: Sendable {
         let key: RequestKey
         let maximumAnswers: Int
+        var channels: GroupChannels = []
+        var broadcast: [UInt8]?
         var aliases: [UInt32: UInt32] = [:]
         var heard: Set<UInt64> = []
         var answers = 0
@@ -61,11 +65,23 @@ struct RequestBook: Sendable {
             let alias = aliases[server] ?? UInt32(aliases.count + 1)
             aliases[server] = alias
             answers += 1
+            broadcast = nil
             return (key, alias, maximumAnswers > 0 && answers >= maximumAnswers)
+        }
+
+        /// Ends it, and lets go of all but its end; nil if it is over already.
+        mutating func complete(_ reason: RequestCompletion.Reason) -> (client: UInt32, RequestCompletion)? {
+            guard completion == nil else { return nil }
+            let completion = RequestCompletion(answers: UInt16(clamping: answers), reason: reason)
+            self.completion = completion
+            broadcast = nil
+            aliases = [:]
+            heard = []
+            return (key.client, completion)
         }
     }
 
-    private enum Deadline: Sendable {
+    enum Deadline: Sendable {
         case repeatBroadcast(UInt64)
         case windowOver(UInt64)
         case forget(UInt64)
@@ -74,10 +90,11 @@ struct RequestBook: Sendable {
     private let limits: ForwarderLimits
     /// What all numbers begin with.
     private let beginning: UInt64
-    private var counter: UInt64
-    private var requests: [UInt64: Open] = [:]
+    /// The counter of the first request.
+    private let start: UInt64
+    private var requests = NumberedRing<Open>()
     private var numbers: [RequestKey: UInt64] = [:]
-    private var openByClient: [UInt32: Int] = [:]
+    private var held: [UInt32: ClientShare] = [:]
     private var deadlines = DeadlineQueue<Deadline>()
     private var open = 0
 
@@ -90,7 +107,7 @@ struct RequestBook: Sendable {
     ) {
         beginning = UInt64(controller) << 48 | (isUnencrypted ? DataPayload.ForwardID.unencryptedBit : 0)
         self.limits = limits
-        counter = random.next() >> 17
+        start = random.next() >> 17
     }
 
     /// How many requests are open.
@@ -100,7 +117,39 @@ struct RequestBook: Sendable {
     func number(of key: RequestKey) -> UInt64? { numbers[key] }
 
     /// How a request ended; nil while it is open, and for one that is not known.
-    func completion(of number: UInt64) -> RequestCompletion? { requests[number]?.completion }
+    func completion(of number: UInt64) -> RequestCompletion? { requests[place(number)]?.completion }
+
+    /// An open request goes out.
+    mutating func depart(_ number: UInt64, over channels: GroupChannels, broadcast: [UInt8]) {
+        requests.update(place(number)) { request in
+            request?.channels = channels
+            request?.broadcast = broadcast
+        }
+    }
+
+    /// Whether a request is open and went over a channel.
+    func went(_ number: UInt64, over channel: GroupChannels) -> Bool {
+        guard let request = requests[place(number)], request.completion == nil else { return false }
+        return request.channels.contains(channel)
+    }
+
+    /// The broadcast of an open request and its channels, once: it is not sent a third time.
+    mutating func takeBroadcast(_ number: UInt64) -> (bytes: [UInt8], channels: GroupChannels)? {
+        let place = place(number)
+        guard let request = requests[place], request.completion == nil, let bytes = request.broadcast else {
+            return nil
+        }
+        requests.update(place) { $0?.broadcast = nil }
+        return (bytes, request.channels)
+    }
+
+    /// Where a number stands in the ring; a number that is none of this forwarder's leads nowhere.
+    private func place(_ number: UInt64) -> UInt64 {
+        guard number & ~Self.counterMask == beginning else { return .max }
+        return (number &- start) & Self.counterMask
+    }
+
+    private static var counterMask: UInt64 { DataPayload.ForwardID.unencryptedBit - 1 }
 
     /// What becomes of a request.
     enum Opening: Hashable, Sendable {
@@ -116,20 +165,51 @@ struct RequestBook: Sendable {
     mutating func open(
         _ key: RequestKey, window: UInt32, maximumAnswers: Int, now: ContinuousClock.Instant
     ) -> Opening {
-        if let number = numbers[key] { return .known(number, requests[number]?.completion) }
-        guard open < limits.open, openByClient[key.client, default: 0] < limits.openPerClient,
-            requests.count < limits.open + limits.remembered
-        else { return .full }
-        let number = beginning | counter
-        counter = (counter + 1) & (DataPayload.ForwardID.unencryptedBit - 1)
-        requests[number] = Open(key: key, maximumAnswers: maximumAnswers)
+        if let number = numbers[key] { return .known(number, completion(of: number)) }
+        return openFresh(key, window: window, maximumAnswers: maximumAnswers, now: now)
+    }
+
+    /// Opens a request that is not known.
+    mutating func openFresh(
+        _ key: RequestKey, window: UInt32, maximumAnswers: Int, now: ContinuousClock.Instant
+    ) -> Opening {
+        guard begins(of: key.client) else { return .full }
+        let place = requests.first + UInt64(requests.span)
+        let number = beginning | (start &+ place) & Self.counterMask
+        requests.append(Open(key: key, maximumAnswers: maximumAnswers))
         numbers[key] = number
-        openByClient[key.client, default: 0] += 1
         open += 1
-        deadlines.add(.repeatBroadcast(number), at: now + limits.repeatAfter)
-        deadlines.add(.windowOver(number), at: now + granted(window))
-        deadlines.add(.forget(number), at: now + max(limits.rememberFor, granted(window)))
+        let window = granted(window)
+        // What is over before it would be repeated is not repeated.
+        if limits.repeatAfter <= window { deadlines.add(.repeatBroadcast(number), at: now + limits.repeatAfter) }
+        deadlines.add(.windowOver(number), at: now + window)
+        deadlines.add(.forget(number), at: now + max(limits.rememberFor, window))
         return .opened(number)
+    }
+
+    /// Counts another request of a client, if it may have one.
+    private mutating func begins(of client: UInt32) -> Bool {
+        let (known, freeOpen) = (held.index(forKey: client), limits.open - open)
+        let freeKnown = limits.open + limits.remembered - requests.span
+        let share = known.map { held.values[$0] } ?? ClientShare()
+        guard share.open < limits.openPerClient, ClientShare.allows(share.open, free: freeOpen),
+            ClientShare.allows(share.known, free: freeKnown)
+        else { return false }
+        if let known {
+            held.values[known].open += 1
+            held.values[known].known += 1
+        } else {
+            held[client] = ClientShare(open: 1, known: 1)
+        }
+        return true
+    }
+
+    private mutating func forget(_ number: UInt64) {
+        guard let request = requests.remove(place(number)) else { return }
+        numbers[request.key] = nil
+        guard let known = held.index(forKey: request.key.client) else { return }
+        held.values[known].known -= 1
+        if held.values[known].known == 0 { held.remove(at: known) }
     }
 
     /// What becomes of an answer.
@@ -143,7 +223,8 @@ struct RequestBook: Sendable {
     /// Takes an answer: `sequence` is the server's own number of it.
     mutating func answered(_ number: UInt64, by server: UInt32, sequence: UInt32) -> Answering {
         // In place: a copy of the request would copy all that it has heard, with each answer.
-        guard let taken = requests[number]?.take(server, sequence, limit: limits.answersPerRequest) else {
+        let (place, limit) = (place(number), limits.answersPerRequest)
+        guard let taken = requests.update(place, { $0?.take(server, sequence, limit: limit) }) else {
             return .ignored
         }
         let completion = taken.isEnough ? complete(number, .enoughAnswers) : nil
@@ -163,15 +244,15 @@ struct RequestBook: Sendable {
         while let deadline = deadlines.popDue(now: now) {
             switch deadline {
             case .repeatBroadcast(let number):
-                if let request = requests[number], request.completion == nil, request.answers == 0 {
+                if let request = requests[place(number)], request.completion == nil, request.answers == 0 {
                     return .repeatBroadcast(number)
                 }
             case .windowOver(let number):
-                if let key = requests[number]?.key, let completion = complete(number, .windowOver) {
+                if let key = requests[place(number)]?.key, let completion = complete(number, .windowOver) {
                     return .completed(number, key, completion)
                 }
             case .forget(let number):
-                if let request = requests.removeValue(forKey: number) { numbers[request.key] = nil }
+                forget(number)
             }
         }
         return nil
@@ -183,23 +264,20 @@ struct RequestBook: Sendable {
     /// Ends every open request of a client that is gone, or of all clients: a fenced forwarder's. The requests stay
     /// known, so that a repeated one is not asked a second time.
     mutating func endAll(of client: UInt32?, reason: RequestCompletion.Reason) -> [Due] {
-        let ending = requests.filter { $0.value.completion == nil && (client == nil || $0.value.key.client == client) }
-        return ending.keys.sorted().compactMap { number in
-            guard let key = requests[number]?.key, let completion = complete(number, reason) else { return nil }
-            return .completed(number, key, completion)
+        var ending: [(number: UInt64, key: RequestKey)] = []
+        requests.forEach { place, request in
+            guard request.completion == nil, client == nil || request.key.client == client else { return }
+            ending.append((beginning | (start &+ place) & Self.counterMask, request.key))
+        }
+        return ending.compactMap { number, key in
+            complete(number, reason).map { .completed(number, key, $0) }
         }
     }
 
     private mutating func complete(_ number: UInt64, _ reason: RequestCompletion.Reason) -> RequestCompletion? {
-        guard var request = requests[number], request.completion == nil else { return nil }
-        let completion = RequestCompletion(answers: UInt16(clamping: request.answers), reason: reason)
-        request.completion = completion
-        request.aliases = [:]
-        request.heard = []
-        requests[number] = request
+        guard let (client, completion) = requests.update(place(number), { $0?.complete(reason) }) else { return nil }
         open -= 1
-        let left = (openByClient[request.key.client] ?? 1) - 1
-        openByClient[request.key.client] = left > 0 ? left : nil
+        if let known = held.index(forKey: client) { held.values[known].open -= 1 }
         return completion
     }
 

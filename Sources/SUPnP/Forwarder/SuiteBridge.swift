@@ -1,9 +1,15 @@
 /// The channels of a group (group keys specification 3.10.5).
-package enum GroupChannel: Hashable, Sendable {
+package struct GroupChannels: OptionSet, Hashable, Sendable {
+    /// A bit for each channel.
+    package let rawValue: UInt8
+
+    /// Takes the bits.
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
     /// Under the paper's traffic key, for classic servers.
-    case classic
+    package static let classic = GroupChannels(rawValue: 1)
     /// Under the forwarder's sender key, for hardened servers.
-    case hardened
+    package static let hardened = GroupChannels(rawValue: 2)
 }
 
 /// Over which channels a request goes.
@@ -30,9 +36,9 @@ package struct SuiteBridge: Hashable, Sendable {
     /// serve hardened clients only. A service that nobody offers goes nowhere.
     package func channels(
         lowestSuite: UInt8, clientIsClassic: Bool, offers: [ServiceDirectory.Entry]
-    ) -> Set<GroupChannel> {
+    ) -> GroupChannels {
         guard rule == .directory else { return [.classic, .hardened] }
-        var channels: Set<GroupChannel> = []
+        var channels: GroupChannels = []
         for entry in offers where entry.isOffered {
             switch (entry.isClassic, clientIsClassic) {
             case (true, true): channels.insert(.classic)

@@ -1,11 +1,7 @@
 extension [UInt8] {
     /// Appends an integer, its most significant byte first, as every integer of this protocol is written (3).
     package mutating func append(bigEndian value: some FixedWidthInteger) {
-        var shift = value.bitWidth
-        while shift > 0 {
-            shift -= 8
-            append(UInt8(truncatingIfNeeded: value >> shift))
-        }
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 }
 
@@ -40,6 +36,13 @@ package struct ByteReader: Sendable {
         guard count >= 0, remaining >= count else { return nil }
         defer { offset += count }
         return Array(bytes[offset..<offset + count])
+    }
+
+    /// The next `count` bytes where they lie.
+    mutating func readSlice(count: Int) -> ArraySlice<UInt8>? {
+        guard count >= 0, remaining >= count else { return nil }
+        defer { offset += count }
+        return bytes[offset..<offset + count]
     }
 
     /// All bytes that are left.

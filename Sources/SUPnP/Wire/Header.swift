@@ -33,44 +33,49 @@ package struct Header: Hashable, Sendable {
     package var encoded: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(WireSizes.header)
-        bytes.append(bigEndian: Self.magic)
-        bytes.append(flags.rawValue)
-        bytes.append(suite.rawValue << 4 | Self.version)
-        bytes.append(bigEndian: keyID)
-        bytes.append(bigEndian: nonce)
-        bytes.append(bigEndian: length)
-        bytes.append(bigEndian: ~Self.sum(bytes[...]))
+        encode(into: &bytes)
         return bytes
+    }
+
+    /// Appends the 12 bytes.
+    func encode(into bytes: inout [UInt8]) {
+        let second = UInt16(flags.rawValue) << 8 | UInt16(suite.rawValue << 4 | Self.version)
+        let sum = Self.sum((Self.magic, second, keyID, nonce, length, 0))
+        let words = (
+            Self.magic.bigEndian, second.bigEndian, keyID.bigEndian, nonce.bigEndian, length.bigEndian,
+            (~sum).bigEndian
+        )
+        withUnsafeBytes(of: words) { bytes.append(contentsOf: $0) }
     }
 
     /// Takes the header off a datagram, checking in the order of 3.2: size, magic, version, length, checksum, suite.
     ///
     /// All faults but that of the suite mean that the datagram is none of SUPnP's.
     package static func decode(_ datagram: [UInt8]) throws(HeaderError) -> Header {
-        var reader = ByteReader(datagram)
-        guard let magic: UInt16 = reader.read(), let flags: UInt8 = reader.read(), let tail: UInt8 = reader.read(),
-            let keyID: UInt16 = reader.read(), let nonce: UInt16 = reader.read(), let length: UInt16 = reader.read(),
-            reader.remaining >= 2
-        else { throw .short }
+        guard datagram.count >= WireSizes.header else { throw .short }
+        let words = datagram.withUnsafeBytes { bytes in
+            func word(_ index: Int) -> UInt16 {
+                UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+            }
+            return (word(0), word(1), word(2), word(3), word(4), word(5))
+        }
+        let (magic, second, keyID, nonce, length, checksum) = words
+        let tail = UInt8(truncatingIfNeeded: second)
         guard magic == Self.magic else { throw .magic }
         guard tail & 0x0F == Self.version else { throw .version(tail & 0x0F) }
         guard Int(length) == datagram.count, datagram.count <= WireSizes.maximumDatagram else { throw .length }
         // 0xFFFF adds up like 0 and is never computed, as the magic is not zero: a header has one encoding.
-        guard sum(datagram.prefix(WireSizes.header)) == .max, datagram[10] & datagram[11] != 0xFF else {
-            throw .checksum
-        }
+        guard sum(words) == .max, checksum != .max else { throw .checksum }
         guard let suite = Suite(rawValue: tail >> 4) else { throw .suite(tail >> 4) }
         return Header(
-            flags: HeaderFlags(rawValue: flags), suite: suite, keyID: keyID, nonce: nonce,
+            flags: HeaderFlags(rawValue: UInt8(second >> 8)), suite: suite, keyID: keyID, nonce: nonce,
             bodyCount: datagram.count - WireSizes.header)
     }
 
-    /// The ones' complement sum (RFC 1071; P6) of an even number of bytes.
-    private static func sum(_ bytes: ArraySlice<UInt8>) -> UInt16 {
-        var total: UInt32 = 0
-        for (position, byte) in bytes.enumerated() {
-            total += position.isMultiple(of: 2) ? UInt32(byte) << 8 : UInt32(byte)
-        }
+    /// The ones' complement sum (RFC 1071; P6) of the header's words.
+    private static func sum(_ words: (UInt16, UInt16, UInt16, UInt16, UInt16, UInt16)) -> UInt16 {
+        var total = UInt32(words.0) + UInt32(words.1) + UInt32(words.2)
+        total += UInt32(words.3) + UInt32(words.4) + UInt32(words.5)
         while total > 0xFFFF { total = (total & 0xFFFF) + (total >> 16) }
         return UInt16(total)
     }

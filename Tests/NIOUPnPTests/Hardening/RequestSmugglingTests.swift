@@ -122,10 +122,15 @@ struct RequestSmugglingTests {
                     }
                     if bytes.isEmpty { bytes = [0] }
                 }
-                try await RawPeer.connect(to: endpoint) { peer in
-                    try? await peer.channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
-                    // Ends because the server closes in any case: answered and idle, refused, or too slow.
-                    _ = await peer.readToEnd()
+                do {
+                    try await RawPeer.connect(to: endpoint) { peer in
+                        try? await peer.channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+                        // Ends because the server closes in any case: answered and idle, refused, or too slow.
+                        _ = await peer.readToEnd()
+                    }
+                } catch ChannelError.ioOnClosedChannel {
+                    // On a busy machine the server's patience may be over before the connection is set up, which is as
+                    // good: whether it goes on serving is asked below.
                 }
             }
             try await RawPeer.connect(to: endpoint) { peer in

@@ -94,6 +94,15 @@ struct BurstRelayTests {
         }
     }
 
+    @Test(
+        "share as few signatures as the forwarder is set up for: alone each leaves at once",
+        arguments: [0, 1, 2, 16, 99])
+    func fewer(limit: Int) {
+        var burst = PendingBurst(limit: limit)
+        let due = (1...16 as ClosedRange<UInt64>).first { burst.add([UInt8($0)], of: $0) }
+        #expect(due == UInt64(min(max(limit, 1), 16)))
+    }
+
     @Test("are sealed under the epoch in which the batch ends: who was evicted meanwhile reads nothing")
     func epochChange() throws {
         let (world, phone) = try Self.world(servers: ["lamp", "bulb"])

@@ -52,6 +52,35 @@ struct ForwarderTests {
         world.request(phone, Self.light)
         world.run(for: .seconds(1))
         #expect(lamp.requests.count == 1)
+        record.servicePatterns = []
+        world.tell(manager, .enroll(record))
+        world.run(for: .milliseconds(100))
+        let second = try #require(world.request(phone, Self.light))
+        world.run(for: .seconds(1))
+        #expect(phone.events.last == .refused(second, reason: RequestRefusal.notAllowed.rawValue))
+        #expect(lamp.requests.count == 1)
+    }
+
+    @Test(
+        "sends nothing to a service whose server was evicted or has died, and its clients see it vanish",
+        arguments: [true, false])
+    func serverGone(isEvicted: Bool) throws {
+        let (world, lamp, phone) = try Self.world()
+        world.request(phone, Self.light)
+        world.run(for: .seconds(1))
+        #expect(lamp.requests.count == 1)
+        let manager = try #require(world.keyManager)
+        if isEvicted {
+            world.tell(manager, .evict(try #require(DeviceID("lamp")), isUrgent: true))
+        } else {
+            world.crash("lamp")
+        }
+        #expect(
+            world.run(until: { phone.events.contains(.directory(.vanished(Self.light))) }, limit: .seconds(120)))
+        let second = try #require(world.request(phone, Self.light))
+        world.run(for: .seconds(1))
+        #expect(phone.events.last == .refused(second, reason: RequestRefusal.noSuchService.rawValue))
+        #expect(lamp.requests.count == 1)
     }
 
     @Test("refuses a service that nobody offers, and one whose server has left")

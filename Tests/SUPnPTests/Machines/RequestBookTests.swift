@@ -108,11 +108,66 @@ struct RequestBookTests {
         limits.open = 2
         limits.remembered = 1
         var book = book(limits)
-        for id in 0..<2 { _ = try number(book.open(key(UInt64(id)), window: 50, maximumAnswers: 0, now: start)) }
-        #expect(book.open(key(2), window: 0, maximumAnswers: 0, now: start) == .full)
+        func open(_ client: UInt32, at now: ContinuousClock.Instant) -> RequestBook.Opening {
+            book.open(key(1, client: client), window: 50, maximumAnswers: 0, now: now)
+        }
+        for client in 1...2 as ClosedRange<UInt32> { _ = try number(open(client, at: start)) }
+        #expect(open(3, at: start) == .full)
         while book.nextDue(now: start + .seconds(1)) != nil {}
-        _ = try number(book.open(key(3), window: 50, maximumAnswers: 0, now: start + .seconds(1)))
-        #expect(book.open(key(4), window: 50, maximumAnswers: 0, now: start + .seconds(1)) == .full)
+        _ = try number(open(3, at: start + .seconds(1)))
+        #expect(open(4, at: start + .seconds(1)) == .full)
+    }
+
+    @Test("leaves room for a new client, however many ask for all that they can get, open or remembered")
+    func shares() throws {
+        var limits = ForwarderLimits()
+        limits.open = 1_024
+        limits.remembered = 4_096
+        var book = book(limits)
+        var (now, id, known) = (start, UInt64(0), [UInt32: Int]())
+        for round in 0..<40 {
+            for _ in 0..<12 {
+                for client in 1...100 as ClosedRange<UInt32> {
+                    id += 1
+                    let opening = book.open(key(id, client: client), window: 50, maximumAnswers: 0, now: now)
+                    if case .opened = opening { known[client, default: 0] += 1 }
+                }
+            }
+            let late = book.open(key(id, client: 1_000 + UInt32(round)), window: 50, maximumAnswers: 0, now: now)
+            _ = try number(late)
+            #expect(book.openCount < limits.open)
+            now += .seconds(1)
+            while book.nextDue(now: now) != nil {}
+        }
+        // Nobody has got much more than another.
+        let (least, most) = try (#require(known.values.min()), #require(known.values.max()))
+        #expect(known.count == 100 && most - least <= 2, "from \(least) to \(most)")
+        // What is forgotten is given back.
+        now += .seconds(60)
+        while book.nextDue(now: now) != nil {}
+        for id in 0..<50 {
+            _ = try number(book.open(key(UInt64(id), client: 1), window: 50, maximumAnswers: 0, now: now))
+        }
+    }
+
+    @Test("holds no more than a seventeenth of the places for one client alone, and gives it as much again later")
+    func oneAlone() throws {
+        var limits = ForwarderLimits()
+        limits.open = 1_000
+        limits.remembered = 700
+        limits.openPerClient = 1_000
+        var book = book(limits)
+        var taken = 0
+        for id in 0..<1_000 {
+            if case .opened = book.open(key(UInt64(id)), window: 50, maximumAnswers: 0, now: start) { taken += 1 }
+        }
+        #expect(taken == 59)
+        while book.nextDue(now: start + .seconds(1)) != nil {}
+        for id in 1_000..<2_000 {
+            let opening = book.open(key(UInt64(id)), window: 50, maximumAnswers: 0, now: start + .seconds(1))
+            if case .opened = opening { taken += 1 }
+        }
+        #expect(taken == 100)
     }
 
     @Test("ends all requests of a client, or of everybody, with the reason")
