@@ -1,3 +1,4 @@
+package import AccessPolicy
 import Foundation
 import GRDB
 package import TrustCore
@@ -73,6 +74,18 @@ package final class SQLiteAwayStore: AwayStore {
 
     package func secret(named name: String, orStore fresh: [UInt8]) async throws -> [UInt8] {
         try await state.secret(named: name, orStore: fresh)
+    }
+
+    /// Keeps the DeviceProtection identity by which this client was introduced to a gateway, in place of an earlier one.
+    package func keep(_ identity: StoredDeviceIdentity, of gateway: GatewayID) async throws {
+        let identities = SQLiteDeviceProtectionStore(state)
+        try await identities.removeDeviceIdentity(named: "gateway:\(gateway)")
+        _ = try await identities.deviceIdentity(named: "gateway:\(gateway)") { identity }
+    }
+
+    /// The DeviceProtection identity by which this client was introduced to a gateway; nil when it was paired by a code.
+    package func identity(of gateway: GatewayID) async throws -> StoredDeviceIdentity? {
+        try await SQLiteDeviceProtectionStore(state).knownIdentity(named: "gateway:\(gateway)")
     }
 
     package func auditHeads(of gateway: GatewayID) async throws -> [AuditCheckpoint] {

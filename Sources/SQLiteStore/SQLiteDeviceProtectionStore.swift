@@ -62,6 +62,11 @@ package struct SQLiteDeviceProtectionStore: DeviceProtectionStore {
         }
     }
 
+    /// The identity of that name, if there is one.
+    func knownIdentity(named name: String) async throws -> StoredDeviceIdentity? {
+        try await state.read { [state] in try Self.identity(name, $0, state) }
+    }
+
     package func removeDeviceIdentity(named name: String) async throws {
         try await state.write {
             try $0.execute(sql: "DELETE FROM device_protection_identities WHERE name = ?", arguments: [name])
@@ -107,14 +112,23 @@ extension Schema {
                         sealed_acl BLOB NOT NULL
                     ) STRICT;
 
-                    CREATE TABLE device_protection_identities (
-                        name TEXT PRIMARY KEY,
-                        leaf BLOB NOT NULL,
-                        root BLOB NOT NULL,
-                        sealed_key BLOB NOT NULL
-                    ) STRICT;
+                    \(identities)
                     """
             )
         }
     }
+
+    /// An away client's own identities, one for each gateway that it was introduced to.
+    static func registerIntroductions(_ migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("away-3-introductions") { try $0.execute(sql: identities) }
+    }
+
+    private static let identities = """
+        CREATE TABLE device_protection_identities (
+            name TEXT PRIMARY KEY,
+            leaf BLOB NOT NULL,
+            root BLOB NOT NULL,
+            sealed_key BLOB NOT NULL
+        ) STRICT;
+        """
 }

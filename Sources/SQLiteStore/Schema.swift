@@ -127,6 +127,7 @@ enum Schema {
             )
         }
         registerAwayAudit(&migrator)
+        registerIntroductions(&migrator)
         return migrator
     }
 }

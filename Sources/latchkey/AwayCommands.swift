@@ -22,12 +22,17 @@ struct AwayPair: ProgramCommand {
             The code comes as an argument, from a file, or from standard input (“-”), which keeps it out of \
             the shell's history.
 
+            At home, --lan finds the gateway on the network and asks for the PIN that “latchkey gateway pair --lan” \
+            shows; a code that you carry yourself is safer.
+
             Example: latchkey away pair 'latchkey:…'
             Example: latchkey away pair --file code.txt
+            Example: latchkey away pair --lan
             """
     )
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var network: InterfaceOptions
 
     @Argument(help: .init("The code; “-” reads it from standard input.", valueName: "code"))
     var code: String?
@@ -35,16 +40,36 @@ struct AwayPair: ProgramCommand {
     @Option(help: .init("A file that holds the code.", valueName: "file"))
     var file: String?
 
+    @Flag(help: "Find the gateway on this network, and be let in by a PIN.")
+    var lan = false
+
+    @Option(help: .init("With --lan: the PIN; standard input by default.", valueName: "pin"))
+    var pin: String?
+
+    @Option(help: .init("With --lan: which gateway, when several are here: its name or UDN.", valueName: "gateway"))
+    var gateway: String?
+
     @Option(help: .init("What this device calls itself; the host's name by default.", valueName: "name"))
     var deviceName: String?
 
     func validate() throws {
-        guard (code == nil) != (file == nil) else {
-            throw ValidationError("Give the code either as an argument (“-” for standard input) or with --file.")
+        guard [code != nil, file != nil, lan].count(where: \.self) == 1 else {
+            throw ValidationError(
+                "Give the code as an argument (“-” for standard input) or with --file, or pair on this network with --lan."
+            )
+        }
+        guard lan || (pin == nil && gateway == nil) else {
+            throw ValidationError("--pin and --gateway belong to --lan.")
         }
     }
 
+    func note(_ values: inout CommandLineValues) { network.note(&values) }
+
     func perform(_ invocation: Invocation) async throws {
+        guard !lan else {
+            return try await AwayProgram.pairOnLAN(
+                pin: pin, gateway: gateway, deviceName: deviceName, invocation)
+        }
         let source: PairingCodeSource =
             if let file { .file(file) } else if let code, code != "-" { .argument(code) } else { .standardInput }
         try await AwayProgram.pair(source, deviceName: deviceName, invocation)

@@ -93,6 +93,11 @@ struct GatewayPair: ProgramCommand {
 
             Example: latchkey gateway pair --name laptop --preset media --expires 10m
 
+            A device that is at home now can have the code handed over by the network, to who types a PIN \
+            (the PIN is good for one try). A code that you carry yourself is safer: it has 128 bits and the PIN 27.
+
+            Example: latchkey gateway pair --name laptop --preset media --lan
+
             A guest's is limited by days, hours, devices and an end:
             latchkey gateway pair --name ann --preset control --guest --device Speaker --days fri-sun \
             --hours 18:00-23:00 --for 3d --consent
@@ -120,6 +125,11 @@ struct GatewayPair: ProgramCommand {
     @Option(
         help: .init("How the client reaches the gateway; the configured ones by default.", valueName: "host:port"))
     var address: [String] = []
+
+    @Flag(
+        help: "Hand the code over on the home's own network, to who types the PIN that is printed; ten minutes at most."
+    )
+    var lan = false
 
     @Flag(help: "Do not let the client share the devices with its neighbours.")
     var noSharing = false
@@ -159,7 +169,8 @@ struct GatewayPair: ProgramCommand {
             deviceTypes: deviceType,
             expiresIn: DurationText.seconds(expires) ?? 600,
             sharing: !noSharing,
-            pass: try guest.words?.pass()
+            pass: try guest.words?.pass(),
+            lan: lan
         )
         try await GatewayProgram.pair(order, drawsQRCode: qr, invocation)
     }

@@ -1,3 +1,4 @@
+package import FoundationEssentials
 package import TrustCore
 
 /// A key and its certificate chain, by which a device or a control point of ours is known to others' ACLs.
@@ -14,6 +15,14 @@ package struct StoredDeviceIdentity: Hashable, Sendable, CustomStringConvertible
         else { throw StoreError(.invalid, "a DeviceProtection identity is a leaf, its root, and the leaf's key") }
         self.chainDER = chainDER
         self.privateKeyDER = privateKeyDER
+    }
+
+    /// Makes a fresh one.
+    /// - Parameter commonName: The name in its certificate, which ACLs show; 1 to 64 characters.
+    package init(commonName: String, now: Date) throws {
+        var random = SystemRandomNumberGenerator()
+        let made = try DeviceProtectionCertificate.make(commonName: commonName, now: now, using: &random)
+        try self.init(chainDER: made.chainDER, privateKeyDER: made.privateKeyDER)
     }
 
     /// The name of the identity in ACLs.

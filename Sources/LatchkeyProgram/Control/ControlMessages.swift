@@ -43,10 +43,12 @@ package struct PairingOrder: Codable, Hashable, Sendable {
     package var addresses: [String]
     /// What limits it besides, for a guest.
     package var pass: GuestPass?
+    /// Whether the code is handed over on the home's own network, to who tells the PIN that is answered.
+    package var lan: Bool
 
     package init(
         name: String, preset: String?, deviceTypes: [String], expiresIn: Int, sharing: Bool = true,
-        addresses: [String] = [], pass: GuestPass? = nil
+        addresses: [String] = [], pass: GuestPass? = nil, lan: Bool = false
     ) {
         self.name = name
         self.preset = preset
@@ -55,6 +57,7 @@ package struct PairingOrder: Codable, Hashable, Sendable {
         self.sharing = sharing
         self.addresses = addresses
         self.pass = pass
+        self.lan = lan
     }
 }
 
@@ -67,6 +70,7 @@ package enum ControlReply: Hashable, Sendable {
     case clients([ClientReport])
     case revoked(RevocationReport)
     case pairing(PairingReport)
+    case introduction(IntroductionReport)
     case rotated(KeyReport)
     case group(GroupControlReply)
     case policy(PolicyControlReply)
@@ -139,7 +143,8 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
     case error(String)
 
     private enum Key: String, CodingKey {
-        case error, pong, status, sessions, devices, clients, revoked, pairing, rotated, group, policy, consents
+        case error, pong, status, sessions, devices, clients, revoked, pairing, introduction, rotated, group, policy,
+            consents
     }
 
     package init(from decoder: any Decoder) throws {
@@ -162,6 +167,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
             case .clients: .result(.clients(try read()))
             case .revoked: .result(.revoked(try read()))
             case .pairing: .result(.pairing(try read()))
+            case .introduction: .result(.introduction(try read()))
             case .rotated: .result(.rotated(try read()))
             case .group: .result(.group(try read()))
             case .policy: .result(.policy(try read()))
@@ -180,6 +186,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
         case .result(.clients(let reports)): try container.encode(reports, forKey: .clients)
         case .result(.revoked(let report)): try container.encode(report, forKey: .revoked)
         case .result(.pairing(let report)): try container.encode(report, forKey: .pairing)
+        case .result(.introduction(let report)): try container.encode(report, forKey: .introduction)
         case .result(.rotated(let report)): try container.encode(report, forKey: .rotated)
         case .result(.group(let reply)): try container.encode(reply, forKey: .group)
         case .result(.policy(let reply)): try container.encode(reply, forKey: .policy)

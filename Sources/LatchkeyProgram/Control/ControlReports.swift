@@ -147,6 +147,21 @@ package struct PairingReport: Codable, Hashable, Sendable {
     }
 }
 
+/// The time for one introduction on the home's own network, which was opened.
+package struct IntroductionReport: Codable, Hashable, Sendable {
+    /// The PIN for whoever is to be let in: eight digits in two groups.
+    package var pin: String
+    /// The identifier of the pairing code that is handed over.
+    package var id: String
+    package var expires: Date
+
+    package init(pin: String, id: String, expires: Date) {
+        self.pin = pin
+        self.id = id
+        self.expires = expires
+    }
+}
+
 /// The server's keys, as clients pin them.
 package struct KeyReport: Codable, Hashable, Sendable {
     /// The pin that clients trust and the gateway shows.

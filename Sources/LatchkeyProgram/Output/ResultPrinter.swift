@@ -29,6 +29,11 @@ package struct ResultPrinter: Sendable {
             console.line("revoked \(report.name) (\(report.id)); sessions ended: \(report.sessionsEnded)")
             show(membersOf: report)
         case .pairing(let report): show(report)
+        case .introduction(let report):
+            console.line("PIN \(report.pin)")
+            console.line(
+                "good for one try, until \(time(report.expires)); on a device of this network: latchkey away pair --lan"
+            )
         case .rotated(let report):
             console.line("current key: \(report.current)")
             console.line("next key:    \(report.next ?? "none")")
@@ -55,6 +60,7 @@ package struct ResultPrinter: Sendable {
         case .pairing(let report):
             try console.json(report)
             if drawsQRCode { draw(report.code) }
+        case .introduction(let report): try console.json(report)
         case .rotated(let report): try console.json(report)
         case .group(let reply): try show(reply, json: json, on: console)
         case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)

@@ -1,3 +1,4 @@
+import AccessPolicy
 import Foundation
 import Glibc
 package import Logging
@@ -25,6 +26,31 @@ package enum AwayProgram {
         defer { invocation.console.progress(nil) }
         let gateway = try await pairing(code, deviceName ?? hostName(), invocation.logger("away"))
         try await store.save(gateway)
+        try store.close()
+        try show(gateway, invocation)
+    }
+
+    /// Pairs with a gateway on this network, by the PIN that it shows.
+    package static func pairOnLAN(
+        pin: String?, gateway named: String?, deviceName: String?, _ invocation: Invocation
+    ) async throws {
+        let folder = try invocation.stateFolder()
+        let configuration = try AwayConfiguration(invocation)
+        let chosen = try DefaultInterface.resolve(configuration.interface, from: InterfaceFacts.all())
+        let pin = try IntroductionPIN.read(pin, invocation.console)
+        try folder.create()
+        let store = try SQLiteAwayStore(folder: folder.path)
+        let name = deviceName ?? hostName()
+        // Another one for each pairing: one that was revoked before would stay refused.
+        let identity = try StoredDeviceIdentity(commonName: name, now: Date())
+        invocation.console.progress("looking for a gateway on \(chosen.name) …")
+        defer { invocation.console.progress(nil) }
+        let gateway = try await AwayFitting.pairOnLAN(
+            pin, named: named, identity: identity, deviceName: name, interface: chosen.name,
+            ssdp: SSDPConfiguration(group: configuration.ssdp.group), progress: { invocation.console.progress($0) },
+            invocation.logger("away"))
+        try await store.save(gateway)
+        try await store.keep(identity, of: gateway.id)
         try store.close()
         try show(gateway, invocation)
     }

@@ -18,8 +18,10 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     /// How the gateway is announced at home; nil where it stands on no network.
     private let presence: (@Sendable () async throws -> Void)?
     let trust: GatewayTrust
+    /// Pairing on the home's own network; nil where the gateway has no DeviceProtection.
+    let introduction: PairingIntroduction?
     private let audit: AuditWriter
-    private let context: GatewayContext
+    let context: GatewayContext
     private let startedAt = ContinuousClock.now
 
     init(_ context: GatewayContext) async throws {
@@ -32,6 +34,10 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         var random = SystemRandomNumberGenerator()
         let sealingKey = try await context.store.secret(named: "url-sealing", orStore: random.bytes(32))
         let udn = Self.udn(of: trust.identity)
+        var protection = StandardServices.Hosting.protection(udn: udn, name: context.identity.name)
+        let introduction = try await Self.introduction(protection, context)
+        if let introduction { protection.setup = introduction }
+        self.introduction = introduction
         var configuration = RemoteAccessServer.Configuration(listen: context.configuration.listen)
         let sessions = context.configuration.maxSessions
         configuration.sessions.sessions = sessions
@@ -52,15 +58,18 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
             gatewayUDN: udn,
             desk: try await RemoteAccessDesk.load(gatewayUDN: udn, from: context.store, logger: logger),
-            nested: nested,
+            nested: nested, introduction: introduction,
             observer: AuditObserver(writer: audit, name: { [trust] in trust.name(of: $0) }),
             eventLoopGroup: context.eventLoopGroup, logger: logger)
-        self.presence = try await Self.presence(udn: udn, server: server, trust: trust, context)
+        self.presence = try await Self.presence(
+            udn: udn, server: server, trust: trust, protection, introduction, context)
     }
 
     /// The standard's device with its services, or one that has none.
     private static func presence(
-        udn: String, server: RemoteAccessServer, trust: GatewayTrust, _ context: GatewayContext
+        udn: String, server: RemoteAccessServer, trust: GatewayTrust,
+        _ protection: DeviceProtectionService.Configuration, _ introduction: PairingIntroduction?,
+        _ context: GatewayContext
     ) async throws -> (@Sendable () async throws -> Void)? {
         guard let interface = context.interface, let address = interface.ipv4 else { return nil }
         let bootID = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF
@@ -71,7 +80,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             return { try await presence.run() }
         }
         let configuration = context.configuration
-        let administration = GatewayAdministration(trust: trust) {
+        let administration = GatewayAdministration(trust: trust, introduction: introduction) {
             configuration.addresses.isEmpty
                 ? ReachableAddresses.choose(
                     listen: configuration.listen, preferred: interface.name,
@@ -80,11 +89,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         }
         var hosting = StandardServices.Hosting(interface: interface.name, ssdp: context.ssdp, bootID: bootID)
         // Another store keeps no ACL: then nobody has a role, and nothing can be set.
-        if let store = (context.store as? SQLiteGatewayStore)?.deviceProtection {
+        if let store = context.deviceProtection {
             hosting.protect(
-                by: try await DeviceProtectionService.load(
-                    StandardServices.Hosting.protection(udn: udn, name: context.identity.name), from: store,
-                    logger: context.logger))
+                by: try await DeviceProtectionService.load(protection, from: store, logger: context.logger))
         }
         let services = StandardServices(
             name: context.identity.name, udn: udn, port: configuration.listen.port, server: server, trust: trust,

@@ -3,6 +3,7 @@ package import Logging
 package import NIOCore
 package import NIOUPnP
 package import ServiceLifecycle
+import Synchronization
 package import TrustCore
 
 /// The running gateway, as the program needs it.
@@ -21,6 +22,11 @@ package protocol LiveGateway: Service {
     func storeChanged() async
     /// Does something about consents; answers the questions that are open after it.
     func consent(_ order: ConsentOrder) async throws -> [ConsentReport]
+    /// Opens the time in which who knows the PIN that is returned is handed a code on the home's own network.
+    /// `local`: made with the address at which the gateway is reached there.
+    func introduce(
+        _ code: @Sendable (_ local: GatewayAddress?) async throws -> PairingCode
+    ) async throws -> String
     /// Ends every session of a subject whose rights ended, beneath TLS, and says how many there were.
     func endSessions(of subject: SubjectID) async -> Int
 }
@@ -28,6 +34,13 @@ package protocol LiveGateway: Service {
 extension LiveGateway {
     /// None: the devices that were seen before have to do.
     package func deviceFacts() async -> [DeviceFacts] { [] }
+
+    /// It hosts nothing by which anybody could be introduced.
+    package func introduce(
+        _ code: @Sendable (_ local: GatewayAddress?) async throws -> PairingCode
+    ) async throws -> String {
+        throw ProgramError.failure("this gateway cannot introduce anybody; make a code without --lan")
+    }
 
     /// Nobody is asked for one.
     package func consent(_ order: ConsentOrder) async throws -> [ConsentReport] { [] }
@@ -81,6 +94,7 @@ package struct LiveGatewayHandler: ControlRequestHandler {
             if case .stored = reply { await gateway.storeChanged() }
             return .policy(reply)
         case .consent(let order): return .consents(try await gateway.consent(order))
+        case .pair(let order) where order.lan: return .introduction(try await introduce(order))
         case .pair, .rotateKey:
             let reply = try await store.handle(request)
             await gateway.storeChanged()
@@ -93,5 +107,20 @@ package struct LiveGatewayHandler: ControlRequestHandler {
             }
             return .revoked(report)
         }
+    }
+
+    private func introduce(_ order: PairingOrder) async throws -> IntroductionReport {
+        var order = order
+        // The time for an introduction is no longer.
+        order.expiresIn = min(order.expiresIn, 600)
+        let made = Mutex<PairingReport?>(nil)
+        let pin = try await gateway.introduce { [order] local in
+            let report = try await store.pair(order, reachedAlsoAt: local)
+            made.withLock { $0 = report }
+            await gateway.storeChanged()
+            return try PairingCode(report.code)
+        }
+        guard let report = made.withLock({ $0 }) else { throw ProgramError.failure("no pairing code was made") }
+        return IntroductionReport(pin: pin, id: report.id, expires: report.expires)
     }
 }

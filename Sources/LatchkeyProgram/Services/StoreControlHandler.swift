@@ -36,6 +36,8 @@ package struct StoreControlHandler: ControlRequestHandler {
         switch request {
         case .clients:
             .clients(Self.clients(try await store.ledger(), devices: try await groups?.devicesBySubject() ?? [:]))
+        case .pair(let order) where order.lan:
+            throw ProgramError.failure("--lan needs the gateway to run; start it with: latchkey gateway run")
         case .pair(let order): .pairing(try await pair(order))
         case .revoke(let name): .revoked(try await revoke(name))
         case .group(let request): .group(try await group(request))
@@ -59,12 +61,16 @@ package struct StoreControlHandler: ControlRequestHandler {
         return try await store.replace(renamed, expecting: stored.revision).identity
     }
 
-    private func pair(_ order: PairingOrder) async throws -> PairingReport {
+    /// Makes a pairing code. `local`: where the gateway is reached besides, for a client that is at home.
+    func pair(_ order: PairingOrder, reachedAlsoAt local: GatewayAddress? = nil) async throws -> PairingReport {
         guard (1...86400 * 7).contains(order.expiresIn) else {
             throw ProgramError.failure("a pairing code is good for at most seven days")
         }
         let identity = try await identity()
-        let addresses = try self.addresses(order)
+        var addresses = try self.addresses(order)
+        if let local, !addresses.contains(local), addresses.count < PairingCode.maximumAddresses {
+            addresses.append(local)
+        }
         var random = SystemRandomNumberGenerator()
         let id = PairingCodeID(using: &random)
         let secret = PairingSecret(using: &random)

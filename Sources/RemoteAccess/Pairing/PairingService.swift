@@ -9,11 +9,14 @@ package import Tunnel
 /// for a certificate, once.
 package struct PairingService: Sendable {
     private let trust: GatewayTrust
+    private let introduction: PairingIntroduction?
     private let logger: Logger
 
     /// Makes the handler of a gateway's pairing connections.
-    package init(trust: GatewayTrust, logger: Logger) {
+    /// - Parameter introduction: How codes are handed over on the home's own network, if they are.
+    package init(trust: GatewayTrust, introduction: PairingIntroduction? = nil, logger: Logger) {
         self.trust = trust
+        self.introduction = introduction
         self.logger = logger
     }
 
@@ -64,6 +67,7 @@ package struct PairingService: Sendable {
             defer { trust.redeemed(pending.id, durable: durable) }
             let answer = try await commit(request, of: pending)
             durable = true
+            introduction?.redeemed(pending.id)
             // The certificate has to be good by the time that the client holds it.
             try await trust.reload()
             return answer
@@ -78,7 +82,9 @@ package struct PairingService: Sendable {
         let leaf = try identity.authority.issueClientLeaf(
             csrDER: request.csrDER, subject: subject, now: now, lifetimes: trust.lifetimes, using: &random)
         let redemption = Redemption(
-            pairing: pending.id, credential: Credential(leaf, subject: subject.id, deviceName: request.deviceName))
+            pairing: pending.id, credential: Credential(leaf, subject: subject.id, deviceName: request.deviceName),
+            introduced: introduction?.credential(
+                of: pending.id, subject: subject.id, deviceName: request.deviceName))
         switch try await trust.store.redeem(redemption, now: now) {
         case .refused(let refusal): throw Problem(.pairing, refusal.sentence, status: 403)
         case .paired(let subject):

@@ -72,6 +72,7 @@ package final class RemoteAccessServer: Sendable {
 
     private let configuration: Configuration
     private let trust: GatewayTrust
+    private let introduction: PairingIntroduction?
     private let home: Home?
     private let directory = HomeDirectory()
     let registry: SessionRegistry
@@ -92,13 +93,15 @@ package final class RemoteAccessServer: Sendable {
     ///   - desk: The filters and virtual devices of the Remote Access services.
     ///   - nested: The gateway as a control point of devices that have DeviceProtection.
     ///   - observer: Hears each decision about what clients ask for.
+    ///   - introduction: How pairing codes are handed over on the home's own network.
     package init(
         configuration: Configuration, trust: GatewayTrust, home: Home?, sealingKey: [UInt8], gatewayUDN: String,
-        desk: RemoteAccessDesk, nested: NestedAuthorization? = nil,
+        desk: RemoteAccessDesk, nested: NestedAuthorization? = nil, introduction: PairingIntroduction? = nil,
         observer: any DecisionObserver = NoDecisionObserver(), eventLoopGroup: any EventLoopGroup, logger: Logger
     ) throws {
         self.configuration = configuration
         self.trust = trust
+        self.introduction = introduction
         self.home = home
         self.logger = logger
         self.desk = desk
@@ -169,7 +172,7 @@ package final class RemoteAccessServer: Sendable {
     }
 
     private func listen(on endpoint: SocketEndpoint, _ onEvent: @escaping @Sendable (Event) -> Void) async throws {
-        let pairing = PairingService(trust: trust, logger: logger)
+        let pairing = PairingService(trust: trust, introduction: introduction, logger: logger)
         defer { beginGracefulShutdown() }
         try await listener.run(
             on: endpoint, onBound: { onEvent(.listening($0)) }, identity: { self.trust.tunnelIdentity },

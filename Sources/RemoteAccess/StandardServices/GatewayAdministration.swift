@@ -15,13 +15,18 @@ package struct GatewayAdministration: Sendable {
     }
 
     private let trust: GatewayTrust
+    private let introduction: PairingIntroduction?
     private let addresses: Addresses
     /// The longest life of a pairing code, in seconds.
     static let longestPairing: UInt32 = 86_400 * 7
 
     /// Makes it.
-    package init(trust: GatewayTrust, addresses: @escaping Addresses) {
+    /// - Parameter introduction: How codes are handed over on the home's own network, if they are.
+    package init(
+        trust: GatewayTrust, introduction: PairingIntroduction? = nil, addresses: @escaping Addresses
+    ) {
         self.trust = trust
+        self.introduction = introduction
         self.addresses = addresses
     }
 
@@ -67,6 +72,16 @@ package struct GatewayAdministration: Sendable {
             try await trust.reload()
         }
         return (id.description, code.uri)
+    }
+
+    /// The pairing code for who was introduced over the home's network, by the certificate of its connection.
+    func pairingCode(forCertificate der: [UInt8]?) throws -> String {
+        guard let der, let code = introduction?.code(forCertificate: der) else {
+            throw UPnPFault(
+                UPnPErrorCode(rawValue: RemoteAccessService.noPairingCode),
+                description: "No pairing code waits for this control point: it was not introduced, or too long ago.")
+        }
+        return code.uri
     }
 
     /// Takes a pairing code back.

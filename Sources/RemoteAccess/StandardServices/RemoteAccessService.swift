@@ -14,6 +14,8 @@ struct RemoteAccessService: Sendable {
     static let serviceType = "urn:schemas-upnp-org:service:RemoteAccess:1"
     /// The service's error for a ClientID that nobody has.
     static let unknownClient = 701
+    /// The service's error for a control point that no pairing code waits for.
+    static let noPairingCode = 702
     private static let namespace = "urn:schemas-latchkey:ra:status"
 
     /// What the server is doing.
@@ -111,6 +113,10 @@ struct RemoteAccessService: Sendable {
                 try authorizer.require(.admin, call)
                 return try await administration.startPairing(
                     name: name, preset: preset, sharing: sharing, seconds: seconds)
+            },
+            HostedAction("GetPairingCode", out: pairingCode.argument("PairingCode")) { (call: ActionInvocation) in
+                try authorizer.require(.basic, call)
+                return try administration.pairingCode(forCertificate: call.connection?.peerCertificateDER)
             },
             HostedAction("CancelPairing", in: pairingID.argument("PairingID")) {
                 (call: ActionInvocation, id: String) in

@@ -12,7 +12,7 @@ enum ServiceRoles {
     /// What reads.
     static let everyday: Set<String> = [
         "GetSystemInfo", "GetVirtualDevices", "GetCredentialsList", "GetProfileList", "GetProfileConfigInfo",
-        "GetServerAddresses",
+        "GetServerAddresses", "GetPairingCode",
     ]
     /// The services that this is about.
     static let services: Set<String> = [

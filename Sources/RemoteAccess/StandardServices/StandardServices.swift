@@ -94,6 +94,15 @@ package struct StandardServices: Sendable {
             tasks.addTask { await filters.run() }
             tasks.addTask { try await transport.run() }
             tasks.addTask { try await own.run() }
+            if let protection = hosting.protection {
+                tasks.addTask {
+                    // A time that was opened ends by itself, and then subscribers are told.
+                    while true {
+                        await protection.setupChanged()
+                        try await Task.sleep(for: .seconds(1))
+                    }
+                }
+            }
             defer { tasks.cancelAll() }
             try await tasks.next()
         }

@@ -28,6 +28,34 @@ extension GatewayStoreConformance {
             try expectEqual(ledger.pairings.map(\.state), [.used])
             try expectEqual(ledger.pairings.map(\.key), [nil])
         },
+        .init("the identity of an introduction is entered with the certificate, whoever had it before") { views in
+            var fixtures = try TrustFixtures()
+            let orders = [fixtures.draft("phone"), fixtures.draft("tablet")]
+            let introduced = try fixtures.credential(for: fixtures.subjectID()).fingerprint
+            func identity(of subject: SubjectID) -> Credential {
+                Credential(
+                    fingerprint: introduced, subject: subject, kind: .deviceProtection, notBefore: now,
+                    notAfter: now + 60)
+            }
+            for order in orders {
+                let pairing = try await add(order, in: views.store, &fixtures)
+                let credential = try fixtures.credential(for: pairing.subject)
+                try await expectStoreError(.invalid) {
+                    _ = try await views.store.redeem(
+                        Redemption(
+                            pairing: order.id, credential: credential, introduced: identity(of: fixtures.subjectID())),
+                        now: now)
+                }
+                _ = try await views.store.redeem(
+                    Redemption(
+                        pairing: order.id, credential: credential, introduced: identity(of: pairing.subject)),
+                    now: now)
+                let entered = try await views.other.ledger().credentials
+                try expectEqual(
+                    entered.filter { $0.kind == .deviceProtection }, [identity(of: pairing.subject)])
+                try expectEqual(entered.contains(credential), true)
+            }
+        },
         .init("a used code is refused and writes nothing") { views in
             var fixtures = try TrustFixtures()
             let order = fixtures.draft("phone")

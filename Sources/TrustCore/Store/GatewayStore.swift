@@ -32,11 +32,14 @@ package struct Redemption: Hashable, Sendable {
     package let pairing: PairingCodeID
     /// The certificate, of the code's subject.
     package let credential: Credential
+    /// The DeviceProtection identity by which the client was introduced, if that is how it came by the code.
+    package let introduced: Credential?
 
     /// Makes a redemption.
-    package init(pairing: PairingCodeID, credential: Credential) {
+    package init(pairing: PairingCodeID, credential: Credential, introduced: Credential? = nil) {
         self.pairing = pairing
         self.credential = credential
+        self.introduced = introduced
     }
 }
 

@@ -59,6 +59,11 @@ extension TrustLedger {
         guard credential.subject == pairing.subject else {
             throw StoreError(.invalid, "the certificate is not of the pairing code's subject")
         }
+        if let introduced = redemption.introduced {
+            guard introduced.subject == pairing.subject, introduced.kind == .deviceProtection,
+                introduced.fingerprint != credential.fingerprint
+            else { throw StoreError(.invalid, "the identity is not a DeviceProtection one of the code's subject") }
+        }
         guard !credentials.contains(where: { $0.fingerprint == credential.fingerprint }) else {
             throw StoreError(.conflict, "the certificate is known already")
         }
@@ -76,6 +81,12 @@ extension TrustLedger {
         }
         credentials.append(credential)
         dropOldestCredentials(of: subject.id, kind: credential.kind, limits: limits)
+        if let introduced = redemption.introduced {
+            // Whose it was before, it is now this client's.
+            credentials.removeAll { $0.fingerprint == introduced.fingerprint }
+            credentials.append(introduced)
+            dropOldestCredentials(of: subject.id, kind: introduced.kind, limits: limits)
+        }
         grants.removeAll { $0.subject == subject.id }
         grants.append(pairing.grant)
         pairings[index].close(.used)

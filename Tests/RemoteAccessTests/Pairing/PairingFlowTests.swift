@@ -170,7 +170,7 @@ struct PairingFlowTests {
             let subject = try #require(try await gateway.store.ledger().subjects.first)
             _ = try await gateway.trust.revoke(subject.id)
             let error = await #expect(throws: (any Error).self) { _ = try await gateway.greet(endpoint, as: paired) }
-            #expect(error.map { "\($0)" }?.contains("revoked") == true)
+            #expect(error.map { "\($0)" }?.contains("revoked") == true, "the error was \(String(describing: error))")
         }
     }
 

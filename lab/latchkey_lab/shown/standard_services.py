@@ -8,7 +8,7 @@ from ..steps import expect, step
 from .discovery import UPNP_CLIENT
 
 RA_SERVER = "urn:schemas-upnp-org:device:RAServer:2"
-SERVICES = {"InboundConnectionConfig:1": 4, "RADAConfig:2": 5, "RATAConfig:1": 8, "RemoteAccess:1": 10}
+SERVICES = {"InboundConnectionConfig:1": 4, "RADAConfig:2": 5, "RATAConfig:1": 8, "RemoteAccess:1": 11}
 FILTER = (
     '<dads xmlns="urn:schemas-upnp-org:ra:dads"><filterList><filter target="{rada}" controlMode="denyList"'
     ' updateType="add"><deviceInfo uuid="{device}"/></filter></filterList></dads>'

@@ -98,12 +98,7 @@ package final class DeviceProtectionService: Sendable {
     package static func load(
         _ configuration: Configuration, from store: any DeviceProtectionStore, logger: Logger
     ) async throws -> DeviceProtectionService {
-        let now = configuration.now()
-        let identity = try await store.deviceIdentity(named: "device:\(configuration.udn)") {
-            var random = SystemRandomNumberGenerator()
-            let made = try DeviceProtectionCertificate.make(commonName: configuration.name, now: now, using: &random)
-            return try StoredDeviceIdentity(chainDER: made.chainDER, privateKeyDER: made.privateKeyDER)
-        }
+        let identity = try await identity(of: configuration, in: store)
         let stored: StoredAccessControlList
         if let known = try await store.accessControlList(of: configuration.udn) {
             stored = known
@@ -113,6 +108,23 @@ package final class DeviceProtectionService: Sendable {
         }
         return try DeviceProtectionService(
             configuration, store: store, identity: identity, stored: stored, logger: logger)
+    }
+
+    /// The identity of a device, made when it is first asked for.
+    private static func identity(
+        of configuration: Configuration, in store: any DeviceProtectionStore
+    ) async throws -> StoredDeviceIdentity {
+        let now = configuration.now()
+        return try await store.deviceIdentity(named: "device:\(configuration.udn)") {
+            try StoredDeviceIdentity(commonName: configuration.name, now: now)
+        }
+    }
+
+    /// Who the device is in an introduction.
+    package static func party(
+        of configuration: Configuration, in store: any DeviceProtectionStore
+    ) async throws -> WPSParty {
+        WPSParty(id: try await identity(of: configuration, in: store).id, name: configuration.name)
     }
 
     /// The device with the service, which covers the devices embedded in it, too, unless they have one of their own.
