@@ -8,7 +8,7 @@ struct AwayCommands: AsyncParsableCommand {
         abstract: "Have the home's devices where you are.",
         discussion: "Pair once with “latchkey away pair”, then “latchkey away run” wherever you are.",
         subcommands: [
-            AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self, AwayAuditHead.self,
+            AwayPair.self, AwayRun.self, AwayDevices.self, AwayStatus.self, AwayRole.self, AwayAuditHead.self,
             AwayBenchSessions.self,
         ]
     )

@@ -51,6 +51,8 @@ import Testing
                     ConsentReport(
                         client: "c", rule: "r", device: "d", action: "a", asked: Date(timeIntervalSince1970: 0))
                 ])
+            case .role: .role(RoleReport(role: "Admin", until: Date(timeIntervalSince1970: 5)))
+            case .protection: .protection(ProtectionReport(device: "d", entries: []))
             case .policy: .policy(.history([PolicyReport(version: 2, author: "a", storedAt: nil, sha256: "00")]))
             }
         }

@@ -1,4 +1,4 @@
-import Crypto
+package import TrustCore
 
 /// Who a device or a control point is to DeviceProtection: a hash of its certificate, so that the certificate is
 /// its name in every ACL (DeviceProtection:1, the section on identities).
@@ -11,7 +11,12 @@ package struct DeviceProtectionID: Hashable, Sendable, Comparable, CustomStringC
 
     /// The identity of a leaf certificate.
     package init(certificateDER: some Sequence<UInt8>) {
-        var bytes = Array(SHA256.hash(data: Array(certificateDER)).prefix(16))
+        self.init(CertificateFingerprint(certificateDER: certificateDER))
+    }
+
+    /// The identity of the certificate that has this fingerprint, of which it is the first half.
+    package init(_ fingerprint: CertificateFingerprint) {
+        var bytes = Array(fingerprint.bytes.prefix(16))
         bytes[6] = bytes[6] & 0x0F | 0x50
         bytes[8] = bytes[8] & 0x3F | 0x80
         self.bytes = bytes

@@ -75,3 +75,12 @@ extension DeviceProtectionStore {
         }
     }
 }
+
+/// Where the certificate of somebody else's device is remembered, among a gateway's secrets.
+package enum DevicePin {
+    /// How the names of such secrets begin.
+    package static let prefix = "device-protection "
+
+    /// The name of the secret that holds the identity of a device.
+    package static func name(ofDevice udn: String) -> String { prefix + udn }
+}

@@ -25,6 +25,10 @@ package enum ControlRequest: Hashable, Sendable {
     case policy(PolicyControlRequest)
     /// Something about what clients wait for the owner's consent to.
     case consent(ConsentOrder)
+    /// Something about the role of an away client's session.
+    case role(RoleOrder)
+    /// Something about the ACL of the gateway's own services.
+    case protection(ProtectionOrder)
 }
 
 /// What a pairing code is to allow.
@@ -75,6 +79,9 @@ package enum ControlReply: Hashable, Sendable {
     case group(GroupControlReply)
     case policy(PolicyControlReply)
     case consents([ConsentReport])
+    case role(RoleReport)
+    case protection(ProtectionReport)
+    case pins([DevicePinReport])
 }
 
 /// Answers control requests: the running gateway, the running away client, or the store alone.
@@ -85,10 +92,10 @@ package protocol ControlRequestHandler: Sendable {
 }
 
 extension ControlRequest: Codable {
-    private enum Key: String, CodingKey { case request, name, order, group, policy, consent }
+    private enum Key: String, CodingKey { case request, name, order, group, policy, consent, role, protection }
 
     private enum Word: String, Codable {
-        case ping, status, sessions, devices, clients, revoke, pair, group, policy, consent
+        case ping, status, sessions, devices, clients, revoke, pair, group, policy, consent, role, protection
         case rotateKey = "rotate-key"
     }
 
@@ -106,6 +113,8 @@ extension ControlRequest: Codable {
         case .group: self = .group(try container.decode(GroupControlRequest.self, forKey: .group))
         case .policy: self = .policy(try container.decode(PolicyControlRequest.self, forKey: .policy))
         case .consent: self = .consent(try container.decode(ConsentOrder.self, forKey: .consent))
+        case .role: self = .role(try container.decode(RoleOrder.self, forKey: .role))
+        case .protection: self = .protection(try container.decode(ProtectionOrder.self, forKey: .protection))
         }
     }
 
@@ -124,6 +133,8 @@ extension ControlRequest: Codable {
             case .group: .group
             case .policy: .policy
             case .consent: .consent
+            case .role: .role
+            case .protection: .protection
             }
         try container.encode(word, forKey: .request)
         switch self {
@@ -132,6 +143,8 @@ extension ControlRequest: Codable {
         case .group(let request): try container.encode(request, forKey: .group)
         case .policy(let request): try container.encode(request, forKey: .policy)
         case .consent(let order): try container.encode(order, forKey: .consent)
+        case .role(let order): try container.encode(order, forKey: .role)
+        case .protection(let order): try container.encode(order, forKey: .protection)
         default: break
         }
     }
@@ -144,7 +157,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
 
     private enum Key: String, CodingKey {
         case error, pong, status, sessions, devices, clients, revoked, pairing, introduction, rotated, group, policy,
-            consents
+            consents, role, protection, pins
     }
 
     package init(from decoder: any Decoder) throws {
@@ -172,6 +185,9 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
             case .group: .result(.group(try read()))
             case .policy: .result(.policy(try read()))
             case .consents: .result(.consents(try read()))
+            case .role: .result(.role(try read()))
+            case .protection: .result(.protection(try read()))
+            case .pins: .result(.pins(try read()))
             }
     }
 
@@ -191,6 +207,9 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
         case .result(.group(let reply)): try container.encode(reply, forKey: .group)
         case .result(.policy(let reply)): try container.encode(reply, forKey: .policy)
         case .result(.consents(let reports)): try container.encode(reports, forKey: .consents)
+        case .result(.role(let report)): try container.encode(report, forKey: .role)
+        case .result(.protection(let report)): try container.encode(report, forKey: .protection)
+        case .result(.pins(let reports)): try container.encode(reports, forKey: .pins)
         }
     }
 }

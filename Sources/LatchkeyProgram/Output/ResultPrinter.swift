@@ -39,6 +39,11 @@ package struct ResultPrinter: Sendable {
             console.line("next key:    \(report.next ?? "none")")
         case .group(let reply): try show(reply, json: json, on: console)
         case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)
+        case .role(let report): show(report)
+        case .protection(let report): show(report)
+        case .pins(let reports):
+            if reports.isEmpty { console.line("no protected device was met so far") }
+            for pin in reports { console.line("\(pin.udn)  \(pin.name ?? "-")  certificate \(pin.id)") }
         case .consents(let reports):
             if reports.isEmpty { console.line("nobody waits for a consent") }
             for report in reports {
@@ -65,7 +70,31 @@ package struct ResultPrinter: Sendable {
         case .group(let reply): try show(reply, json: json, on: console)
         case .policy(let reply): try PolicyProgram.show(reply, json: json, on: console)
         case .consents(let reports): try reports.forEach(console.json)
+        case .role(let report): try console.json(report)
+        case .protection(let report): try console.json(report)
+        case .pins(let reports): try reports.forEach(console.json)
         }
+    }
+
+    private func show(_ report: RoleReport) {
+        guard let role = report.role, let until = report.until else {
+            return console.line("the session has the roles that its grants give it, and no other")
+        }
+        console.line("the session has the role \(role) until \(time(until)); end it with: latchkey away role --end")
+    }
+
+    private func show(_ report: ProtectionReport) {
+        console.line("the gateway's own identity: \(report.device)")
+        guard !report.entries.isEmpty else {
+            return console.line("nobody has a role; see: latchkey gateway protection grant --help")
+        }
+        let rows = report.entries.map { entry in
+            [
+                entry.id ?? "user:\(entry.name)", entry.name, entry.roles.joined(separator: " "),
+                entry.client ?? "-", entry.isOwn ? "given by name" : "by the client's grants",
+            ]
+        }
+        Table(["IDENTITY", "NAME", "ROLES", "CLIENT", "WHY"], rows: rows).lines.forEach(console.line)
     }
 
     private func show(membersOf report: RevocationReport) {

@@ -89,7 +89,24 @@ struct AwayService: LiveAway, CustomStringConvertible {
     func status() async -> StatusReport {
         StatusReport(
             role: "away", name: context.gateway.subjectName, state: client.status,
-            details: ["gateway": context.gateway.name, "interface": context.interface.name])
+            details: [
+                "gateway": context.gateway.name, "interface": context.interface.name,
+                "role": client.roles.current?.role ?? "as granted",
+            ])
+    }
+
+    func role(_ order: RoleOrder) async throws -> RoleReport {
+        switch order {
+        case .show: break
+        case .layDown: client.roles.layDown()
+        case .takeUp(let role, let seconds):
+            do {
+                _ = try await client.roles.takeUp(role, seconds: seconds)
+            } catch let problem as Problem {
+                throw ProgramError.failure(problem.title)
+            }
+        }
+        return RoleReport(role: client.roles.current?.role, until: client.roles.current?.until)
     }
 }
 

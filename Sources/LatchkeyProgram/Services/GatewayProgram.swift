@@ -129,7 +129,8 @@ package enum GatewayProgram {
     ) -> StoreControlHandler {
         StoreControlHandler(
             store: store, name: configuration.name, groups: GroupControlHandler(store: store, service: service),
-            policies: PolicyControlHandler(store: store)
+            policies: PolicyControlHandler(store: store),
+            protections: ProtectionControlHandler(store: store)
         ) {
             guard configuration.addresses.isEmpty else { return configuration.addresses }
             return ReachableAddresses.choose(

@@ -15,8 +15,11 @@ import UPnP
 /// The gateway as one service: the home on one side, clients on the other.
 struct GatewayService: LiveGateway, CustomStringConvertible {
     private let server: RemoteAccessServer
+    private let nested: NestedAuthorization?
     /// How the gateway is announced at home; nil where it stands on no network.
     private let presence: (@Sendable () async throws -> Void)?
+    /// DeviceProtection of the gateway's own services; nil where they are not hosted.
+    let protection: DeviceProtectionService?
     let trust: GatewayTrust
     /// Pairing on the home's own network; nil where the gateway has no DeviceProtection.
     let introduction: PairingIntroduction?
@@ -33,7 +36,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         self.audit = AuditWriter(store: context.store, logger: logger)
         var random = SystemRandomNumberGenerator()
         let sealingKey = try await context.store.secret(named: "url-sealing", orStore: random.bytes(32))
-        let udn = Self.udn(of: trust.identity)
+        let udn = trust.identity.udn
         var protection = StandardServices.Hosting.protection(udn: udn, name: context.identity.name)
         let introduction = try await Self.introduction(protection, context)
         if let introduction { protection.setup = introduction }
@@ -53,6 +56,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
                 store: $0, pin: { try await store.secret(named: $0, orStore: $1) },
                 eventLoopGroup: context.eventLoopGroup, logger: logger)
         }
+        self.nested = nested
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust,
             home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
@@ -61,44 +65,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             nested: nested, introduction: introduction,
             observer: AuditObserver(writer: audit, name: { [trust] in trust.name(of: $0) }),
             eventLoopGroup: context.eventLoopGroup, logger: logger)
-        self.presence = try await Self.presence(
-            udn: udn, server: server, trust: trust, protection, introduction, context)
-    }
-
-    /// The standard's device with its services, or one that has none.
-    private static func presence(
-        udn: String, server: RemoteAccessServer, trust: GatewayTrust,
-        _ protection: DeviceProtectionService.Configuration, _ introduction: PairingIntroduction?,
-        _ context: GatewayContext
-    ) async throws -> (@Sendable () async throws -> Void)? {
-        guard let interface = context.interface, let address = interface.ipv4 else { return nil }
-        let bootID = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)) & 0x7FFF_FFFF
-        guard context.configuration.standardServices else {
-            let presence = GatewayPresence(
-                name: context.identity.name, udn: udn, interface: interface.name, address: address.address,
-                ssdp: context.ssdp, bootID: bootID, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-            return { try await presence.run() }
-        }
-        let configuration = context.configuration
-        let administration = GatewayAdministration(trust: trust, introduction: introduction) {
-            configuration.addresses.isEmpty
-                ? ReachableAddresses.choose(
-                    listen: configuration.listen, preferred: interface.name,
-                    // Without interfaces there is nothing to choose from, and the code says so.
-                    interfaces: (try? NetworkInterface.all()) ?? []) : configuration.addresses
-        }
-        var hosting = StandardServices.Hosting(interface: interface.name, ssdp: context.ssdp, bootID: bootID)
-        // Another store keeps no ACL: then nobody has a role, and nothing can be set.
-        if let store = context.deviceProtection {
-            hosting.protect(
-                by: try await DeviceProtectionService.load(protection, from: store, logger: context.logger))
-        }
-        let services = StandardServices(
-            name: context.identity.name, udn: udn, port: configuration.listen.port, server: server, trust: trust,
-            administration: administration,
-            hosting: hosting,
-            eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-        return { try await services.run() }
+        self.protection = try await Self.protection(protection, trust: trust, context)
+        self.presence = Self.presence(
+            udn: udn, server: server, trust: trust, protection: self.protection, introduction, context)
     }
 
     private static func home(
@@ -113,14 +82,6 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             eventLoopGroup: context.eventLoopGroup, logger: context.logger)
         let reach = HomeReachCache(interface: interface.name)
         return RemoteAccessServer.Home(controlPoint: controlPoint, reach: { reach.current() })
-    }
-
-    /// The gateway's UDN follows from its authority's certificate, so it is the same over restarts and key changes.
-    private static func udn(of identity: GatewayIdentity) -> String {
-        var bytes = Array(identity.authority.certificate.fingerprint.bytes.prefix(16))
-        bytes[6] = bytes[6] & 0x0F | 0x80
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        return "uuid:" + UUID(bytes).uuidString.lowercased()
     }
 
     /// What the log calls the service.
@@ -192,6 +153,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
                 "listen": context.configuration.listen.description, "sessions": String(server.sessions.count),
                 "sessions-limit": String(context.configuration.maxSessions), "devices": String(server.devices.count),
                 "interface": context.interface?.name ?? "none",
+                "device-roles": nested.map { $0.rolesInUse.sorted().map(\.rawValue).joined(separator: " ") } ?? "",
                 "uptime-seconds": String(startedAt.duration(to: .now).components.seconds),
             ])
     }
@@ -199,6 +161,11 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     func storeChanged() async {
         do {
             try await trust.reload()
+            // A device's certificate may have been forgotten.
+            nested?.forgetDoors()
+            try await protection?.reload()
+            // Who lost their rights leave the ACL durably, should an entry of it name them.
+            try await protection?.change { _ in }
         } catch {
             context.logger.warning("the store could not be read", metadata: ["error": "\(error)"])
         }
@@ -258,12 +225,6 @@ extension ProgramEvent {
         self.init(
             name, "\(sentence) (\(device.facts.deviceType))",
             ["udn": device.udn, "name": device.name, "type": device.facts.deviceType])
-    }
-}
-
-extension UUID {
-    fileprivate init(_ bytes: [UInt8]) {
-        self = bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
     }
 }
 

@@ -12,6 +12,8 @@ package protocol LiveAway: Service {
     func devices() async -> [DeviceReport]
     /// What it is doing: connected, reconnecting, silent because it is at home, ….
     func status() async -> StatusReport
+    /// Does something about the role of the session; answers the role after it.
+    func role(_ order: RoleOrder) async throws -> RoleReport
 }
 
 /// What an away client is made of.
@@ -43,7 +45,8 @@ package struct LiveAwayHandler: ControlRequestHandler {
         case .ping: .pong(ProgramIdentity(role: "away", pid: pid))
         case .status: .status(await away.status())
         case .devices: .devices(await away.devices())
-        case .sessions, .clients, .revoke, .pair, .rotateKey, .group, .policy, .consent:
+        case .role(let order): .role(try await away.role(order))
+        case .sessions, .clients, .revoke, .pair, .rotateKey, .group, .policy, .consent, .protection:
             throw ProgramError.failure("only a gateway can answer this, and this is an away client")
         }
     }

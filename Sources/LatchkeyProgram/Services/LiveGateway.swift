@@ -95,7 +95,8 @@ package struct LiveGatewayHandler: ControlRequestHandler {
             return .policy(reply)
         case .consent(let order): return .consents(try await gateway.consent(order))
         case .pair(let order) where order.lan: return .introduction(try await introduce(order))
-        case .pair, .rotateKey:
+        case .role: return try await store.handle(request)
+        case .pair, .rotateKey, .protection:
             let reply = try await store.handle(request)
             await gateway.storeChanged()
             return reply

@@ -11,6 +11,7 @@ package struct StoreControlHandler: ControlRequestHandler {
     private let fallbackAddresses: @Sendable () -> [GatewayAddress]
     private let groups: GroupControlHandler?
     private let policies: PolicyControlHandler?
+    private let protections: ProtectionControlHandler?
     private let now: @Sendable () -> Date
 
     /// `groups`: answers for the secure group; nil where the store keeps none. `policies`: for the policy, likewise.
@@ -21,6 +22,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         name: String?,
         groups: GroupControlHandler? = nil,
         policies: PolicyControlHandler? = nil,
+        protections: ProtectionControlHandler? = nil,
         fallbackAddresses: @escaping @Sendable () -> [GatewayAddress],
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -28,6 +30,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         self.name = name
         self.groups = groups
         self.policies = policies
+        self.protections = protections
         self.fallbackAddresses = fallbackAddresses
         self.now = now
     }
@@ -43,6 +46,8 @@ package struct StoreControlHandler: ControlRequestHandler {
         case .group(let request): .group(try await group(request))
         case .policy(let request): .policy(try await policy(request))
         case .rotateKey: .rotated(try await rotateKey())
+        case .protection(let order): try await protection(order)
+        case .role: throw ProgramError.failure("roles are taken up by away clients, and this is a gateway")
         case .ping, .status, .sessions, .devices, .consent:
             throw ProgramError.failure("the gateway is not running")
         }
@@ -150,6 +155,11 @@ package struct StoreControlHandler: ControlRequestHandler {
     ) async throws -> PolicyControlReply {
         guard let policies else { throw ProgramError.failure("this store keeps no policy") }
         return try await policies.handle(request, devices: devices)
+    }
+
+    private func protection(_ order: ProtectionOrder) async throws -> ControlReply {
+        guard let protections else { throw ProgramError.failure("this store keeps no ACL") }
+        return try await protections.handle(order, gateway: try await identity())
     }
 
     /// What the gateway's status says of the group.

@@ -58,16 +58,32 @@ struct HostedRequests: Sendable {
         if exchange.request.headerFields[.origin] != nil { return .forbidden }
         // Only HTTP/1.0 comes without a Host, and browsers do not speak it.
         guard let authority = exchange.request.authority else { return nil }
-        return isOwn(authority, exchange.local) ? nil : .misdirectedRequest
+        if isOwn(authority, exchange.local) || Self.isCarried(authority, exchange) { return nil }
+        return .misdirectedRequest
+    }
+
+    /// Whether a control point reached us by another address than ours, through somebody who carries its TLS to us
+    /// without reading it: then `Host` is that one's.
+    ///
+    /// A page whose name was made to lead here has that name in `Host`, never an address; and it shows no
+    /// certificate of its own. So an address is let through, of whomever, over TLS with a client certificate.
+    private static func isCarried(_ authority: String, _ exchange: HTTPServerExchange) -> Bool {
+        guard exchange.connection?.peerCertificateDER != nil, let url = plainURL(authority) else { return false }
+        return url.ipAddress != nil
+    }
+
+    /// The authority read as `host:port`; nil for what has more in it.
+    private static func plainURL(_ authority: String) -> HTTPURL? {
+        guard let url = HTTPURL("http://\(authority)/"), url.authority.utf8.count <= authority.utf8.count + 3,
+            !authority.utf8.contains(UInt8(ascii: "@")), !authority.utf8.contains(UInt8(ascii: "/"))
+        else { return nil }
+        return url
     }
 
     private func isOwn(_ authority: String, _ local: SocketEndpoint) -> Bool {
         // As it nearly always is written. IPv6 addresses have other spellings.
         if authority == names.text(of: local) { return true }
-        guard let url = HTTPURL("http://\(authority)/"), url.authority.utf8.count <= authority.utf8.count + 3,
-            !authority.utf8.contains(UInt8(ascii: "@")), !authority.utf8.contains(UInt8(ascii: "/")),
-            url.port == local.port
-        else { return false }
+        guard let url = Self.plainURL(authority), url.port == local.port else { return false }
         if let address = url.ipAddress { return address == local.address }
         return configuration.hostNames.contains { $0.lowercased() == url.host.lowercased() }
     }

@@ -63,6 +63,8 @@ package final class RemoteAccessClient: Sendable {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let link = TunnelLink()
+    /// The role that the owner has taken up.
+    package let roles: RoleHolder
     private let stop = AsyncStream<Void>.makeStream()
     private let state = Mutex<(driver: MirrorDriver?, status: String)>((nil, "starting"))
 
@@ -77,6 +79,7 @@ package final class RemoteAccessClient: Sendable {
         onEvent: @escaping @Sendable (Event) -> Void, upkeep: (@Sendable (Link) async -> Duration)? = nil,
         eventLoopGroup: any EventLoopGroup, logger: Logger
     ) {
+        self.roles = RoleHolder(link: link)
         self.upkeep = upkeep
         self.configuration = configuration
         self.neighbours = neighbours
@@ -96,7 +99,10 @@ package final class RemoteAccessClient: Sendable {
                 while !Task.isCancelled { try await self.serve(on: try await self.nextEndpoint()) }
             }
             group.addTask { for await _ in self.stop.stream { break } }
-            defer { group.cancelAll() }
+            defer {
+                group.cancelAll()
+                roles.layDown()
+            }
             // Whatever ends first ends the rest: a failure, or the wish to stop.
             try await group.next()
             await self.state.withLock { $0.driver }?.lost()

@@ -82,9 +82,12 @@ struct AccessContext: Sendable {
         _ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil,
         action: ActionRequest? = nil
     ) -> AccessRequest {
-        AccessRequest(
+        var request = AccessRequest(
             subject: session.subject.id, via: via, device: device.facts, operation: operation, service: service,
             action: action?.action, arguments: action?.arguments.map { (name: $0.name, value: $0.value) } ?? [])
+        // Empty stands for the roles of its grants.
+        if session.heldRoles.holds(.admin) { request.roles = roles }
+        return request
     }
 
     /// Decides, and refuses with the decision's reason.

@@ -65,6 +65,9 @@ struct ExchangeRouter: Sendable {
             try await discovery.serve(exchange, path: plain, of: session)
         case (.post, WirePath.renewal): try await upkeep.renew(exchange, of: session, peer: peer)
         case (.post, WirePath.audit): try await upkeep.audit(exchange, of: session)
+        case (.post, WirePath.role):
+            try await RoleEndpoint(trust: endpoints.trust, nested: endpoints.nested, limits: limits)
+                .hold(exchange, of: session)
         case (.post, _) where plain.hasPrefix(WirePath.secure + "/"):
             let context = try context(of: exchange, session)
             let (_, device) = try opened(String(path.dropFirst(WirePath.secure.count)), context)

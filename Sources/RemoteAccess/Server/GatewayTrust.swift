@@ -14,6 +14,7 @@ package final class GatewayTrust: Sendable {
         var leafExpires: Date
         var table: AuthorizationTable
         var desk: PairingDesk
+        var protectionCredentials: [Credential]
     }
 
     /// Where everything durable is.
@@ -72,7 +73,8 @@ package final class GatewayTrust: Sendable {
             lifetimes: lifetimes,
             state: State(
                 stored: stored, tunnelIdentity: tunnelIdentity, leafExpires: expires,
-                table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk),
+                table: AuthorizationTable(authority: stored.identity.authority, ledger: ledger), desk: desk,
+                protectionCredentials: ledger.credentials.filter { $0.kind == .deviceProtection }),
             logger: logger)
     }
 
@@ -112,6 +114,9 @@ package final class GatewayTrust: Sendable {
             return state.table.subject(id)
         }
     }
+
+    /// The DeviceProtection identities of the subjects, revoked or not.
+    var protectionCredentials: [Credential] { state.withLock { $0.protectionCredentials } }
 
     /// Decides about a pairing request.
     func receive(_ request: PairingRequest) -> PairingDesk.Action {
@@ -159,6 +164,7 @@ package final class GatewayTrust: Sendable {
         let ended = state.withLock { state in
             let ended = Set(state.table.update(to: ledger))
             state.desk.load(ledger.pairings)
+            state.protectionCredentials = ledger.credentials.filter { $0.kind == .deviceProtection }
             return ended
         }
         if !ended.isEmpty { endingsContinuation.yield(ended) }

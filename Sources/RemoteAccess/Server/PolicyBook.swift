@@ -101,6 +101,17 @@ package final class PolicyBook: Sendable {
     /// The DeviceProtection roles of a subject.
     package func roles(of subject: SubjectID) -> Set<RoleName> { state.withLock { $0.policy }.roles(of: subject) }
 
+    /// Whether a subject may administer the gateway, and take up the role Admin.
+    package func isAdministrator(_ subject: SubjectID) -> Bool {
+        state.withLock { $0.content.ledger }.isAdministrator(subject)
+    }
+
+    /// The roles of a subject's DeviceProtection identity on the gateway's own services.
+    func serviceRoles(of subject: SubjectID) -> Set<RoleName> {
+        let (policy, ledger) = state.withLock { ($0.policy, $0.content.ledger) }
+        return policy.serviceRoles(of: subject, isAdministrator: ledger.isAdministrator(subject))
+    }
+
     /// A number that differs when what a subject may do with a device differs, the same over restarts.
     func shape(of subject: SubjectID, on device: DeviceFacts) -> UInt64 {
         state.withLock { $0.shapes }.shape(of: subject, on: device, at: clock())

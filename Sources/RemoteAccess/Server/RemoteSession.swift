@@ -74,6 +74,7 @@ package final class RemoteSession: Sendable {
     package let id: SessionID
     /// Whose session it is.
     package let subject: Subject
+    let heldRoles = HeldRoles()
     private let limits: Limits
     private let state: Mutex<State>
 

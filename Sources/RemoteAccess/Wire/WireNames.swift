@@ -8,6 +8,7 @@ package enum WirePath {
     package static let pairing = "/v1/pair"
     package static let renewal = "/v1/renew"
     package static let audit = "/v1/audit"
+    package static let role = "/v1/role"
     /// Before the path of a mirrored description: bytes to and from the device's own TLS.
     package static let secure = "/v1/secure"
 }

@@ -47,7 +47,8 @@ struct NestedAuthorizationTests {
 
     /// What the lock says to `SetLocked` that the gateway calls for a session: nil when it did it.
     private func open(
-        _ device: KnownDevice, by nested: NestedAuthorization, session: String = "s", roles: Set<RoleName>
+        _ device: KnownDevice, by nested: NestedAuthorization, session: String = "s", roles: Set<RoleName>,
+        holds: @escaping @Sendable (RoleName) -> Bool = { _ in true }
     ) async throws -> UPnPFault? {
         let service = try #require(device.services.first { $0.serviceType == ProtectedLock.lockService })
         let message = ActionRequest(
@@ -55,7 +56,7 @@ struct NestedAuthorizationTests {
         let fields: HTTPFields = [.contentType: "text/xml; charset=\"utf-8\"", .soapAction: message.soapActionHeader]
         let answer = try await nested.withResponse(
             ByteBuffer(string: message.serialized()), fields: fields, service: service, of: device,
-            for: .init(session: session, roles: roles), limits: .init()
+            for: .init(session: session, roles: roles, holds: holds), limits: .init()
         ) { head, body in
             try ControlResult.parse(
                 status: head.status.code, body: try await body.collect(upTo: 1 << 16).readableBytesView)
@@ -116,6 +117,22 @@ struct NestedAuthorizationTests {
             #expect(nested.rolesInUse == [.basic])
             nested.ended("a")
             #expect(nested.rolesInUse.isEmpty)
+        }
+    }
+
+    @Test func `a role that is laid down is given up, also by a call that was on its way`() async throws {
+        try await ProtectedLock.with(acl: acl) { lock in
+            let nested = nested()
+            let device = try await known(lock)
+            _ = try await open(device, by: nested, session: "a", roles: [.public, .basic])
+            _ = try await open(device, by: nested, session: "a", roles: [.public, .basic, .admin])
+            #expect(nested.rolesInUse == [.basic, .admin])
+            nested.ended("a", in: .admin)
+            #expect(nested.rolesInUse == [.basic], "the session goes on in its other roles")
+            await #expect(throws: Problem.self) {
+                try await open(device, by: nested, session: "a", roles: [.public, .admin]) { $0 != .admin }
+            }
+            #expect(nested.rolesInUse == [.basic], "nobody is left who would end it")
         }
     }
 

@@ -1,6 +1,7 @@
 """A lock that decides itself about who opens it (DeviceProtection:1), and the gateway in front of it."""
 
 import contextlib
+import json
 import re
 
 from .. import ssdp, upnp
@@ -69,6 +70,8 @@ def device_protection(lab: Laboratory):
         roles = inside.call("GetAssignedRoles")["RoleList"].split()
         expect(sorted(roles) == ["Admin", "Basic", "Public"], f"roles {roles}")
         text = _through_the_gateway(lab, lock, inside, udn)
+        text += f"; {_as_administrator(lab, lock, inside, udn)}"
+        text += f"; {_end_to_end(lab, lock, owner, inside, udn)}"
         inside.close(), outside.close()
     return f"PKCS5 login over {location.split('/')[0]}; {text}"
 
@@ -96,3 +99,63 @@ def _through_the_gateway(lab: Laboratory, lock, owner: ProtectedDevice, udn: str
         fault = _refused(lambda: upnp.invoke(mirrored, "DoorLock", "SetLocked", NewLocked=1))
     expect(fault and fault.code == 606, f"after the removal it was answered {fault}")
     return f"the app was told: {fault.description}"
+
+
+def _as_administrator(lab: Laboratory, lock, owner: ProtectedDevice, udn: str) -> str:
+    """The lock lets the gateway's Admin identity alone in: it comes as that while the client has taken the role up."""
+    laptop = lab.laptop
+    known = {one["role"]: one["id"] for one in lab.gateway.json("protection")}
+    entry = f"<CP><Name>gateway</Name><ID>{known['Admin']}</ID></CP>"
+    owner.call("AddIdentityList", IdentityList=f"<Identities>{entry}</Identities>")
+    owner.call("AddRolesForIdentity", Identity=_identity(known["Admin"]), RoleList="Admin")
+    with laptop.host.inside():
+        mirrored = upnp.describe(lab.mirror(udn))
+        fault = _refused(lambda: upnp.invoke(mirrored, "DoorLock", "SetLocked", NewLocked=0))
+        expect(fault and fault.code == 606, f"without the role it was answered {fault}")
+    role = ("away", "role", "--state", laptop.state, "--json")
+    taken = json.loads(laptop.command(*role, "Admin", "--for", "60s").stdout)
+    expect(taken["role"] == "Admin", f"the role was not taken up: {taken}")
+    with laptop.host.inside():
+        upnp.invoke(mirrored, "DoorLock", "SetLocked", NewLocked=0)
+    expect(f"protected-lock locked=0 by={known['Admin']}" in lock.output(), "another identity opened the lock")
+    expect("Admin" in _roles_in_use(lab), f"roles in use: {_roles_in_use(lab)}")
+    laptop.command(*role, "--end")
+    sentence = "the gateway holds its Admin identity without a session in that role"
+    lab.wait_until(lambda: "Admin" not in _roles_in_use(lab), 5, sentence)
+    with laptop.host.inside():
+        fault = _refused(lambda: upnp.invoke(mirrored, "DoorLock", "SetLocked", NewLocked=1))
+        expect(fault and fault.code == 606, f"after the role was laid down it was answered {fault}")
+    # A client that is no administrator's cannot take it up.
+    other = lab.client("visitor", "away-c", ("--device-type", "urn:schemas-latchkey:device:Nothing:1"))
+    status = ("away", "status", "--state", other.state)
+    lab.wait_until(lambda: "connected to" in other.command(*status, check=False).stdout, 15, "the visitor is not connected")
+    refused = other.command("away", "role", "Admin", "--state", other.state, check=False)
+    other.stop()
+    lab.gateway.revoke("visitor")
+    expect(refused.returncode != 0 and "--preset full" in refused.stderr, f"it was told {refused.stderr!r}")
+    owner.call("RemoveIdentity", Identity=_identity(known["Admin"]))
+    return "as Admin only while the role was taken up"
+
+
+def _roles_in_use(lab: Laboratory) -> list[str]:
+    return lab.gateway.json("status")[0]["details"]["device-roles"].split()
+
+
+def _end_to_end(lab: Laboratory, lock, certificate: Certificate, at_home: ProtectedDevice, udn: str) -> str:
+    """From the away side, under the owner's own certificate: the lock sees the owner, and not the gateway."""
+    laptop = lab.laptop
+    answers = ssdp.search(laptop.host, laptop.address, udn, seconds=1.5)
+    own = [answer for answer in answers if answer.source == laptop.address]
+    locations = {answer.headers.get("securelocation.upnp.org") for answer in own}
+    expect(len(locations) == 1 and None not in locations, f"the mirror's SECURELOCATION is {locations}")
+    location = locations.pop()
+    expect(location.startswith(f"https://{laptop.address}:"), f"SECURELOCATION names {location}")
+    with laptop.host.inside():
+        device = ProtectedDevice(location, certificate)
+        expect(device.id == at_home.id and device.udn == udn, "somebody else's TLS answered")
+        device.login("Ann", "correct horse")
+        expect("Admin" in device.call("GetAssignedRoles")["RoleList"], "no Admin after the login")
+        device.call("SetLocked", LOCK, NewLocked=1)
+        device.close()
+    expect(f"protected-lock locked=1 by={certificate.id}" in lock.output(), "the lock saw another identity")
+    return "end to end the lock saw the owner's own certificate and login"

@@ -28,11 +28,16 @@ package final class NestedAuthorization: Sendable {
         package let session: String
         /// The roles that it has.
         package let roles: Set<RoleName>
+        /// Whether it has a role still: one that was taken up may be laid down while the call is on its way.
+        let holds: @Sendable (RoleName) -> Bool
 
         /// Names a session.
-        package init(session: String, roles: Set<RoleName>) {
+        package init(
+            session: String, roles: Set<RoleName>, holds: @escaping @Sendable (RoleName) -> Bool = { _ in true }
+        ) {
             self.session = session
             self.roles = roles
+            self.holds = holds
         }
     }
 
@@ -107,11 +112,17 @@ package final class NestedAuthorization: Sendable {
     /// The roles whose identity is in memory at the moment.
     package var rolesInUse: Set<RoleName> { state.withLock { Set($0.means.keys) } }
 
+    /// Reads each device anew at its next call, and asks for its pin again.
+    package func forgetDoors() { state.withLock { $0.doors = [:] } }
+
     /// A session has ended: with the last of its role the role's identity is given up.
-    package func ended(_ session: String) {
+    package func ended(_ session: String) { ended(session, in: nil) }
+
+    /// A session has laid a role down, or all of them with nil.
+    package func ended(_ session: String, in laidDown: RoleName?) {
         let unused = state.withLock { state in
             var unused: [Means] = []
-            for (role, var means) in state.means {
+            for (role, var means) in state.means where laidDown == nil || role == laidDown {
                 means.sessions.remove(session)
                 state.means[role] = means.sessions.isEmpty ? nil : means
                 if means.sessions.isEmpty { unused.append(means) }
@@ -130,6 +141,10 @@ package final class NestedAuthorization: Sendable {
     ) async throws -> Result {
         let role = Self.role(for: caller.roles)
         let means = try await means(for: role, caller)
+        guard caller.holds(role) else {
+            ended(caller.session, in: role)
+            throw Problem(.denied, "The role \(role) was laid down.", status: 403)
+        }
         let door = try await door(of: device)
         guard let url = door.controlURL(ofService: service.serviceID), let endpoint = url.endpoint else {
             throw Problem(.notFound, "\(device.name) has no such service over HTTPS.", status: 404)
@@ -200,10 +215,12 @@ package final class NestedAuthorization: Sendable {
             description.device.udn.lowercased() == device.udn.lowercased()
         else { throw Problem(.device, "\(device.name) describes itself otherwise over HTTPS.", status: 502) }
         let id = DeviceProtectionID(certificateDER: der)
-        guard try await pin("device-protection \(device.udn)", id.bytes) == id.bytes else {
+        guard try await pin(DevicePin.name(ofDevice: device.udn), id.bytes) == id.bytes else {
             logger.warning("a protected device has another certificate than before")
             throw Problem(
-                .device, "\(device.name) shows another certificate than before: it may not be the same device.",
+                .device,
+                "\(device.name) shows another certificate than before: it may not be the same device. If it was "
+                    + "reset, its owner at home runs: latchkey gateway protection forget-pin UDN",
                 status: 502)
         }
         let door = Door(location: location, id: id, description: description)
@@ -218,7 +235,9 @@ package final class NestedAuthorization: Sendable {
 extension AccessContext {
     /// Whose calls these are, to devices that decide again.
     var nestedCaller: NestedAuthorization.Caller {
-        .init(session: session.id.description, roles: policy.roles(of: session.subject.id))
+        .init(session: session.id.description, roles: roles) { [session] role in
+            role != .admin || session.heldRoles.holds(role)
+        }
     }
 }
 

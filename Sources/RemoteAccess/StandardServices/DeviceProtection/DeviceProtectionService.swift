@@ -151,7 +151,7 @@ package final class DeviceProtectionService: Sendable {
     func effective(_ acl: AccessControlList) -> AccessControlList {
         var acl = acl
         let paired = configuration.paired()
-        for point in paired.active where acl.controlPoint(point.id) == nil {
+        for point in paired.active where acl.controlPoint(point.id).map(isOnlyIntroduced) ?? true {
             // One that there is no room for is a stranger.
             do { try acl.put(point) } catch { break }
         }
@@ -162,6 +162,12 @@ package final class DeviceProtectionService: Sendable {
         return acl
     }
 
+    /// Whether an entry is what an introduction left, and nobody has said since which roles it is to have: then a paired
+    /// client's grants say it.
+    private func isOnlyIntroduced(_ entry: AccessControlList.ControlPoint) -> Bool {
+        entry.introduced && entry.roles == [configuration.defaultRole]
+    }
+
     /// Changes the ACL: durable when it returns.
     package func change(
         _ body: @Sendable (inout AccessControlList) throws(DeviceProtectionError) -> Void
@@ -169,7 +175,16 @@ package final class DeviceProtectionService: Sendable {
         for _ in 0..<8 {
             let before = state.withLock { $0.stored }
             var acl = effective(before.acl)
+            let paired = acl.controlPoints.filter { before.acl.controlPoint($0.id) != $0 }
             try body(&acl)
+            // What is kept elsewhere stays there, or it would outlast what it follows from.
+            for point in paired where acl.controlPoint(point.id) == point {
+                if let entry = before.acl.controlPoint(point.id) {
+                    try acl.put(entry)
+                } else {
+                    try acl.remove(.controlPoint(point.id))
+                }
+            }
             guard acl != before.acl else { return }
             do {
                 let written = try await store.replaceAccessControlList(
