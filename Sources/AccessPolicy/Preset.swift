@@ -14,6 +14,8 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
     case media
     /// Every device but those of `ForbiddenTypes`.
     case full
+    /// Nothing: what its client may do is in the policy's rules alone.
+    case rulesOnly = "rules-only"
 
     /// What the preset gives of each device type; nil for `full`, which has no list.
     var rules: [DeviceRule]? {
@@ -25,6 +27,7 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
         case .cameraViewer: Self.cameraRules
         case .guest: Self.mediaRules + Self.rendererRules + Self.lightRules
         case .full: nil
+        case .rulesOnly: []
         }
     }
 
@@ -38,6 +41,7 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
         case .guest: "listen, and lights"
         case .media: "the older name of watch"
         case .full: "every device except internet gateways and remote access servers"
+        case .rulesOnly: "nothing but what the policy's rules permit"
         }
     }
 

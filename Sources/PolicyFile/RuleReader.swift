@@ -1,4 +1,5 @@
 import AccessPolicy
+import NetworkTypes
 import Yams
 
 /// Reads the rules of a policy.
@@ -119,6 +120,13 @@ struct RuleReader {
     private static let words = PolicyOperation.keywords.map(\.word).joined(separator: ", ")
 
     private mutating func subject(_ entry: (string: String, mark: Mark?)) -> PolicySubject? {
+        if IPPrefix(entry.string) != nil || IPAddress(entry.string) != nil {
+            reader.complain(
+                entry.mark,
+                "\(entry.string) is an address: a neighbour stands under via, and a client of that name is client:\(entry.string)"
+            )
+            return nil
+        }
         guard let subject = PolicySubject(entry.string) else {
             reader.complain(
                 entry.mark,

@@ -52,7 +52,9 @@ extension SQLiteGatewayStore: PolicyStore {
                 sql: "INSERT INTO consents (rule, subject, author, given_at) VALUES (?, ?, ?, ?)",
                 arguments: [rule, subject.rawValue, author, now.timeIntervalSinceReferenceDate])
             try state.advance(database)
-            let event = AuditEvent(.consent, subject: subject.rawValue, rule: rule, detail: "given by \(author)")
+            let event = AuditEvent(
+                .consent, subject: subject.rawValue, client: try Self.name(of: subject, database), rule: rule,
+                detail: "given by \(author)")
             try auditRows(database).append([event], now: now)
         }
     }
@@ -63,12 +65,18 @@ extension SQLiteGatewayStore: PolicyStore {
                 sql: "DELETE FROM consents WHERE rule = ? AND subject = ?", arguments: [rule, subject.rawValue])
             guard database.changesCount > 0 else { return }
             try state.advance(database)
-            let event = AuditEvent(.consent, subject: subject.rawValue, rule: rule, detail: "withdrawn")
+            let event = AuditEvent(
+                .consent, subject: subject.rawValue, client: try Self.name(of: subject, database), rule: rule,
+                detail: "withdrawn")
             try auditRows(database).append([event], now: Date())
         }
     }
 
     package func policyChanges() -> AsyncStream<StoreRevision> { changes() }
+
+    private static func name(of subject: SubjectID, _ database: Database) throws -> String? {
+        try String.fetchOne(database, sql: "SELECT name FROM subjects WHERE id = ?", arguments: [subject.rawValue])
+    }
 }
 
 extension StateDatabase {

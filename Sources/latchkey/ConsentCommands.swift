@@ -48,8 +48,7 @@ struct ConsentAllow: ProgramCommand {
     @OptionGroup var what: ConsentArguments
 
     func perform(_ invocation: Invocation) async throws {
-        try await ControlCommands.ask(
-            .consent(.allow(client: what.client, rule: what.rule)), of: .gateway, invocation)
+        try await ConsentProgram.answer(.allow(client: what.client, rule: what.rule), invocation)
     }
 }
 
@@ -64,7 +63,6 @@ struct ConsentRefuse: ProgramCommand {
     @OptionGroup var what: ConsentArguments
 
     func perform(_ invocation: Invocation) async throws {
-        try await ControlCommands.ask(
-            .consent(.refuse(client: what.client, rule: what.rule)), of: .gateway, invocation)
+        try await ConsentProgram.answer(.refuse(client: what.client, rule: what.rule), invocation)
     }
 }

@@ -111,7 +111,7 @@ struct GatewayPair: ProgramCommand {
 
     @Option(
         help: .init(
-            "What it may use: watch, listen, control, camera-viewer, guest or full.", valueName: "preset"))
+            "What it may use: watch, listen, control, camera-viewer, guest, full or rules-only.", valueName: "preset"))
     var preset: Preset?
 
     @Option(
@@ -142,6 +142,7 @@ struct GatewayPair: ProgramCommand {
     enum Preset: String, ExpressibleByArgument, CaseIterable {
         case watch, listen, control, guest, media, full
         case cameraViewer = "camera-viewer"
+        case rulesOnly = "rules-only"
     }
 
     func validate() throws {

@@ -26,7 +26,10 @@ package enum Entry {
             return 0
         } catch let error as ProgramError {
             console.progress(nil)
-            console.error(error.message)
+            // Several faults are a line each, and none of them looks like a message of its own.
+            let lines = error.message.split(separator: "\n", omittingEmptySubsequences: true)
+            console.error(String(lines.first ?? ""))
+            lines.dropFirst().forEach { console.log("  \($0)") }
             return error.exitCode
         } catch is CancellationError {
             return 1

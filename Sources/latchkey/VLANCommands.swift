@@ -10,7 +10,7 @@ struct VLANCommands: AsyncParsableCommand {
             For a host that stands in both networks, such as a box with a VLAN trunk: phones find, use and hear \
             the devices of the network of things, and the firewall can drop everything that those devices begin.
             """,
-        subcommands: [VLANRun.self, VLANDevices.self, VLANStatus.self]
+        subcommands: [VLANRun.self, VLANDevices.self, VLANStatus.self, VLANReload.self]
     )
 }
 
@@ -23,8 +23,13 @@ struct VLANRun: ProgramCommand {
             follows from the preset, or from the rules for the subject “vlan”. A host in the network of things \
             needs nothing but this host: see docs/specs/vlan-mode.md for the firewall.
 
+            With --policy the rules of a file alone say what may be done, by whom (via: an address or a network): see \
+            docs/specs/policy.md. “latchkey policy check FILE” tells its faults; SIGHUP, or “latchkey vlan reload”, \
+            has it read again.
+
             Example: latchkey vlan run --between eth0 --and eth0.20
             Example: latchkey vlan run --between lan --and iot --preset media --allow 192.168.1.0/28
+            Example: latchkey vlan run --between lan --and iot --policy house.yaml
             """
     )
 
@@ -44,6 +49,9 @@ struct VLANRun: ProgramCommand {
             "What may be done with the devices; “control” at the first start, later what it was.",
             valueName: "preset"))
     var preset: String?
+
+    @Option(help: .init("A policy's file that says what may be done; read again on SIGHUP.", valueName: "file"))
+    var policy: String?
 
     @Option(help: .init("What rights call whoever asks; “vlan” by default.", valueName: "name"))
     var subject: String?
@@ -68,6 +76,7 @@ struct VLANRun: ProgramCommand {
         values.set(.vlanAnd, and)
         values.set(.vlanBothWays, bothWays)
         values.set(.vlanPreset, preset)
+        values.set(.vlanPolicy, policy)
         values.set(.vlanSubject, subject)
         values.set(.vlanAllow, allow)
         values.set(.vlanEventsPort, eventsPort)
@@ -76,6 +85,24 @@ struct VLANRun: ProgramCommand {
     }
 
     func perform(_ invocation: Invocation) async throws { try await VLANProgram.run(invocation) }
+}
+
+struct VLANReload: ProgramCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload",
+        abstract: "Read the file of --policy again, and say what changed.",
+        discussion: """
+            Faults are told by line, and the policy in force stays. SIGHUP does the same.
+
+            Example: latchkey vlan reload
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+
+    func perform(_ invocation: Invocation) async throws {
+        try await ControlCommands.ask(.policy(.reload), of: .vlan, invocation)
+    }
 }
 
 struct VLANDevices: ProgramCommand {

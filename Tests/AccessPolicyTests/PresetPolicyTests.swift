@@ -251,7 +251,8 @@ struct PresetPolicyTests {
         #expect(Preset.problem(with: .preset("media")) == nil)
         #expect(
             Preset.problem(with: .preset("x"))
-                == "there is no preset x: choose one of watch, listen, control, camera-viewer, guest, media, full")
+                == "there is no preset x: choose one of watch, listen, control, camera-viewer, guest, media, full, rules-only"
+        )
         #expect(Preset.problem(with: .deviceTypes([mediaServer])) == nil)
         #expect(Preset.problem(with: .deviceTypes([])) != nil)
         #expect(Preset.problem(with: .deviceTypes([contentDirectory])) != nil)

@@ -37,6 +37,24 @@ import latchkey
             (["away", "pair", "latchkey:x", "--file", "y"], "Give the code either as an argument"),
             (["away", "run", "--allow", "10.0.0.1", "--state", "/nonexistent/x"], "add --share"),
             (["away", "run", "--share", "--allow", "tv", "--state", "/nonexistent/x"], "--allow holds “tv”"),
+            (["vlan", "run", "--and", "eth0", "--state", "/nonexistent/x"], "--between is missing"),
+            (["vlan", "run", "--between", "eth0", "--state", "/nonexistent/x"], "--and is missing"),
+            (
+                ["vlan", "run", "--between", "eth0", "--and", "eth0", "--state", "/nonexistent/x"],
+                "--between and --and both name eth0"
+            ),
+            (
+                ["vlan", "run", "--between", "a", "--and", "b", "--preset", "root", "--state", "/nonexistent/x"],
+                "--preset: there is no preset root"
+            ),
+            (
+                ["vlan", "run", "--between", "a", "--and", "b", "--allow", "tv", "--state", "/nonexistent/x"],
+                "--allow holds “tv”"
+            ),
+            (
+                ["vlan", "run", "--between", "a", "--and", "b", "--events-port", "0", "--state", "/nonexistent/x"],
+                "--events-port is 0"
+            ),
             (["upnp", "search", "--timeout", "0"], "--timeout is 1 to 120 seconds"),
             (["upnp", "invoke", "d", "s", "a", "novalue"], "“novalue” is not of the form name=value"),
             (["upnp", "subscribe", "d", "s", "--count", "0"], "--count is at least 1"),
@@ -58,7 +76,12 @@ import latchkey
         arguments: [
             "gateway run", "gateway pair", "gateway clients", "gateway sessions", "gateway devices", "gateway revoke",
             "gateway rotate-key", "gateway status", "away pair", "away run", "away devices", "away status",
-            "group enrol", "group devices", "group members", "group allow", "group evict", "group status",
+            "vlan run", "vlan devices", "vlan status", "vlan reload", "policy show", "policy check", "policy edit",
+            "policy set", "policy diff", "policy explain", "policy history", "policy rollback",
+            "gateway consent list", "gateway consent allow", "gateway consent refuse", "audit show", "audit export",
+            "audit search",
+            "audit verify", "group enrol", "group devices", "group members", "group allow", "group evict",
+            "group status",
             "upnp search", "upnp watch", "upnp describe", "upnp invoke", "upnp subscribe",
         ]
     )
@@ -71,6 +94,23 @@ import latchkey
         #expect(transcript.output.contains("latchkey \(command)"))
         #expect(transcript.output.contains("Example: latchkey \(command)"))
         #expect(transcript.output.contains("--json"))
+    }
+
+    @Test func `each fault of a policy is a line of its own, and an object for programs`() async throws {
+        try await withFolder { folder in
+            let file = folder + "/house.yaml"
+            try "policy: 1\nrules:\n  - {name: a, permitt: [X]}\n  - {}\n".write(
+                toFile: file, atomically: true, encoding: .utf8)
+            let text = await run("policy", "check", file)
+            #expect(text.code == 1 && text.output.isEmpty)
+            let lines = text.errors.split(separator: "\n")
+            #expect(lines.first == "latchkey: \(file) is no policy:")
+            #expect(lines.count > 2 && lines.dropFirst().allSatisfy { $0.hasPrefix("  \(file): line ") })
+            let json = await run("policy", "check", file, "--json")
+            #expect(json.code == 1)
+            #expect(json.output.split(separator: "\n").count == lines.count - 1)
+            #expect(json.output.hasPrefix(#"{"column":"#) && json.output.contains(#""line":4"#))
+        }
     }
 
     @Test func `asking a gateway that does not run ends with 1 and says how to start it`() async throws {

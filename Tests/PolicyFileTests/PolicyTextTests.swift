@@ -34,6 +34,15 @@ let examplePolicy = """
 
 @Suite("A policy's text")
 struct PolicyTextTests {
+    @Test(arguments: ["192.0.2.20", "192.0.2.0/24", "2001:db8::1"])
+    func `an address among the clients is told to stand under via`(address: String) throws {
+        let text = "policy: 1\nrules:\n  - name: a\n    permit: everything\n    who: [\"\(address)\"]\n"
+        let errors = #expect(throws: PolicyTextErrors.self) { _ = try PolicyText.parse(text) }
+        #expect(errors?.errors.first?.line == 5 && errors?.errors.first?.message.contains("under via") == true)
+        let named = text.replacing("\"\(address)\"", with: "\"client:\(address)\"")
+        #expect(throws: Never.self) { _ = try PolicyText.parse(named) }
+    }
+
     @Test func `an example is read as it is meant`() throws {
         let document = try PolicyText.parse(examplePolicy)
         #expect(document.groups == [.init(name: "family", members: ["alice", "bob"])])

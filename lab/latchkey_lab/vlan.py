@@ -18,6 +18,8 @@ from .processes import run
 LAN, THINGS = "192.168.70", "192.168.80"
 PHONE, THING = f"{LAN}.20", f"{THINGS}.30"
 BOX, BOX_THINGS = f"{LAN}.2", f"{THINGS}.2"
+# Another machine on the phones' LAN; the phone's host has both addresses.
+OTHER_PHONE = f"{LAN}.21"
 EVENTS_PORT = 49400
 
 # Both as docs/specs/vlan-mode.md has them.
@@ -123,10 +125,16 @@ class VLANStage:
         server.start()
         return server
 
-    def box(self) -> Box:
-        box = Box(self.binaries, self.hosts["box"], BOX, self.work / "vlan-state", self.logs)
-        box.start()
+    def box(self, *options, state: str = "vlan-state") -> Box:
+        box = Box(self.binaries, self.hosts["box"], BOX, self.work / state, self.logs)
+        box.start(*options)
         return box
+
+    def admit(self, address: str, port: int) -> None:
+        """Both ways, the things use what the box serves them: one hole more in its firewall, for one thing."""
+        self.hosts["box"].nft(
+            f"insert rule ip vlan-mode input ip saddr {address} ip daddr {BOX_THINGS} tcp dport {port} accept"
+        )
 
 
 def parameters(out: str) -> dict:

@@ -48,6 +48,12 @@ package enum ControlCommands {
             path: try role.socket(in: folder), eventLoopGroup: MultiThreadedEventLoopGroup.singleton
         )
         if let reply = try await client.send(request) { return reply }
+        // On a folder where no gateway runs, VLAN mode has the devices and the open questions.
+        if role == .gateway, request.isAboutRights {
+            let vlan = ControlSocketClient(
+                path: try Role.vlan.socket(in: folder), eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            if let reply = try await vlan.send(request) { return reply }
+        }
         guard let offline else {
             throw ProgramError.failure(
                 "\(role.sentence) is not running with the state folder \(folder.path); start it with: "

@@ -14,7 +14,9 @@ extension PolicyProgram {
                 return console.line(
                     "# there is no policy yet, and grants alone decide; write one with: latchkey policy edit")
             }
-            console.text(report.text ?? "")
+            // What is printed is the text, to the byte: its last line's end is the printer's.
+            let text = report.text ?? ""
+            console.text(text.hasSuffix("\n") ? String(text.dropLast()) : text)
         case .stored(let report):
             if json { return try console.json(report) }
             console.line("version \(report.version) is in force")

@@ -18,7 +18,9 @@ package enum PolicyProgram {
 
     /// Says whether a file is a policy, and everything that is wrong with it.
     package static func check(_ path: String, _ invocation: Invocation) throws {
-        let document = try parse(try read(path), of: path)
+        let text = try read(path)
+        if invocation.json, let faults = faults(in: text) { try faults.forEach { try invocation.console.json($0) } }
+        let document = try parse(text, of: path)
         if invocation.json {
             try invocation.console.json(PolicyCheckReport(rules: document.rules.count, groups: document.groups.count))
         } else {
@@ -121,7 +123,7 @@ package enum PolicyProgram {
         return reply
     }
 
-    private static func read(_ path: String) throws -> String {
+    static func read(_ path: String) throws -> String {
         let limit = PolicyStoreLimits.textBytes
         let handle: FileHandle? = path == "-" ? .standardInput : FileHandle(forReadingAtPath: path)
         guard let handle else { throw ProgramError.failure("the file \(path) cannot be read") }
@@ -135,7 +137,8 @@ package enum PolicyProgram {
         return text
     }
 
-    private static func parse(_ text: String, of path: String) throws -> PolicyDocument {
+    @discardableResult
+    static func parse(_ text: String, of path: String) throws -> PolicyDocument {
         do {
             return try PolicyText.parse(text)
         } catch {
@@ -143,6 +146,23 @@ package enum PolicyProgram {
                 "\(path) is no policy:\n" + error.errors.map { "\(path): \($0)" }.joined(separator: "\n"))
         }
     }
+}
+
+extension PolicyProgram {
+    /// Everything that is wrong with a text; nil for a policy.
+    private static func faults(in text: String) -> [PolicyFaultReport]? {
+        do throws(PolicyTextErrors) {
+            _ = try PolicyText.parse(text)
+            return nil
+        } catch { return error.errors.map { .init(line: $0.line, column: $0.column, message: $0.message) } }
+    }
+}
+
+/// A fault of a policy's text, for programs.
+struct PolicyFaultReport: Codable, Hashable, Sendable {
+    var line: Int
+    var column: Int
+    var message: String
 }
 
 /// What `latchkey policy check` found, for programs.

@@ -56,9 +56,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
             lifetimes.client = life
         }
         self.lifetimes = lifetimes
-        self.audit = AuditLimits(
-            entries: try settings.integer(.auditEntries, in: 100...10_000_000) ?? AuditLimits().entries,
-            bytes: try settings.integer(.auditBytes, in: 65_536...(1 << 34)) ?? AuditLimits().bytes)
+        self.audit = try settings.auditLimits()
         self.ssdp = try SSDPSettings(settings)
         self.group = try GroupSettings(settings)
     }
@@ -124,6 +122,13 @@ extension Settings {
         case .v4: IPPrefix(address: address, length: 32)
         case .v6: IPPrefix(address: address, length: 128)
         }
+    }
+
+    /// How much of the audit log is kept.
+    func auditLimits() throws -> AuditLimits {
+        AuditLimits(
+            entries: try integer(.auditEntries, in: 100...10_000_000) ?? AuditLimits().entries,
+            bytes: try integer(.auditBytes, in: 65_536...(1 << 34)) ?? AuditLimits().bytes)
     }
 
     /// The neighbours that are served.

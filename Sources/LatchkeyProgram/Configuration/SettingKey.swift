@@ -97,6 +97,8 @@ extension SettingKey {
     package static let vlanBothWays = SettingKey("vlan", "bothWays", option: "--both-ways")
     /// What may be done with the devices, by the name of a preset.
     package static let vlanPreset = SettingKey("vlan", "preset", option: "--preset")
+    /// A policy's file that is kept in force.
+    package static let vlanPolicy = SettingKey("vlan", "policy", option: "--policy")
     /// What rights call whoever asks.
     package static let vlanSubject = SettingKey("vlan", "subject", option: "--subject")
     /// Which neighbours are served.
@@ -112,6 +114,6 @@ extension SettingKey {
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
-        .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanSubject, .vlanAllow, .vlanEventsPort,
+        .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanPolicy, .vlanSubject, .vlanAllow, .vlanEventsPort,
     ]
 }

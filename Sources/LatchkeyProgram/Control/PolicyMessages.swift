@@ -12,6 +12,8 @@ package enum PolicyControlRequest: Codable, Hashable, Sendable {
     case rollback(version: Int, author: String)
     /// Why would this be permitted or denied?
     case explain(PolicyQuestion)
+    /// Reads the policy's file again, where the program follows one.
+    case reload
 }
 
 /// A call that could be made.

@@ -31,6 +31,9 @@ package struct PolicyControlHandler: Sendable {
             let text = try await self.version(version).text
             return .stored(try await set(text, expecting: nil, author: author))
         case .explain(let question): return .explained(try await explain(question, devices: devices))
+        case .reload:
+            throw ProgramError.failure(
+                "no policy's file is followed; put a file in force with: latchkey policy set FILE")
         }
     }
 

@@ -1,6 +1,6 @@
 import AccessPolicy
 package import NetworkTypes
-import TrustCore
+package import TrustCore
 
 /// What `latchkey vlan run` does, checked.
 package struct VLANConfiguration: Hashable, Sendable {
@@ -13,6 +13,10 @@ package struct VLANConfiguration: Hashable, Sendable {
     package var bothWays: Bool
     /// Which preset the subject gets; nil leaves the one that it has.
     package var preset: String?
+    /// A policy's file that is kept in force; nil leaves the policy that the store keeps.
+    package var policy: String?
+    /// The bounds of the audit log.
+    package var audit: AuditLimits
     /// What the subject of what is asked on `shownOn` is called.
     package var subject: String
     /// The neighbours that are served on `shownOn`; empty means all of the network.
@@ -23,6 +27,13 @@ package struct VLANConfiguration: Hashable, Sendable {
 
     /// What a subject gets that is made here: it can be used and watched, but opens no door.
     package static let firstPreset = Preset.control.rawValue
+
+    /// What the subject gets, and what one that is made here gets where that is nil. A policy's file alone decides,
+    /// unless a preset is named beside it.
+    package var scopes: (scope: Grant.Scope?, fresh: Grant.Scope) {
+        let fresh = policy == nil ? Self.firstPreset : Preset.rulesOnly.rawValue
+        return ((preset ?? policy.map { _ in fresh }).map { .preset($0) }, .preset(fresh))
+    }
 
     package init(_ invocation: Invocation) throws {
         let settings = invocation.settings
@@ -37,6 +48,10 @@ package struct VLANConfiguration: Hashable, Sendable {
         if let preset, let problem = Preset.problem(with: .preset(preset)) {
             throw ProgramError.usage("--preset: \(problem)")
         }
+        self.policy = try settings.value(.vlanPolicy, expecting: "a file's path of 1 to 4096 bytes") { text in
+            (1...4096).contains(text.utf8.count) && text != "-" ? text : nil
+        }
+        self.audit = try settings.auditLimits()
         self.subject =
             try settings.value(.vlanSubject, expecting: "a name of 1 to 56 bytes") { text in
                 (1...56).contains(text.utf8.count) ? text : nil

@@ -4,8 +4,10 @@ import NIOCore
 import NIOUPnP
 import NetworkTypes
 import RemoteAccess
+import SQLiteStore
 import ServiceLifecycle
 import TrustCore
+import UnixSignals
 
 /// One direction: the devices of one network, shown on another.
 struct VLANWay: Hashable, Sendable, CustomStringConvertible {
@@ -35,23 +37,31 @@ struct VLANWay: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// VLAN mode as one service: a gateway and an away client for each direction, and nothing between them but policy.
-struct VLANService: Service, CustomStringConvertible {
-    private struct Direction: Sendable {
+struct VLANService: LiveGateway, CustomStringConvertible {
+    struct Direction: Sendable {
         let way: VLANWay
+        let trust: GatewayTrust
         let server: RemoteAccessServer
         let client: RemoteAccessClient
     }
 
-    private let directions: [Direction]
+    let directions: [Direction]
+    let followed: FollowedPolicy?
+    private let audit: AuditWriter
+    let logger: Logger
     private let report: @Sendable (ProgramEvent) -> Void
-    private let startedAt = ContinuousClock.now
+    let startedAt = ContinuousClock.now
 
     init(
-        _ ways: [VLANWay], configuration: VLANConfiguration, store: any GatewayStore,
+        _ ways: [VLANWay], configuration: VLANConfiguration, store: SQLiteGatewayStore, followed: FollowedPolicy?,
         eventLoopGroup: any EventLoopGroup, logger: Logger, report: @escaping @Sendable (ProgramEvent) -> Void,
         serving: @escaping @Sendable (VLANWay) -> Void
     ) async throws {
         self.report = report
+        self.followed = followed
+        self.logger = logger
+        let audit = AuditWriter(store: store, logger: logger)
+        self.audit = audit
         var random = SystemRandomNumberGenerator()
         let sealingKey = try await store.secret(named: "url-sealing", orStore: random.bytes(32))
         // One record of what this process says, so that neither direction finds what the other shows.
@@ -67,13 +77,14 @@ struct VLANService: Service, CustomStringConvertible {
             let desk = try await RemoteAccessDesk.load(gatewayUDN: udn, from: store, logger: logger)
             directions.append(
                 Direction(
-                    way: way,
+                    way: way, trust: trust,
                     server: try RemoteAccessServer(
                         configuration: .init(entrance: entrance), trust: trust,
                         home: Self.home(
                             of: way, eventsPort: configuration.eventsPort, ssdp: ssdp, eventLoopGroup, logger),
-                        sealingKey: sealingKey, gatewayUDN: udn, desk: desk, eventLoopGroup: eventLoopGroup,
-                        logger: logger),
+                        sealingKey: sealingKey, gatewayUDN: udn, desk: desk,
+                        observer: AuditObserver(writer: audit, name: { trust.name(of: $0) }),
+                        eventLoopGroup: eventLoopGroup, logger: logger),
                     client: try Self.client(
                         of: way, entrance: entrance, ssdp: ssdp, eventLoopGroup, logger,
                         onEvent: { event in
@@ -89,8 +100,7 @@ struct VLANService: Service, CustomStringConvertible {
     ) async throws -> SubjectID {
         do {
             return try await trust.localSubject(
-                named: way.subject, scope: configuration.preset.map { .preset($0) },
-                orNew: .preset(VLANConfiguration.firstPreset))
+                named: way.subject, scope: configuration.scopes.scope, orNew: configuration.scopes.fresh)
         } catch let problem as Problem {
             throw ProgramError.failure("\(problem.title) The option is --subject NAME")
         }
@@ -129,6 +139,27 @@ struct VLANService: Service, CustomStringConvertible {
     var description: String { "vlan mode" }
 
     func run() async throws {
+        // Trapped before anybody is told that the program is ready.
+        let signals = followed == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await runDirections() }
+            group.addTask {
+                await audit.run()
+                // Its end is not the program's: it ends with it.
+                try await Task.sleep(for: .seconds(3_600))
+            }
+            if let followed, let signals {
+                group.addTask {
+                    await followed.follow(signals, changed: { await storeChanged() }, report: report)
+                    try await Task.sleep(for: .seconds(3_600))
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func runDirections() async throws {
         try await withGracefulShutdownHandler {
             try await withThrowingDiscardingTaskGroup { group in
                 for direction in directions { group.addTask { try await run(direction) } }
@@ -152,34 +183,6 @@ struct VLANService: Service, CustomStringConvertible {
             defer { group.cancelAll() }
             try await group.next()
         }
-    }
-
-    var devices: [DeviceReport] {
-        get async {
-            var all: [DeviceReport] = []
-            for direction in directions {
-                for (device, silence) in await direction.client.devices() {
-                    all.append(
-                        DeviceReport(
-                            udn: device.root.udn, name: device.friendlyName, type: device.root.deviceType,
-                            location: nil,
-                            state: silence.map { "silent: \($0)" } ?? "shown on \(direction.way.away.name)"))
-                }
-            }
-            return all
-        }
-    }
-
-    var status: StatusReport {
-        var details = ["uptime-seconds": String(startedAt.duration(to: .now).components.seconds)]
-        for direction in directions {
-            let served = direction.way.allowed.map(\.description).joined(separator: ", ")
-            details["\(direction.way.home.name)-on-\(direction.way.away.name)"] =
-                "\(direction.server.devices.count) devices found, shown to \(served) as \(direction.way.subject)"
-        }
-        return StatusReport(
-            role: "vlan", name: directions.map(\.way.subject).joined(separator: ", "), state: "serving",
-            details: details)
     }
 }
 

@@ -66,7 +66,7 @@ final class HTTPServerConnection: ChannelInboundHandler {
     var context: ChannelHandlerContext?
     var timer: ConnectionTimer?
     private var executor: EventLoopTaskExecutor?
-    private var secured: SecureConnection?
+    var secured: SecureConnection?
 
     init(shared: Context, peer: SocketEndpoint, local: SocketEndpoint) {
         self.shared = shared
@@ -244,29 +244,6 @@ final class HTTPServerConnection: ChannelInboundHandler {
                 id: id, inflow: inflow, outflow: outflow, unhandled: exchange, expectsContinue: expectation != nil)
         )
         timer?.set(in: min(shared.limits.bodyStallTime, shared.limits.sendStallTime))
-    }
-
-    /// The connection's TLS, asked at its first request, when the handshake is over; the same for those after it.
-    private func secureConnection(_ context: ChannelHandlerContext) -> SecureConnection? {
-        guard let security = shared.security else { return nil }
-        if let secured { return secured }
-        let (channel, eventLoop) = (context.channel, context.eventLoop)
-        let bound = NIOLoopBound(WeakConnection(self), eventLoop: eventLoop)
-        let made = SecureConnection(
-            id: .random(in: .min ... .max), peerCertificateDER: security.peerCertificate(channel),
-            closing: channel.closeFuture
-        ) {
-            eventLoop.hop { bound.value.connection?.closesAfterAnswer = true }
-        }
-        secured = made
-        return made
-    }
-
-    /// What answers requests may outlive the connection.
-    private struct WeakConnection {
-        weak var connection: HTTPServerConnection?
-
-        init(_ connection: HTTPServerConnection) { self.connection = connection }
     }
 
     /// Calls the handler, when the read that brought the head is over: a small request is then there as a

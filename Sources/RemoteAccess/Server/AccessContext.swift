@@ -63,6 +63,20 @@ struct AccessContext: Sendable {
         return policy.decide(request)
     }
 
+    /// Whether a client is to announce a device, or one of its services: somebody in front of it may see it, be it a
+    /// neighbour. What is not for all of them is decided again for whoever comes.
+    static func announces(
+        _ device: KnownDevice, service: String? = nil, to subject: SubjectID, policy: PolicyBook,
+        exports: (_ udn: String, _ subject: SubjectID) -> Bool
+    ) -> Bool {
+        policy.places(of: subject, seeing: device.facts).contains { place in
+            let request = AccessRequest(
+                subject: subject, via: place, device: device.facts, operation: service == nil ? .discover : .describe,
+                service: service)
+            return decide(request, on: device, policy: policy, exports: exports).permitted
+        }
+    }
+
     /// Whether something may be shown or may go on: the same policy, and nobody is told.
     func permits(_ operation: AccessRequest.Operation, on device: KnownDevice, service: String? = nil) -> Bool {
         judged(request(operation, on: device, service: service), on: device).permitted

@@ -23,7 +23,7 @@ package final class GatewayTrust: Sendable {
     package let policy: PolicyBook
     /// What the owner is asked to consent to.
     package let consents = ConsentDesk()
-    private let policies: PolicySource?
+    let policies: PolicySource?
     /// How long the certificates that are issued are good for.
     let lifetimes: CertificateLifetimes
     private let logger: Logger
@@ -187,10 +187,14 @@ package final class GatewayTrust: Sendable {
     }
 
     /// The owner's answer to a question of `consents`: durable, and in force when this returns.
-    /// - Throws: `StoreError` `invalid` when the gateway keeps no policy.
+    /// - Throws: `StoreError` `invalid` when the gateway keeps no policy, `notFound` when a consent is given to what asks
+    ///   for none: a rule of another name would be permitted by surprise once there is one.
     package func answer(rule: String, subject: SubjectID, consents given: Bool, author: String) async throws {
         guard let policies else { throw StoreError(.invalid, "this gateway keeps no policy") }
         if given {
+            guard policy.asksConsent(rule: rule, of: subject) else {
+                throw StoreError(.notFound, "no rule “\(rule)” waits for a consent of this client")
+            }
             try await policies.store.recordConsent(rule: rule, subject: subject, author: author, now: Date())
         } else {
             try await policies.store.withdrawConsent(rule: rule, subject: subject)

@@ -34,12 +34,10 @@ struct HomeMirror: Sendable {
                 devices: directory.devices.map { device in
                     // Hidden and unreachable devices are in the map too: what is theirs is nobody's.
                     let isReachable = reach.reaches(device)
-                    let decision = AccessContext.decide(
-                        AccessRequest(
-                            subject: session.subject.id, via: .ownHost, device: device.facts, operation: .discover),
-                        on: device, policy: policy, exports: exports)
+                    let isSeen = AccessContext.announces(
+                        device, to: session.subject.id, policy: policy, exports: exports)
                     return HomeDevice(
-                        udn: device.udn, endpoints: device.endpoints, isPermitted: isReachable && decision.permitted)
+                        udn: device.udn, endpoints: device.endpoints, isPermitted: isReachable && isSeen)
                 })
         }
     }
@@ -64,7 +62,8 @@ struct HomeMirror: Sendable {
 
     private func mirrored(_ device: KnownDevice, in context: AccessContext) -> MirroredDevice? {
         guard reach().reaches(device),
-            context.permits(.discover, on: device),
+            AccessContext.announces(
+                device, to: context.session.subject.id, policy: policy, exports: exports),
             let path = context.translation(of: device).issuePath(device.device.location, as: .description)
         else { return nil }
         return MirroredDevice(
@@ -90,7 +89,9 @@ struct HomeMirror: Sendable {
     ) -> MirroredDevice.Node {
         var seen: Set<String> = []
         let types = description.services.map(\.serviceType).filter {
-            seen.insert($0).inserted && context.permits(.describe, on: device, service: $0)
+            seen.insert($0).inserted
+                && AccessContext.announces(
+                    device, service: $0, to: context.session.subject.id, policy: policy, exports: exports)
         }
         return MirroredDevice.Node(
             udn: description.udn, deviceType: description.deviceType, serviceTypes: types,

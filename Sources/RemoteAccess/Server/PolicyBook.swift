@@ -91,6 +91,21 @@ package final class PolicyBook: Sendable {
         return policy.decide(request)
     }
 
+    /// The places in front of a client from where a device may be seen; see `CompiledPolicy.places`.
+    func places(of subject: SubjectID, seeing device: DeviceFacts) -> [Via] {
+        let policy = state.withLock { $0.policy }
+        return policy.places(of: subject, roles: policy.roles(of: subject), seeing: device)
+    }
+
+    /// Whether a rule of the policy, or the client's guest pass, waits for a consent to its first use.
+    func asksConsent(rule: String, of subject: SubjectID) -> Bool {
+        let content = state.withLock { $0.content }
+        if rule == GuestPass.rule {
+            return content.ledger.grants.contains { $0.subject == subject && $0.pass?.consent == true }
+        }
+        return content.document?.rules.contains { $0.name == rule && $0.consent } ?? false
+    }
+
     /// The clients whose guest passes have ended.
     var endedPasses: Set<SubjectID> {
         let now = clock().date

@@ -6,7 +6,7 @@ package import NIOTunnel
 package import NIOUPnP
 package import NetworkTypes
 import Synchronization
-package import TrustCore
+import TrustCore
 package import Tunnel
 
 /// The gateway (the standard's Remote Access Server): the home's devices on one side, paired clients on the other.
@@ -70,16 +70,16 @@ package final class RemoteAccessServer: Sendable {
         case homeLost(String)
     }
 
-    private let configuration: Configuration
+    let configuration: Configuration
     private let trust: GatewayTrust
     private let introduction: PairingIntroduction?
     private let home: Home?
-    private let directory = HomeDirectory()
+    let directory = HomeDirectory()
     let registry: SessionRegistry
     private let hub: SubscriptionHub
-    private let mirror: HomeMirror
-    private let router: ExchangeRouter
-    private let listener: TunnelListener
+    let mirror: HomeMirror
+    let router: ExchangeRouter
+    let listener: TunnelListener
     private let logger: Logger
     /// What the Remote Access services are set to.
     package let desk: RemoteAccessDesk
@@ -158,7 +158,9 @@ package final class RemoteAccessServer: Sendable {
             for await _ in stop.stream { break }
             for session in registry.all { session.record(.stopping, size: 16) }
             // Clients need a moment to read it; a dead one must not hold the gateway up.
+            async let farewells: Void = router.discovery.sayFarewell(within: configuration.drainTime)
             try? await Task.sleep(for: registry.all.isEmpty ? .zero : configuration.drainTime)
+            await farewells
             group.cancelAll()
             while let result = await group.nextResult() {
                 if case .failure(let error) = result, !(error is CancellationError) { throw error }
@@ -271,39 +273,5 @@ package final class RemoteAccessServer: Sendable {
             try await Task.sleep(for: .seconds(5))
             for session in registry.expire() { await router.endpoints.end(session) }
         }
-    }
-}
-
-// MARK: - What the owner sees
-
-extension RemoteAccessServer {
-    /// How many sessions there may be.
-    package var maximumSessions: Int { configuration.sessions.sessions }
-
-    /// The home's devices, by name, virtual ones left out.
-    var homeDevices: [KnownDevice] { directory.devices.filter { $0.parts.isEmpty } }
-
-    /// The sessions, oldest first.
-    package var sessions: [SessionRegistry.Report] { registry.reports }
-
-    /// The home's devices, by name, and why one of them is not reachable for anybody.
-    package var devices: [(device: KnownDevice, refusal: String?)] {
-        let reach = mirror.reach()
-        return directory.devices.map { device in
-            (
-                device,
-                device.addresses.isEmpty
-                    ? "it has no address" : device.addresses.lazy.compactMap(reach.refusal(of:)).first
-            )
-        }
-    }
-
-    /// Ends everything that runs for a subject, beneath TLS and at once, whatever its client does (design
-    /// invariant 6). Answers how many sessions there were.
-    package func endSessions(of subject: SubjectID) async -> Int {
-        listener.closeCarriers(of: subject.rawValue, reason: .revoked)
-        let ended = registry.endAll(of: subject)
-        for session in ended { await router.endpoints.end(session) }
-        return ended.count
     }
 }

@@ -112,6 +112,50 @@ package struct GatewayAdministration: Sendable {
         }
     }
 
+    /// The pairing codes that can be used, by name.
+    func pairings() async throws -> [PendingPairing] {
+        let now = Date()
+        return try await trust.store.ledger().pairings.filter { $0.state == .outstanding && $0.expiresAt > now }
+            .sorted { $0.name < $1.name }
+    }
+
+    /// The policy in force; nil before the first.
+    func policy() async throws -> StoredPolicy? { try await policies().store.storedPolicy() }
+
+    /// The versions of the policy that are kept, the newest first.
+    func policyVersions() async throws -> [StoredPolicy] {
+        try await policies().store.policyVersions(limit: PolicyStoreLimits.versions)
+    }
+
+    /// Puts a policy in force for everybody's next request, unless another than `version` is (0: none). Answers the new
+    /// version.
+    func setPolicy(_ text: String, expecting version: Int, author: String) async throws -> Int {
+        let policies = try policies()
+        do { _ = try policies.parse(text) } catch {
+            throw UPnPFault(
+                UPnPErrorCode(rawValue: RemoteAccessService.invalidPolicy),
+                description: RemoteAccessService.description(ofFaults: error))
+        }
+        do {
+            let stored = try await policies.store.replacePolicy(
+                text: text, expecting: version, author: author, now: Date())
+            try await trust.reload()
+            return stored.version
+        } catch let error as StoreError {
+            throw UPnPFault(
+                error.code == .conflict
+                    ? UPnPErrorCode(rawValue: RemoteAccessService.policyConflict) : .actionFailed,
+                description: error.message)
+        }
+    }
+
+    private func policies() throws -> PolicySource {
+        guard let policies = trust.policies else {
+            throw UPnPFault(.optionalActionNotImplemented, description: "This gateway keeps no policy.")
+        }
+        return policies
+    }
+
     private static var unknownPreset: UPnPFault {
         UPnPFault(
             .argumentValueInvalid,

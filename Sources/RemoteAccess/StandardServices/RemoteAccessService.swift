@@ -16,7 +16,11 @@ struct RemoteAccessService: Sendable {
     static let unknownClient = 701
     /// The service's error for a control point that no pairing code waits for.
     static let noPairingCode = 702
-    private static let namespace = "urn:schemas-latchkey:ra:status"
+    /// For a text that is no policy; the description tells its faults by line.
+    static let invalidPolicy = 703
+    /// For a policy that somebody else changed meanwhile.
+    static let policyConflict = 704
+    static let namespace = "urn:schemas-latchkey:ra:status"
 
     /// What the server is doing.
     enum Status: String, CaseIterable, UPnPConvertible {
@@ -45,7 +49,11 @@ struct RemoteAccessService: Sendable {
     private let validity = HostedArgumentType<UInt32>("Validity", in: 1...GatewayAdministration.longestPairing)
     private let pairingID = HostedArgumentType<String>("PairingID", maximumLength: 64)
     private let pairingCode = HostedArgumentType<String>("PairingCode")
+    private let pairingList = HostedArgumentType<String>("PairingList")
     private let count = HostedArgumentType<UInt32>("Count")
+    let policy = HostedArgumentType<String>("Policy")
+    let policyVersion = HostedArgumentType<UInt32>("PolicyVersion")
+    let policyVersionList = HostedArgumentType<String>("PolicyVersionList")
 
     init(administration: GatewayAdministration, server: RemoteAccessServer, authorizer: ServiceAuthorizer) {
         self.administration = administration
@@ -56,7 +64,7 @@ struct RemoteAccessService: Sendable {
 
     func service() -> HostedService {
         HostedService(Self.serviceType) {
-            for action in statusActions + sessionActions + pairingActions + policyActions { action }
+            for action in statusActions + sessionActions + pairingActions + grantActions + policyActions { action }
         }
     }
 
@@ -118,6 +126,10 @@ struct RemoteAccessService: Sendable {
                 try authorizer.require(.basic, call)
                 return try administration.pairingCode(forCertificate: call.connection?.peerCertificateDER)
             },
+            HostedAction("GetPairings", out: pairingList.argument("PairingList")) { (call: ActionInvocation) in
+                try authorizer.require(.admin, call)
+                return Self.document("pairingList", try await administration.pairings().map(Self.element))
+            },
             HostedAction("CancelPairing", in: pairingID.argument("PairingID")) {
                 (call: ActionInvocation, id: String) in
                 try authorizer.require(.admin, call)
@@ -126,7 +138,7 @@ struct RemoteAccessService: Sendable {
         ]
     }
 
-    private var policyActions: [HostedAction] {
+    private var grantActions: [HostedAction] {
         [
             HostedAction(
                 "GetClientPolicy", in: clientID.argument("ClientID"), out: preset.argument("Preset"),
@@ -176,28 +188,39 @@ struct RemoteAccessService: Sendable {
             })
     }
 
+    private static func text(_ scope: Grant.Scope?) -> String {
+        switch scope {
+        case .preset(let preset): preset
+        case .deviceTypes(let types): types.joined(separator: ",")
+        case nil: ""
+        }
+    }
+
+    private static func element(_ pairing: PendingPairing) -> XMLElement {
+        element(
+            "pairing",
+            [
+                ("id", pairing.id.description), ("name", pairing.name), ("grant", text(pairing.scope)),
+                ("sharing", pairing.sharing ? "1" : "0"), ("expires", pairing.expiresAt.formatted(.iso8601)),
+            ])
+    }
+
     private static func element(_ client: GatewayAdministration.Client) -> XMLElement {
-        let scope =
-            switch client.grant?.scope {
-            case .preset(let preset): preset
-            case .deviceTypes(let types): types.joined(separator: ",")
-            case nil: ""
-            }
-        return element(
+        element(
             "client",
             [
-                ("id", client.subject.id.rawValue), ("name", client.subject.name), ("grant", scope),
+                ("id", client.subject.id.rawValue), ("name", client.subject.name), ("grant", text(client.grant?.scope)),
                 ("sharing", client.grant?.sharing == true ? "1" : "0"),
                 ("since", client.subject.createdAt.formatted(.iso8601)),
             ])
     }
 
-    private static func document(_ name: String, _ children: [XMLElement]) -> String {
+    static func document(_ name: String, _ children: [XMLElement]) -> String {
         XMLElement(name, namespaceURI: namespace, children: children.map { .element($0) })
             .serialized(declaration: false)
     }
 
-    private static func element(_ name: String, _ attributes: [(String, String)]) -> XMLElement {
+    static func element(_ name: String, _ attributes: [(String, String)]) -> XMLElement {
         XMLElement(
             name, namespaceURI: namespace, attributes: attributes.map { XMLAttribute($0.0, value: $0.1) })
     }

@@ -7,6 +7,13 @@ import UPnP
 package protocol CallerRoles: Sendable {
     /// The roles of the caller.
     func roles(of call: ActionInvocation) -> Set<RoleName>
+    /// Who the caller is, for people who read what was changed by whom.
+    func name(of call: ActionInvocation) -> String?
+}
+
+extension CallerRoles {
+    /// Nobody is known by name.
+    package func name(of call: ActionInvocation) -> String? { nil }
 }
 
 /// Nobody has more than `Public`: how the services stand where no DeviceProtection serves them.
@@ -31,6 +38,13 @@ package struct ServiceAuthorizer: Sendable {
                 description:
                     "\(call.request.action.name) wants the role \(role); log in with DeviceProtection, over TLS.")
         }
+    }
+
+    /// Who changes something: at most 128 bytes.
+    func name(of call: ActionInvocation) -> String {
+        let name = (callers.name(of: call) ?? "an administrator at home")
+            .unicodeScalars.prefix(32).map(String.init).joined()
+        return name.isEmpty ? "an administrator" : name
     }
 
     /// Whether the caller may see keys and credentials.

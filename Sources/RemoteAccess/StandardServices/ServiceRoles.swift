@@ -36,4 +36,6 @@ struct ProtectedCallers: CallerRoles {
         guard call.connection != nil else { return [.public] }
         return protection.caller(call).roles.union([.public])
     }
+
+    func name(of call: ActionInvocation) -> String? { protection.caller(call).name }
 }

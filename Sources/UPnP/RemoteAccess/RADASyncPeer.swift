@@ -54,6 +54,7 @@ package struct RADASyncPeer: Sendable {
     /// After a failure, the next attempt waits until then.
     private var retryAt: ContinuousClock.Instant?
     private var failures = 0
+    private var isEnding = false
 
     /// Devices in one call, so that no message is large.
     package static let devicesPerCall = 64
@@ -75,7 +76,7 @@ package struct RADASyncPeer: Sendable {
 
     /// When ``timerFired(now:)`` is wanted next.
     package var nextDeadline: ContinuousClock.Instant? {
-        [running == nil ? heartbeatAt : nil, retryAt].compactMap(\.self).min()
+        [running == nil && !isEnding ? heartbeatAt : nil, retryAt].compactMap(\.self).min()
     }
 
     // MARK: What the peer calls
@@ -143,6 +144,7 @@ package struct RADASyncPeer: Sendable {
 
     /// The devices that this peer may know of: what the export filter and the policy let out.
     package mutating func export(_ devices: [RADADeviceInfo], now: ContinuousClock.Instant) -> [Output] {
+        guard !isEnding else { return [] }
         wanted = Dictionary(devices.map { ($0.uuid.lowercased(), $0) }) { first, _ in first }
         return next(now)
     }
@@ -168,6 +170,10 @@ package struct RADASyncPeer: Sendable {
     /// flush while it waits, which is an error of editing (RADASync:2 §2.6).
     private mutating func failed(_ call: Call, _ now: ContinuousClock.Instant) -> [Output] {
         if case .heartbeat = call { return flush() }
+        if isEnding {
+            told = [:]
+            return []
+        }
         failures += 1
         retryAt = now + min(.seconds(60), Self.retryDelay * (1 << min(failures - 1, 5)))
         return []
@@ -196,7 +202,7 @@ package struct RADASyncPeer: Sendable {
             let outputs = next(now)
             if !outputs.isEmpty { return outputs }
         }
-        guard running == nil, let heartbeatAt, heartbeatAt <= now else { return [] }
+        guard running == nil, !isEnding, let heartbeatAt, heartbeatAt <= now else { return [] }
         self.heartbeatAt = nil
         running = .heartbeat
         return [.call(.heartbeat)]
@@ -211,6 +217,7 @@ package struct RADASyncPeer: Sendable {
     }
 
     private func difference() -> Call? {
+        if isEnding, told.isEmpty { return nil }
         // An end that introduces itself says so first; the other waits until it knows whom it talks to.
         if introduces { return .setDDDLocation(ownLocation) }
         guard peer != nil else { return nil }
@@ -220,6 +227,15 @@ package struct RADASyncPeer: Sendable {
         return news.isEmpty ? nil : .add(news.compactMap { wanted[$0] })
     }
 
-    /// What an orderly end calls: everything that was told is taken back.
-    package func farewell() -> Call? { told.isEmpty ? nil : .remove(told.keys.sorted().compactMap { told[$0] }) }
+    /// An orderly end begins: everything that was told is taken back, and nothing is told any more. A call that fails now
+    /// is not made again.
+    package mutating func beginFarewell(now: ContinuousClock.Instant) -> [Output] {
+        isEnding = true
+        wanted = [:]
+        retryAt = nil
+        return next(now)
+    }
+
+    /// Whether the peer knows nothing any more, or would not listen.
+    package var hasSaidFarewell: Bool { isEnding && running == nil && told.isEmpty }
 }

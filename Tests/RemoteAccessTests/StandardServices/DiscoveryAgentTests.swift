@@ -65,6 +65,21 @@ struct DiscoveryAgentTests {
         }
     }
 
+    @Test("A gateway that stops takes back what it told before the tunnel ends")
+    func farewell() async throws {
+        let told = Journal()
+        try await Street().whileOpen { street, endpoint in
+            try await street.withDiscoveryClient(.preset("control"), at: endpoint) { client in
+                await client.list { $0.contains(Self.light) }
+                street.server.beginGracefulShutdown()
+                await client.list(\.isEmpty)
+                for line in client.heard.lines { told.note(line) }
+            }
+        }
+        // The end of the tunnel would empty the list too, and nobody would have called.
+        #expect(told.lines.last?.hasSuffix("#RemoveRemoteDevices\"") == true, "\(told.lines)")
+    }
+
     @Test("A filter that is edited takes a device away from the list, and gives it back")
     func filter() async throws {
         try await Street().whileOpen { street, endpoint in

@@ -24,11 +24,13 @@ struct ServicesFixture {
     let server: RemoteAccessServer
     let services: StandardServices
 
-    init(_ roles: RoleName..., restoring store: InMemoryGatewayStore? = nil) async throws {
+    init(
+        _ roles: RoleName..., restoring store: InMemoryGatewayStore? = nil, policies: PolicySource? = nil
+    ) async throws {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let group = MultiThreadedEventLoopGroup.singleton
         let store = store ?? self.store
-        trust = try await GatewayTrust.load(from: store, name: "Home", logger: logger)
+        trust = try await GatewayTrust.load(from: store, policies: policies, name: "Home", logger: logger)
         server = try RemoteAccessServer(
             configuration: .init(listen: SocketEndpoint(.v4(.loopback), port: 0)), trust: trust, home: nil,
             sealingKey: Array(repeating: 7, count: 32), gatewayUDN: "uuid:gateway",
@@ -68,6 +70,19 @@ struct ServicesFixture {
             ActionRequest(
                 serviceType: service.serviceType, action: action,
                 arguments: arguments.map { ActionArgument($0.0, $0.1) }), at: service)
+    }
+
+    /// The fault that an action is answered with.
+    func fault(_ name: String, _ action: String, _ arguments: (String, String)...) async throws -> UPnPFault? {
+        let service = try service(name)
+        let request = ActionRequest(
+            serviceType: service.serviceType, action: action,
+            arguments: arguments.map { ActionArgument($0.0, $0.1) })
+        do throws(UPnPFault) {
+            _ = try await service.invoke(
+                request, peer: SocketEndpoint(.v4(.loopback), port: 9), resourceURL: { _ in nil })
+            return nil
+        } catch { return error }
     }
 
     func code(_ request: ActionRequest, at service: HostedService) async throws -> Int? {

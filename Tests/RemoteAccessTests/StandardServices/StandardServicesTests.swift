@@ -74,7 +74,7 @@ struct StandardServicesTests {
         let fixture = try await ServicesFixture()
         let open = ServiceRoles.open
         let samples = [
-            "ProfileID": "1", "Sharing": "1", "ValidSeconds": "60",
+            "ProfileID": "1", "Sharing": "1", "ValidSeconds": "60", "ExpectedVersion": "0",
         ]
         for service in fixture.services.device.services {
             for action in service.scpd.actions {
@@ -97,7 +97,9 @@ struct StandardServicesTests {
                     serviceType: service.serviceType, action: action.name,
                     arguments: action.arguments.filter { $0.direction == .in }.map {
                         ActionArgument(
-                            $0.name, ["ProfileID": "1", "Sharing": "1", "ValidSeconds": "60"][$0.name] ?? "x")
+                            $0.name,
+                            ["ProfileID": "1", "Sharing": "1", "ValidSeconds": "60", "ExpectedVersion": "0"][$0.name]
+                                ?? "x")
                     })
                 let isRefused = try await fixture.code(request, at: service) == 606
                 let rule = ServiceRoles.rule(service.serviceID, action.name)

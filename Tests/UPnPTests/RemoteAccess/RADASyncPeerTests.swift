@@ -29,7 +29,11 @@ struct RADASyncPeerTests {
         #expect(peer.export([device("2"), device("3")], now: start) == [])
         #expect(peer.callEnded(succeeded: true, now: start) == [.call(.remove([device("1")]))])
         #expect(peer.callEnded(succeeded: true, now: start) == [])
-        #expect(peer.farewell() == .remove([device("2"), device("3")]))
+        #expect(!peer.hasSaidFarewell)
+        #expect(peer.beginFarewell(now: at(5)) == [.call(.remove([device("2"), device("3")]))])
+        #expect(!peer.hasSaidFarewell && peer.export([device("4")], now: at(5)).isEmpty)
+        #expect(peer.callEnded(succeeded: true, now: at(6)).isEmpty)
+        #expect(peer.hasSaidFarewell && peer.nextDeadline == nil)
     }
 
     @Test("A call that failed is made again, later, with what holds then")

@@ -1,6 +1,5 @@
 """Memory of sessions that are open and idle, at either end."""
 
-import socket
 import time
 from dataclasses import dataclass
 

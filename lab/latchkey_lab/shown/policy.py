@@ -10,6 +10,7 @@ from ..laboratory import Laboratory
 from ..latchkey import Client
 from ..ssdp import Watch
 from ..steps import expect, step
+from .discovery import UPNP_CLIENT
 
 RENDERER = "MediaRenderer"
 EVENING = """
@@ -35,6 +36,30 @@ rules:
     permit: [media]
     who: [evening]
     device: { type: MediaServer }
+"""
+# The same for a neighbour of the client alone, and a server that may be read and not changed.
+NEIGHBOUR = """
+policy: 1
+rules:
+  - name: quiet-neighbour
+    permit: [SetVolume]
+    who: [hall]
+    via: {address}
+    device: {{ type: MediaRenderer }}
+    service: RenderingControl
+    arguments: {{ DesiredVolume: {{ max: 40 }} }}
+  - name: volume-is-told
+    permit: [GetVolume]
+    who: [hall]
+    via: {address}
+    device: {{ type: MediaRenderer }}
+    service: RenderingControl
+  - name: reading
+    permit: [Browse, "Get*", media]
+    who: [hall]
+    via: {address}
+    device: {{ type: MediaServer }}
+    service: ContentDirectory
 """
 NOTHING = "policy: 1\nrules: []\n"
 
@@ -94,6 +119,50 @@ def policy_enforced(lab: Laboratory):
         _set(lab, NOTHING)
         lab.pause_client("evening")
     return f"{actions}; {refused}\nBrowse of 2: {outside}\nbyebye {gone.at - asked:.2f} s after the change, back {back.at - gone.at:.2f} s later"
+
+
+@step("a neighbour's unmodified control point sees a server without what it may not do, is refused SetVolume 41 by the rule's name, and sets 40")
+def policy_unmodified(lab: Laboratory):
+    lab.pause_clients()
+    neighbour, address = lab.host("away-b"), lab.address("away-b")
+    _set(lab, NEIGHBOUR.format(address=address))
+    client = lab.client("hall", "away-c", ("--preset", "rules-only"), options=("--share",))
+
+    def call(location: str, action: str, **arguments) -> tuple[int, str]:
+        """async-upnp-client's own command, on the neighbour's host."""
+        words = [f"{name}={value}" for name, value in arguments.items()]
+        done = neighbour.run(UPNP_CLIENT, "call-action", location, action, *words, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def volume(value: int) -> tuple[int, str]:
+        return call(renderer, "RenderingControl/SetVolume", InstanceID=0, Channel="Master", DesiredVolume=value)
+
+    try:
+        server = ssdp.wait_for_answer(neighbour, address, lab.server_udn, 20, client.address)
+        renderer = ssdp.wait_for_answer(neighbour, address, lab.renderer.udn, 20, client.address)
+        code, said = call(server, "ContentDirectory/DestroyObject", ObjectID="64")
+        shown = sorted(said.partition("Available actions:")[2].split())
+        expect(code == 1 and "Unknown action: DestroyObject" in said, f"DestroyObject: {said}")
+        expect("Browse" in shown and all(name == "Browse" or name.startswith("Get") for name in shown), f"shown: {shown}")
+        code, said = call(server, "ConnectionManager/GetProtocolInfo")
+        expect(code == 1 and "Unknown service" in said, f"the other services: {said}")
+        code, said = call(server, "ContentDirectory/GetSystemUpdateID")
+        expect(code == 0, f"what is permitted: {said[-300:]}")
+        code, said = volume(41)
+        refused = next((line for line in reversed(said.splitlines()) if "UPnP error" in line), "")
+        expect(code != 0 and "606" in refused and "quiet-neighbour" in refused, f"SetVolume 41: {said[-300:]}")
+        code, said = volume(40)
+        expect(code == 0, f"SetVolume 40: {said[-300:]}")
+        code, said = call(renderer, "RenderingControl/GetVolume", InstanceID=0, Channel="Master")
+        expect(code == 0 and json.loads(said)["out_parameters"]["CurrentVolume"] == 40, f"GetVolume: {said[-300:]}")
+        # Neither another neighbour nor the client's own host is in the rules.
+        for host in ("away-a", "away-c"):
+            answer = lab.host(host).run("curl", "-sS", "-w", "%{http_code}", renderer, check=False).stdout
+            expect(answer.endswith("403"), f"{host} is answered {answer[-200:]!r}")
+    finally:
+        _set(lab, NOTHING)
+        lab.pause_client("hall")
+    return f"async-upnp-client on {address} sees {', '.join(shown)}\n{refused.strip()}\nand sets 40"
 
 
 @step("a guest pass gives the listed device alone, waits for the owner's consent, and ends by itself")

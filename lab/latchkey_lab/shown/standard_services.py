@@ -10,7 +10,7 @@ from .discovery import UPNP_CLIENT
 
 RADA_CONFIG = "urn:schemas-upnp-org:service:RADAConfig:2"
 RA_SERVER = "urn:schemas-upnp-org:device:RAServer:2"
-SERVICES = {"InboundConnectionConfig:1": 4, "RADAConfig:2": 5, "RATAConfig:1": 8, "RemoteAccess:1": 11}
+SERVICES = {"InboundConnectionConfig:1": 4, "RADAConfig:2": 5, "RATAConfig:1": 8, "RemoteAccess:1": 15}
 FILTER = (
     '<dads xmlns="urn:schemas-upnp-org:ra:dads"><filterList><filter target="{rada}" controlMode="denyList"'
     ' updateType="{change}"><deviceInfo uuid="{device}"/></filter></filterList></dads>'

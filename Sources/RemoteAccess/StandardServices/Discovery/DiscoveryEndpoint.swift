@@ -101,6 +101,25 @@ final class DiscoveryEndpoint: Sendable {
         try await exchange.finish()
     }
 
+    /// Takes back at every agent what it was told; returns when all have answered, and after `limit` at the latest.
+    func sayFarewell(within limit: Duration) async {
+        let agents = connections.withLock { $0.values.map(\.agent) }
+        guard !agents.isEmpty else { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await withDiscardingTaskGroup { all in
+                    for agent in agents { all.addTask { await agent.sayFarewell() } }
+                }
+            }
+            group.addTask {
+                // Cancelled when all have answered.
+                try? await Task.sleep(for: limit)
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     // MARK: A connection
 
     /// Keeps a client's list as it is decided that it may be, until the exchange ends.

@@ -30,6 +30,7 @@ package actor RADASyncAgent {
     private var machine: RADASyncPeer
     private var pending: RADASyncPeer.Call?
     private var waiter: CheckedContinuation<Void, Never>?
+    private var leaving: [CheckedContinuation<Void, Never>] = []
 
     /// - Parameters:
     ///   - changed: Told the state after each change, and which remote devices went with it.
@@ -48,6 +49,26 @@ package actor RADASyncAgent {
 
     /// The devices that the peer may know of from now on.
     package func export(_ devices: [RADADeviceInfo]) { take(machine.export(devices, now: .now)) }
+
+    /// Takes back at the peer what was told, as an orderly end does; returns when it has answered, or would not, or
+    /// the task is cancelled.
+    package func sayFarewell() async {
+        take(machine.beginFarewell(now: .now))
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if machine.hasSaidFarewell || Task.isCancelled { return continuation.resume() }
+                leaving.append(continuation)
+            }
+        } onCancel: {
+            // Unstructured: a cancelled task must be woken from outside of it.
+            Task { await self.left() }
+        }
+    }
+
+    private func left() {
+        for continuation in leaving { continuation.resume() }
+        leaving = []
+    }
 
     /// What the peer has told.
     package var state: RADASyncPeer { machine }
@@ -95,6 +116,7 @@ package actor RADASyncAgent {
             }
         }
         if isChanged { changed(machine, removed) }
+        if machine.hasSaidFarewell { left() }
         // Something that waits for work looks again: deadlines may have moved, too.
         wake()
     }
