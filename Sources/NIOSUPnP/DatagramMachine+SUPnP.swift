@@ -68,6 +68,25 @@ extension Forwarder: DatagramMachine {
         case nil: nil
         }
     }
+
+    /// A datagram, without the way through an input.
+    package mutating func receive(_ bytes: [UInt8], from source: SocketEndpoint, now: ContinuousClock.Instant) {
+        handle(.datagram(bytes, from: source), now: now)
+    }
+
+    /// The next output of the network.
+    package mutating func nextNetworkAction(effect: (Effect) -> Void) -> NetworkAction? {
+        while let output = nextOutput() {
+            switch output {
+            case .transmit(let bytes, let address): return .transmit(bytes, to: address)
+            case .multicast(let bytes): return .multicast(bytes)
+            case .relay(let bytes, let source): effect(.relay(bytes, from: source))
+            case .needsSnapshot: effect(.needsSnapshot)
+            case .wake(let instant): return .wake(at: instant)
+            }
+        }
+        return nil
+    }
 }
 
 extension Member: DatagramMachine {

@@ -6,6 +6,10 @@ internal import NetworkTypes
 final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     private enum Phase { case idle, running, stopped }
 
+    /// A machine is not woken again before so much time has passed. Each of thousands of requests has a deadline of its
+    /// own, and a machine that is woken for one does what is due for all, and sends it together.
+    private static var rest: Duration { .milliseconds(4) }
+
     private let eventLoop: any EventLoop
     /// Let go as soon as they are not needed any more: they hold whatever their owner has, secrets too, and the owner
     /// this.
@@ -19,6 +23,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     /// The time of the datagrams that were read together.
     private var batchTime: ContinuousClock.Instant?
     private var wakeAt: ContinuousClock.Instant?
+    private var wokenAt: ContinuousClock.Instant?
     private var timer: (at: ContinuousClock.Instant, scheduled: Scheduled<Void>)?
 
     init(
@@ -76,7 +81,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     func received(_ bytes: [UInt8], from source: SocketEndpoint) {
         let now = batchTime ?? .now
         batchTime = now
-        machine?.handle(Machine.datagram(bytes, from: source), now: now)
+        machine?.receive(bytes, from: source, now: now)
         drain(now: now)
     }
 
@@ -105,6 +110,7 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
         let now = ContinuousClock.now
         guard let at = wakeAt, at <= now else { return arm() }
         wakeAt = nil
+        wokenAt = now
         machine?.handle(Machine.wake, now: now)
         settle(now: now)
     }
@@ -120,7 +126,8 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
     }
 
     private func drain(now: ContinuousClock.Instant) {
-        while let action = machine?.nextAction() {
+        let effect = effect
+        while let action = machine?.nextNetworkAction(effect: { effect?($0) }) {
             switch action {
             case .transmit(let bytes, let address): sockets.send(bytes, to: address)
             case .multicast(let bytes): sockets.multicast(bytes)
@@ -129,7 +136,6 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
             case .wake(let instant):
                 guard wakeAt.map({ instant < $0 }) ?? true else { continue }
                 wakeAt = instant
-            case .effect(let value): effect?(value)
             }
         }
         arm()
@@ -137,7 +143,9 @@ final class MachineLoop<Machine: DatagramMachine & ~Copyable>: DatagramSink {
 
     /// One timer at a time: set anew only for an earlier deadline, so that there is not one for each datagram.
     private func arm() {
-        guard let wakeAt, phase == .running else { return }
+        guard let wakeAt = wakeAt.map({ at in max(at, wokenAt.map { $0 + Self.rest } ?? at) }), phase == .running else {
+            return
+        }
         if let timer {
             guard wakeAt < timer.at else { return }
             timer.scheduled.cancel()

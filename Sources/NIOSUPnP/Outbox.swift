@@ -43,9 +43,7 @@ struct Outbox {
 
     /// Sends what waits. False if the system takes no more now.
     mutating func flush(through socket: CInt, by sendMany: SendMany = Outbox.sendMany) -> Bool {
-        if waiting.count > 1 {
-            waiting.sort { ($0.route.number, $0.offset) < ($1.route.number, $1.offset) }
-        }
+        sort()
         var next = 0
         /// Those before it go one by one, because they were refused together.
         var aloneUntil = 0
@@ -72,6 +70,14 @@ struct Outbox {
         waiting.removeAll(keepingCapacity: waiting.capacity <= Self.vector * 4)
         bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 18)
         return true
+    }
+
+    /// By routes, and in the order in which they came within each. Words are sorted much faster than what they stand for.
+    private mutating func sort() {
+        guard waiting.count > 1 else { return }
+        var order = waiting.indices.map { UInt64(waiting[$0].route.number) << 32 | UInt64($0) }
+        order.sort()
+        waiting = order.map { waiting[Int($0 & 0xFFFF_FFFF)] }
     }
 
     /// Only what has not been sent goes on waiting, with its bytes.

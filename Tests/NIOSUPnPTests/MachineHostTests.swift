@@ -182,6 +182,19 @@ struct MachineHostTests {
         }
     }
 
+    @Test("Deadlines that follow each other closely are served together: there are 4 ms between two")
+    func rest() async throws {
+        let ear = Ear(MachineSockets(links: [try TestLinks.ipv4()]))
+        try await Self.with([ear]) {
+            let begin = ContinuousClock.now
+            for _ in 0..<11 {
+                ear.tell(.wake(at: .now))
+                for await case .woken in ear.effects { break }
+            }
+            #expect(ContinuousClock.now - begin >= .milliseconds(40))
+        }
+    }
+
     @Test("A cancelled host has closed its sockets when it returns, and its machine is gone")
     func cancellation() async throws {
         let link = try TestLinks.ipv4()

@@ -25,7 +25,16 @@ extension DataPayload {
 
     /// The bytes of the message. Throws what a receiver would refuse.
     package func encoded() throws(DataPayloadError) -> [UInt8] {
-        let fields = fields
+        let fields: Fields
+        switch self {
+        case .request(let request): fields = Self.fields(request)
+        case .broadcast(let broadcast): fields = Self.fields(broadcast)
+        case .answer(let answer): fields = Self.fields(.answer, answer)
+        case .deliver(let answer): fields = Self.fields(.deliver, answer)
+        case .accepted(let id): return Self.notice(.accepted, id)
+        case .complete(let id, let answers, let reason): return Self.notice(.complete, id, answers, reason)
+        case .refused(let id, let reason): return Self.notice(.refused, id, reason)
+        }
         let service = fields.service.utf8
         let length = Self.headLength + service.count + fields.payload.count
         guard service.count <= Self.serviceLimit else { throw .service }
@@ -41,6 +50,18 @@ extension DataPayload {
         bytes.append(bigEndian: fields.alias)
         bytes.append(contentsOf: service)
         bytes += fields.payload
+        return bytes
+    }
+
+    /// The bytes of a notice, which has nothing that could be wrong.
+    private static func notice(_ kind: Kind, _ id: UInt64, _ first: UInt16? = nil, _ second: UInt16? = nil) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(headLength + 4)
+        bytes.append(bigEndian: UInt64(kind.rawValue) << 56)
+        bytes.append(bigEndian: id)
+        bytes.append(bigEndian: UInt32(0))
+        if let first { bytes.append(bigEndian: first) }
+        if let second { bytes.append(bigEndian: second) }
         return bytes
     }
 
@@ -115,26 +136,19 @@ extension DataPayload {
         return (0..<length).map { UInt16(fields.payload[2 * $0]) << 8 | UInt16(fields.payload[2 * $0 + 1]) }
     }
 
-    private var fields: Fields {
-        switch self {
-        case .request(let request):
-            Fields(
-                // More answers than there are bits for become flags that no request has.
-                kind: .request, flags: request.maximumAnswers > Self.answerLimit ? .max : request.maximumAnswers << 1,
-                window: request.windowMilliseconds, id: request.id, alias: request.lowestSuite.rawValue,
-                service: request.service, payload: request.payload)
-        case .broadcast(let broadcast):
-            Fields(
-                kind: .broadcast, flags: broadcast.isFromHardened ? Self.hardenedFlag : 0,
-                window: broadcast.windowMilliseconds, id: broadcast.id.rawValue, alias: broadcast.alias,
-                service: broadcast.service, payload: broadcast.payload)
-        case .answer(let answer): Self.fields(.answer, answer)
-        case .deliver(let answer): Self.fields(.deliver, answer)
-        case .accepted(let id): Fields(kind: .accepted, id: id)
-        case .complete(let id, let answers, let reason):
-            Fields(kind: .complete, id: id, payload: Self.octets(answers) + Self.octets(reason))
-        case .refused(let id, let reason): Fields(kind: .refused, id: id, payload: Self.octets(reason))
-        }
+    private static func fields(_ request: Request) -> Fields {
+        Fields(
+            // More answers than there are bits for become flags that no request has.
+            kind: .request, flags: request.maximumAnswers > answerLimit ? .max : request.maximumAnswers << 1,
+            window: request.windowMilliseconds, id: request.id, alias: request.lowestSuite.rawValue,
+            service: request.service, payload: request.payload)
+    }
+
+    private static func fields(_ broadcast: Broadcast) -> Fields {
+        Fields(
+            kind: .broadcast, flags: broadcast.isFromHardened ? hardenedFlag : 0,
+            window: broadcast.windowMilliseconds, id: broadcast.id.rawValue, alias: broadcast.alias,
+            service: broadcast.service, payload: broadcast.payload)
     }
 
     private static func fields(_ kind: Kind, _ answer: Answer) -> Fields {
@@ -142,6 +156,4 @@ extension DataPayload {
             kind: kind, flags: answer.isLast ? lastFlag : 0, id: answer.id, alias: answer.alias,
             payload: answer.payload)
     }
-
-    private static func octets(_ word: UInt16) -> [UInt8] { [UInt8(word >> 8), UInt8(truncatingIfNeeded: word)] }
 }

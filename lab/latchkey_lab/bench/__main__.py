@@ -19,15 +19,17 @@ from .street import Street
 
 GIB = 1 << 30
 TUNNEL = ("throughput", "latency", "memory")
-PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", "group-live")
+LIVE = ("group-fans", "group-evictions", "group-registrations", "group-crowd")
+PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", *LIVE)
+WHOLES = {"tunnel": TUNNEL, "group-live": LIVE}
 
 
 def parts(text: str) -> list[str]:
-    """Names of parts, separated by commas; `tunnel` stands for its three."""
-    names = [one for name in text.split(",") for one in (TUNNEL if name == "tunnel" else (name,))]
+    """Names of parts, separated by commas; `tunnel` and `group-live` stand for several."""
+    names = [one for name in text.split(",") for one in WHOLES.get(name, (name,))]
     for name in names:
         if name not in PARTS:
-            raise argparse.ArgumentTypeError(f"there is no part {name!r}; choose from tunnel, {', '.join(PARTS)}")
+            raise argparse.ArgumentTypeError(f"there is no part {name!r}; choose from {', '.join((*WHOLES, *PARTS))}")
     return names
 
 
@@ -39,7 +41,7 @@ def arguments() -> argparse.Namespace:
         "a secure group's key tree beside the paper's, its channels, and its forwarder beside mosquitto.",
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build-release/release", help="the release build")
-    parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: tunnel, {', '.join(PARTS)}")
+    parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: {', '.join((*WHOLES, *PARTS))}")
     parser.add_argument("--rounds", type=int, default=7, help="rounds for each way")
     parser.add_argument("--requests", type=int, default=1000, help="Browse requests for each way")
     parser.add_argument("--size", type=int, default=GIB, help="bytes of the film")
@@ -74,23 +76,21 @@ def tunnel(options: argparse.Namespace, wanted: list[str], out: Path) -> str:
     return report.tables(moved, asked, idle, options.size)
 
 
-def live_group(options: argparse.Namespace, out: Path) -> str:
+def live_group(part: str, options: argparse.Namespace, out: Path) -> str:
     binaries, place = options.bin.resolve(), out / "group-live"
-    find_binaries(binaries, "latchkey", "group-bench")
-    rounds = min(options.rounds, 5)
-    with Street(binaries, out, "group-bench") as street:
-        fans = group_live.fans(street, place, rounds, options.seconds)
-    crowds = [group_live.crowd(binaries, place, options.crowd)]
-    entered = [group_live.registrations(binaries, place, count) for count in (100, options.crowd)]
-    evicted = [group_live.evictions(binaries, place, options.evictions, loss) for loss in (0, 5)]
-    return "\n\n".join(
-        (
-            group_report.fan_table(fans, rounds, options.seconds),
-            group_report.registration_table(entered),
-            group_report.eviction_table(evicted),
-            group_report.crowd_table(crowds),
-        )
-    )
+    if part == "group-fans":
+        rounds = min(options.rounds, 3)
+        with Street(binaries, out, "group-bench") as street:
+            fans = group_live.fans(street, place, rounds, options.seconds)
+        return group_report.fan_table(fans, rounds, options.seconds)
+    find_binaries(binaries, "latchkey")
+    if part == "group-evictions":
+        evicted = [group_live.evictions(binaries, place, count, loss) for count, loss in ((30, 0), (options.evictions, 5))]
+        return group_report.eviction_table(evicted)
+    if part == "group-registrations":
+        entered = [group_live.registrations(binaries, place, count) for count in (100, options.crowd)]
+        return group_report.registration_table(entered)
+    return group_report.crowd_table([group_live.crowd(binaries, place, options.crowd)])
 
 
 def main() -> int:
@@ -140,10 +140,11 @@ def main() -> int:
         print("a group's channels …", flush=True)
         conditions = report.conditions(command)
         keep("channels", conditions, group.channels(group.measure_channels(options.bin.resolve())))
-    if "group-live" in wanted:
-        print("a group on a network …", flush=True)
-        conditions = report.conditions(command)
-        keep("group-live", conditions, live_group(options, out))
+    for part in LIVE:
+        if part in wanted:
+            print(f"a group on a network: {part} …", flush=True)
+            conditions = report.conditions(command)
+            keep(part, conditions, live_group(part, options, out))
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..namespaces import Namespace
 from ..processes import LabError, Process
 from .paths import Certificates
-from .street import DEVICE, Street
+from .street import DEVICE, FIRST_CORE, Street
 
 PORT = 8883
 
@@ -26,7 +26,9 @@ class Broker:
             "tls_version tlsv1.3\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nset_tcp_nodelay true\n"
             f"log_type error\nlog_dest stderr\nuser {_owner(folder)}\n"
         )
-        self.process: Process = street.device.start("mosquitto", "mosquitto", "-c", file, log=street.logs / "mosquitto.log")
+        self.process: Process = street.device.start(
+            "mosquitto", *FIRST_CORE, "mosquitto", "-c", file, log=street.logs / "mosquitto.log"
+        )
         _listening(street.device, self.process)
 
     def fan_out(self, subscribers: int, size: int, in_flight: int, seconds: float) -> dict:

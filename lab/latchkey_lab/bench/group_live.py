@@ -18,7 +18,9 @@ from .street import Samples, Street
 FANS = ((50, 64), (50, 1200), (200, 64), (200, 1200))
 IN_FLIGHT = 100
 FEW = 8  # with receivers on the same cores, which check a signature each
-WITH_RECEIVERS, BY_ITSELF = "Latchkey", "Latchkey's forwarder by itself"
+MANY = 400  # at a forwarder that is held every other moment
+WITH_RECEIVERS = "Latchkey"
+BY_ITSELF = {"burst": "Latchkey's forwarder by itself", "each": "the same, a signature each"}
 HOSTS, EACH = 48, 4  # members of the group from which others are evicted, under loss
 SETTINGS = {"LATCHKEY_GROUP_REGISTRATIONS_PER_SECOND": "5000"}
 
@@ -56,6 +58,7 @@ class Registrations:
 def fans(street: Street, out: Path, rounds: int, seconds: float) -> list[Fan]:
     """The broker and the forwarder in turn, each alone on the machine's cores."""
     results: dict[tuple, Fan] = {}
+    street.receive_apart()
     for number in range(rounds):
         for receivers, size in FANS:
             broker = Broker(street, out / "broker")
@@ -72,12 +75,13 @@ def fans(street: Street, out: Path, rounds: int, seconds: float) -> list[Fan]:
             finally:
                 ours.end()
             _note(results, WITH_RECEIVERS, receivers, size, loaded, alone)
-            ours = Fanned(street, receivers, asleep=True)
-            try:
-                loaded = ours.fan_out(size, IN_FLIGHT, seconds)
-            finally:
-                ours.end()
-            _note(results, BY_ITSELF, receivers, size, loaded, {})
+            for signatures, name in BY_ITSELF.items():
+                ours = Fanned(street, receivers, asleep=True, signatures=signatures)
+                try:
+                    loaded = ours.fan_out(size, MANY, seconds)
+                finally:
+                    ours.end()
+                _note(results, name, receivers, size, loaded, {})
         print(f"  round {number + 1} of {rounds}", flush=True)
     return list(results.values())
 
