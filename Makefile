@@ -60,10 +60,11 @@ lab-shell: ## a prompt on the away LAN of that laboratory, with everything runni
 	@$(SWIFT_BUILD)
 	@lab/run --shell --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)
 
-bench: release ## measure beside stunnel, HAProxy, libupnp, gupnp, mosquitto and the paper's key tree, write docs/performance.md (root; 40 min after the release build; options: ARGS='--only host,control-point')
+bench: release ## measure beside stunnel, HAProxy, libupnp, gupnp, mosquitto, PyCasbin and the paper's key tree, write docs/performance.md (root; 40 min after the release build; options: ARGS='--only host,control-point')
 	@scripts/setup lab
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product host-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product channel-bench
+	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product policy-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product group-bench
 	@lab/bench --bin "$$($(SWIFT_BUILD) $(RELEASE_FLAGS) --show-bin-path)" $(ARGS)
 

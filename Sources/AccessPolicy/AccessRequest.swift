@@ -9,31 +9,6 @@ package enum Via: Hashable, Sendable {
     case neighbour(IPAddress)
 }
 
-/// What policy needs to know of a device.
-package struct DeviceFacts: Hashable, Sendable {
-    /// The unique device name of the root device.
-    package var udn: String
-    /// The friendly name of the root device.
-    package var name: String
-    /// The type of the root device, as its description has it.
-    package var deviceType: String
-    /// The types of its embedded devices, at every depth.
-    package var embeddedTypes: [String]
-    /// The types of all its services, those of embedded devices too.
-    package var serviceTypes: [String]
-
-    /// Makes facts.
-    package init(
-        udn: String, name: String = "", deviceType: String, embeddedTypes: [String] = [], serviceTypes: [String] = []
-    ) {
-        self.udn = udn
-        self.name = name
-        self.deviceType = deviceType
-        self.embeddedTypes = embeddedTypes
-        self.serviceTypes = serviceTypes
-    }
-}
-
 /// Where an object of a ContentDirectory lies.
 package enum Ancestry: Hashable, Sendable {
     /// The object's id, its parent's, and so on to the root, `0`.

@@ -21,11 +21,10 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
     var rules: [DeviceRule]? {
         switch self {
         case .watch, .media: Self.mediaRules
-        case .listen: Self.mediaRules + Self.rendererRules
-        case .control:
-            Self.mediaRules + Self.rendererRules + Self.lightRules + Self.climateRules + Self.cameraRules
+        case .listen: Self.listenRules
+        case .control: Self.controlRules
         case .cameraViewer: Self.cameraRules
-        case .guest: Self.mediaRules + Self.rendererRules + Self.lightRules
+        case .guest: Self.guestRules
         case .full: nil
         case .rulesOnly: []
         }
@@ -44,6 +43,10 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
         case .rulesOnly: "nothing but what the policy's rules permit"
         }
     }
+
+    private static let listenRules = mediaRules + rendererRules
+    private static let guestRules = listenRules + lightRules
+    private static let controlRules = guestRules + climateRules + cameraRules
 
     // Actions are listed by name, so that what a later version or a vendor adds is not given by accident:
     // CreateObject, DestroyObject, UpdateObject, MoveObject, ImportResource, ExportResource,
@@ -112,14 +115,21 @@ package enum Preset: String, Hashable, Sendable, CaseIterable {
 
 /// What a preset gives of one device type of the UPnP Forum, in any version.
 struct DeviceRule: Sendable {
+    /// In lower case.
     let device: String
     let services: [ServiceRule]
     let allServices: Bool
     let presentation: Bool
 
+    init(device: String, services: [ServiceRule], allServices: Bool, presentation: Bool) {
+        self.device = device.lowercased()
+        self.services = services
+        self.allServices = allServices
+        self.presentation = presentation
+    }
+
     func rule(for service: TypeName) -> ServiceRule? {
-        if let rule = services.first(where: { $0.matches(service) }) { return rule }
-        return allServices ? ServiceRule(service.name, domain: service.domain, actions: nil) : nil
+        services.first { $0.matches(service) } ?? (allServices ? .everything : nil)
     }
 }
 
@@ -138,6 +148,9 @@ struct ServiceRule: Sendable {
         self.actions = actions
         self.onlyReading = onlyReading
     }
+
+    /// All actions, of whatever service.
+    static let everything = ServiceRule("", domain: "", actions: nil)
 
     func matches(_ type: TypeName) -> Bool {
         type.kind == .service && type.domain == domain && type.name == name

@@ -9,6 +9,8 @@ struct TypeName: Hashable, Sendable {
     let name: String
     /// Nil where the type has none, which a grant may leave out to cover all.
     let version: Int?
+    /// Of the domain and the name: types that differ in it are not the same.
+    private let fingerprint: Int
 
     init?(_ text: some StringProtocol) {
         guard text.utf8.count <= 256 else { return nil }
@@ -19,6 +21,10 @@ struct TypeName: Hashable, Sendable {
         self.domain = parts[1].lowercased()
         self.kind = kind
         self.name = parts[3].lowercased()
+        var hasher = Hasher()
+        hasher.combine(domain)
+        hasher.combine(name)
+        self.fingerprint = hasher.finalize()
         if parts.count == 5 {
             guard let version = Int(parts[4]), version > 0 else { return nil }
             self.version = version
@@ -27,15 +33,29 @@ struct TypeName: Hashable, Sendable {
         }
     }
 
-    /// Whether the type is the UPnP Forum's own of that name, in any version.
-    func isStandard(_ name: String) -> Bool {
-        domain == "schemas-upnp-org" && self.name == name.lowercased()
+    /// Whether the type is the UPnP Forum's own, whatever its name.
+    var isStandard: Bool { domain == "schemas-upnp-org" }
+
+    /// The same type in whatever version.
+    func isSame(_ other: TypeName) -> Bool {
+        fingerprint == other.fingerprint && kind == other.kind && name == other.name && domain == other.domain
     }
 
     /// Whether a grant of this type covers `other`: same type, and a version not above the granted one.
     func covers(_ other: TypeName) -> Bool {
-        guard domain == other.domain, kind == other.kind, name == other.name else { return false }
+        guard isSame(other) else { return false }
         guard let version else { return true }
         return (other.version ?? 1) <= version
+    }
+
+    /// A type whatever its version, to look it up by.
+    struct Key: Hashable, Sendable {
+        private let type: TypeName
+
+        init(_ type: TypeName) { self.type = type }
+
+        static func == (left: Key, right: Key) -> Bool { left.type.isSame(right.type) }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(type.fingerprint) }
     }
 }

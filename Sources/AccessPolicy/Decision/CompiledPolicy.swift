@@ -12,6 +12,8 @@ package struct CompiledPolicy: Sendable {
     let rules: [CompiledRule]
     let subjects: [SubjectID: SubjectRights]
     let index: RuleIndex
+    /// The numbers of the UDNs that rules name.
+    let udns: [String: Int32]
 
     /// Brings a document and a ledger together. Clients that are revoked, or that the ledger does not know, are denied
     /// everything.
@@ -19,13 +21,14 @@ package struct CompiledPolicy: Sendable {
         self.document = document
         let grants = Dictionary(grouping: ledger.grants, by: \.subject)
         var subjects: [SubjectID: SubjectRights] = [:]
-        for subject in ledger.subjects where subject.revokedAt == nil {
-            let own = grants[subject.id] ?? []
+        for (number, subject) in ledger.subjects.enumerated() where subject.revokedAt == nil {
             subjects[subject.id] = SubjectRights(
-                id: subject.id, name: subject.name, sharing: own.contains(where: \.sharing), grants: own)
+                id: subject.id, number: Int32(number), name: subject.name, grants: grants[subject.id] ?? [])
         }
         self.subjects = subjects
-        self.rules = document.map { RuleCompiler(document: $0, subjects: subjects).rules } ?? []
+        let compiler = document.map { RuleCompiler(document: $0, subjects: subjects) }
+        self.rules = compiler?.rules ?? []
+        self.udns = compiler?.udns ?? [:]
         self.index = RuleIndex(rules)
     }
 
@@ -40,26 +43,32 @@ package struct CompiledPolicy: Sendable {
 
     /// Decides.
     package func decide(_ request: AccessRequest) -> Decision {
-        if let forbidden = Self.forbidden(in: request) {
-            return .deny("\(forbidden) is never given to anybody: it belongs to the home's border")
+        if let forbidden = request.device.forms.forbidden { return Self.neverGiven(forbidden) }
+        guard let subject = subjects[request.subject] else {
+            if let service = request.service, ForbiddenTypes.contains(service) { return Self.neverGiven(service) }
+            return .deny(Self.nothing)
         }
-        guard let subject = subjects[request.subject] else { return .deny(Self.nothing) }
-        let facts = RequestFacts(request, subject: subject)
-        guard !facts.types.isEmpty else { return .deny("the device's type cannot be read") }
+        let facts = RequestFacts(request, subject: subject, udns: udns)
+        if let service = facts.service, service.isForbidden { return Self.neverGiven(service.text) }
+        guard !facts.device.types.isEmpty else { return .deny("the device's type cannot be read") }
         switch request.operation {
         case .discover, .describe: return decideVisibility(facts)
         case .control, .event, .media, .presentation: return decideUse(facts)
         }
     }
 
+    private static func neverGiven(_ type: String) -> Decision {
+        .deny("\(type) is never given to anybody: it belongs to the home's border")
+    }
+
     static let nothing = "nothing was granted to this client"
 
     /// Whether somebody has a rule with a time, so that what may be seen changes without anybody's doing.
     package var isTimed: Bool {
-        rules.contains { $0.rule.when != nil || $0.rule.until != nil } || !passes.isEmpty
+        rules.contains(where: \.hasTime) || !passes.isEmpty
     }
 
-    private var passes: [GuestPass] { subjects.values.flatMap(\.grants).compactMap(\.pass) }
+    private var passes: [GuestPass] { subjects.values.flatMap(\.grants).compactMap(\.grant.pass) }
 
     /// When a decision may change by itself next: at the next edge of a rule's time, and at least every hour, because the
     /// wall clock may be put forward or back. Nil where no rule has a time.
@@ -84,22 +93,18 @@ package struct CompiledPolicy: Sendable {
         return passes.compactMap(\.until).filter { $0 > moment.date }.reduce(next, min)
     }
 
-    /// The first type in the device, or the service asked for, that nobody is given.
-    static func forbidden(in request: AccessRequest) -> String? {
-        let device = request.device
-        if ForbiddenTypes.contains(device.deviceType) { return device.deviceType }
-        return device.embeddedTypes.first(where: ForbiddenTypes.contains)
-            ?? device.serviceTypes.first(where: ForbiddenTypes.forbidsDevice)
-            ?? request.service.flatMap { ForbiddenTypes.contains($0) ? $0 : nil }
-    }
-
     /// A rule that speaks of the request, with its rank.
     struct Match {
         let rank: Rank
-        let rule: CompiledRule
+        let number: Int32
+
+        /// Of equals the first in the text.
+        func precedes(_ other: Match) -> Bool {
+            rank == other.rank ? number < other.number : rank > other.rank
+        }
     }
 
-    /// The rules that speak of a request and are in their time, the most specific first; and the most specific rule that
+    /// The rules that speak of a request and are in their time, in the order of the text; and the most specific rule that
     /// would permit it and is not in its time.
     func matches(_ facts: RequestFacts) -> (awake: [Match], asleep: CompiledRule?) {
         var awake: [Match] = []
@@ -107,35 +112,47 @@ package struct CompiledPolicy: Sendable {
         index.forEachCandidate(facts) { number in
             let rule = rules[number]
             guard let rank = rule.rank(facts) else { return }
+            let match = Match(rank: rank, number: Int32(number))
             if !rule.isAsleep(facts) {
-                awake.append(Match(rank: rank, rule: rule))
+                awake.append(match)
             } else if rule.isPermit, asleep.map({ $0.rank < rank }) ?? true {
-                asleep = Match(rank: rank, rule: rule)
+                asleep = match
             }
         }
-        awake.sort { $0.rank == $1.rank ? $0.rule.order < $1.rule.order : $0.rank > $1.rank }
-        return (awake, asleep?.rule)
+        return (awake, asleep.map { rules[Int($0.number)] })
+    }
+
+    /// Asks the rules, the most specific first, until one of them decides.
+    func first<Answer>(of matches: [Match], _ answer: (CompiledRule, Rank) -> Answer?) -> Answer? {
+        // Most often the first one decides, so that the others need no order.
+        guard let first = matches.min(by: { $0.precedes($1) }) else { return nil }
+        if let answer = answer(rules[Int(first.number)], first.rank) { return answer }
+        guard matches.count > 1 else { return nil }
+        for match in matches.sorted(by: { $0.precedes($1) }).dropFirst() {
+            if let answer = answer(rules[Int(match.number)], match.rank) { return answer }
+        }
+        return nil
     }
 
     private func decideUse(_ facts: RequestFacts) -> Decision {
-        if facts.request.operation != .media, facts.request.operation != .presentation, facts.service?.kind != .service
-        {
-            return .deny("the request names no service")
+        switch facts.operation {
+        case .media, .presentation: break
+        default: if facts.service?.type?.kind != .service { return .deny("the request names no service") }
         }
-        if facts.request.operation == .control, facts.request.action == nil {
-            return .deny("the request names no action")
-        }
+        if facts.operation == .control, facts.action == nil { return .deny("the request names no action") }
         let (awake, asleep) = matches(facts)
         var limit: (level: UInt64, decision: Decision)?
-        for match in awake {
-            if let limit, limit.level != match.rank.level { return limit.decision }
-            switch match.rule.outcome(facts) {
+        let decision = first(of: awake) { rule, rank -> Decision? in
+            if let limit, limit.level != rank.level { return limit.decision }
+            switch rule.outcome(facts) {
             case .holds(let decision): return decision
-            case .fails(nil): continue
-            case .fails(let refusal?): if limit == nil { limit = (match.rank.level, refusal) }
+            case .fails(nil): return nil
+            case .fails(let refusal?):
+                if limit == nil { limit = (rank.level, refusal) }
+                return nil
             }
         }
-        if let limit { return limit.decision }
+        if let decision = decision ?? limit?.decision { return decision }
         if let asleep { return .deny(asleep.sleepingSentence(facts), rule: asleep.rule.name) }
         return decideGrants(facts)
     }
@@ -144,7 +161,7 @@ package struct CompiledPolicy: Sendable {
     func decideGrants(_ facts: RequestFacts) -> Decision {
         var denial: Decision?
         for grant in facts.subject.grants {
-            let decision = grant.decide(facts.request)
+            let decision = grant.decide(facts)
             if decision.permitted { return decision }
             denial = denial ?? decision
         }

@@ -43,7 +43,7 @@ extension CompiledPolicy {
         guard let subject = subjects[request.subject] else {
             return Explanation(decision: decision, line: nil, considered: [])
         }
-        let facts = RequestFacts(request, subject: subject)
+        let facts = RequestFacts(request, subject: subject, udns: udns)
         var speaking: [(rank: Rank, considered: Explanation.Considered)] = []
         var silent: [Explanation.Considered] = []
         for rule in rules {
@@ -67,7 +67,7 @@ extension CompiledPolicy {
     ) -> Explanation.Considered {
         if rule.rule.name == decision.rule { return rule.considered(.decides, decision.reason) }
         if rule.isAsleep(facts) { return rule.considered(.asleep, "it is not its time") }
-        if facts.request.operation == .control, case .fails(let refusal) = rule.outcome(facts) {
+        if facts.operation == .control, case .fails(let refusal) = rule.outcome(facts) {
             return rule.considered(.conditionFails, refusal?.reason ?? "the arguments are not those that it denies")
         }
         return rule.considered(.outranked, "a more specific rule decides, or one that denies and is as specific")
@@ -81,7 +81,7 @@ extension CompiledRule {
 
     /// Why the rule does not speak of a request: the first thing that differs.
     func mismatch(_ facts: RequestFacts) -> String {
-        if whoRank(facts.subject.id, roles: facts.request.roles) == nil {
+        if whoRank(facts) == nil {
             return "it is for \(rule.who.map(\.text).joined(separator: ", "))"
         }
         if viaRank(facts.request.via, sharing: facts.subject.sharing) == nil {
@@ -94,7 +94,7 @@ extension CompiledRule {
             let names = rule.service.map(\.text).joined(separator: ", ")
             return names.isEmpty ? "it is for other services" : "it is for the service \(names)"
         }
-        if let preset = rule.preset { return preset.refusal(of: facts.request) ?? "its preset does not include it" }
+        if let preset = rule.preset { return preset.refusal(of: facts) ?? "its preset does not include it" }
         return "it is for \(rule.operations.map(\.text).joined(separator: ", "))"
     }
 }

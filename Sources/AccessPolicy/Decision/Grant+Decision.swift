@@ -1,84 +1,100 @@
 package import TrustCore
 
-extension Grant {
-    /// Decides about a request of the grant's own subject.
-    func decide(_ request: AccessRequest) -> Decision {
-        if case .neighbour(let address) = request.via, !sharing {
-            return .deny("the grant is for the client's own host and not for its neighbour \(address)")
-        }
-        guard let type = TypeName(request.device.deviceType), type.kind == .device else {
-            return .deny("the device's type cannot be read")
-        }
-        if let refusal = pass?.refusal(of: request) { return refusal }
-        switch scope {
+/// A grant with its texts taken apart.
+struct CompiledGrant: Sendable {
+    let grant: Grant
+    private let preset: Preset?
+    /// Its rule's name in decisions.
+    private let rule: String
+    private let permission: String
+    private let types: [TypeName]
+    private let pass: CompiledPass?
+
+    init(_ grant: Grant) {
+        self.grant = grant
+        pass = grant.pass.map(CompiledPass.init)
+        switch grant.scope {
         case .preset(let name):
-            guard let preset = Preset(rawValue: name) else {
-                return .deny("the grant names the preset \(name), which this program does not know")
-            }
-            if let refusal = preset.refusal(of: request) { return .deny(refusal, rule: "grant:\(name)") }
-            return .permit("preset \(name)", rule: "grant:\(name)")
-        case .deviceTypes(let types):
-            return Self.decide(request, type: type, types: types)
+            preset = Preset(rawValue: name)
+            (rule, permission, types) = ("grant:\(name)", "preset \(name)", [])
+        case .deviceTypes(let texts):
+            preset = nil
+            (rule, permission) = ("grant:device-types", "the device type was granted")
+            types = texts.compactMap { TypeName($0) }
         }
     }
 
-    private static func decide(_ request: AccessRequest, type: TypeName, types: [String]) -> Decision {
-        let granted = types.compactMap { TypeName($0) }
-        if granted.contains(where: { $0.covers(type) }) {
-            return .permit("the device type was granted", rule: "grant:device-types")
+    /// Decides about a request of the grant's own subject, of a device whose type can be read.
+    func decide(_ facts: RequestFacts) -> Decision {
+        if case .neighbour(let address) = facts.request.via, !grant.sharing {
+            return .deny("the grant is for the client's own host and not for its neighbour \(address)")
         }
-        if let near = granted.first(where: { $0.domain == type.domain && $0.name == type.name }) {
-            return .deny(
-                "the grant covers versions of the device type up to \(near.version ?? 0)", rule: "grant:device-types")
+        if let refusal = pass?.refusal(of: facts) { return refusal }
+        switch grant.scope {
+        case .preset(let name):
+            guard let preset else {
+                return .deny("the grant names the preset \(name), which this program does not know")
+            }
+            if let refusal = preset.refusal(of: facts) { return .deny(refusal, rule: rule) }
+            return .permit(permission, rule: rule)
+        case .deviceTypes: return decideByType(facts)
         }
-        return .deny("the device type \(request.device.deviceType) was not granted", rule: "grant:device-types")
+    }
+
+    private func decideByType(_ facts: RequestFacts) -> Decision {
+        guard let type = facts.device.types.first else { return .deny("the device's type cannot be read") }
+        if types.contains(where: { $0.covers(type) }) { return .permit(permission, rule: rule) }
+        if let near = types.first(where: { $0.domain == type.domain && $0.name == type.name }) {
+            return .deny("the grant covers versions of the device type up to \(near.version ?? 0)", rule: rule)
+        }
+        return .deny("the device type \(facts.request.device.deviceType) was not granted", rule: rule)
     }
 }
 
 extension Preset {
     /// Why the preset does not give what is asked for; nil when it does.
-    func refusal(of request: AccessRequest) -> String? {
-        guard let type = TypeName(request.device.deviceType), type.kind == .device else {
-            return "the device's type cannot be read"
-        }
+    func refusal(of facts: RequestFacts) -> String? {
+        guard let type = facts.device.types.first else { return "the device's type cannot be read" }
         guard let rules else { return nil }
-        func rule(_ text: String) -> DeviceRule? {
-            guard let type = TypeName(text), type.kind == .device else { return nil }
-            return rules.first { type.isStandard($0.device) }
+        func rule(_ type: TypeName) -> DeviceRule? {
+            guard type.kind == .device, type.isStandard else { return nil }
+            return rules.first { $0.device == type.name }
         }
-        guard let root = rule(request.device.deviceType) else {
-            return "preset \(rawValue) does not include \(request.device.deviceType)"
+        guard let root = rule(type) else {
+            return "preset \(rawValue) does not include \(facts.request.device.deviceType)"
         }
         // A device is mirrored whole, so each of its parts has to be in the preset.
         var parts = [root]
-        for embedded in request.device.embeddedTypes {
-            guard let part = rule(embedded) else {
-                return "preset \(rawValue) does not include the embedded \(embedded)"
+        for embedded in facts.device.embedded {
+            guard let part = embedded.type.flatMap(rule) else {
+                return "preset \(rawValue) does not include the embedded \(embedded.text)"
             }
             parts.append(part)
         }
-        switch request.operation {
+        switch facts.operation {
         case .discover, .media: return nil
         case .presentation:
             return parts.allSatisfy(\.presentation)
                 ? nil : "preset \(rawValue) does not include devices' own web pages"
-        case .describe where request.service == nil: return nil
-        case .describe, .event, .control: return refusal(ofServiceIn: request, parts: parts)
+        case .describe where facts.service == nil: return nil
+        case .describe, .event, .control: return refusal(ofServiceIn: facts, parts: parts)
         }
     }
 
-    private func refusal(ofServiceIn request: AccessRequest, parts: [DeviceRule]) -> String? {
-        guard let service = request.service, let type = TypeName(service), type.kind == .service else {
+    private func refusal(ofServiceIn facts: RequestFacts, parts: [DeviceRule]) -> String? {
+        guard let service = facts.service, let type = service.type, type.kind == .service else {
             return "the request names no service"
         }
-        let rules = parts.compactMap { $0.rule(for: type) }
-        guard !rules.isEmpty else { return "preset \(rawValue) does not include \(service)" }
-        if request.operation == .event || (request.operation == .describe && request.action == nil) { return nil }
-        guard let action = request.action else { return "the request names no action" }
-        guard rules.contains(where: { $0.permits(action) }) else {
-            return "preset \(rawValue) does not include \(action) of \(service)"
+        var isIncluded = false
+        for part in parts {
+            guard let rule = part.rule(for: type) else { continue }
+            isIncluded = true
+            if facts.operation == .event || (facts.operation == .describe && facts.action == nil) { return nil }
+            guard let action = facts.action else { return "the request names no action" }
+            if rule.permits(action) { return nil }
         }
-        return nil
+        guard isIncluded else { return "preset \(rawValue) does not include \(service.text)" }
+        return "preset \(rawValue) does not include \(facts.action ?? "") of \(service.text)"
     }
 
     /// Why a scope is no use, as a sentence; nil when it is fine. For the one who grants.

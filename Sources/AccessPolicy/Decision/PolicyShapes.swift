@@ -15,7 +15,7 @@ package struct PolicyShapes: Sendable {
             rule.line = 0
             return StableHash("\(rule)").value
         }
-        grants = policy.subjects.mapValues { StableHash("\($0.grants)").value }
+        grants = policy.subjects.mapValues { StableHash("\($0.grants.map(\.grant))").value }
     }
 
     /// The number for a client and a device at a moment, the same in every process: of the rules that speak of both and
@@ -26,11 +26,12 @@ package struct PolicyShapes: Sendable {
         guard let rights = policy.subjects[subject] else { return 0 }
         var request = AccessRequest(subject: subject, via: .ownHost, device: device, operation: .discover)
         request.moment = moment
-        let facts = RequestFacts(request, subject: rights)
+        request.roles = roles
+        let facts = RequestFacts(request, subject: rights, udns: policy.udns)
         var hash = StableHash()
         hash.combine(grants[subject] ?? 0)
         for (rule, number) in zip(policy.rules, rules)
-        where rule.whoRank(subject, roles: roles) != nil && rule.deviceRank(facts) != nil && !rule.isAsleep(facts) {
+        where rule.whoRank(facts) != nil && rule.deviceRank(facts) != nil && !rule.isAsleep(facts) {
             hash.combine(number)
         }
         return hash.value

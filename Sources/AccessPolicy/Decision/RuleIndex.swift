@@ -1,113 +1,118 @@
 import TrustCore
 
-/// A set of rules by their numbers.
-private struct RuleSet: Sendable {
-    var words: [UInt64]
-
-    init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
-
-    mutating func insert(_ number: Int) { words[number / 64] |= 1 << UInt64(number % 64) }
-
-    mutating func formUnion(_ other: RuleSet) {
-        for index in words.indices { words[index] |= other.words[index] }
-    }
-}
-
 /// Finds the rules that may speak of a request, so that a decision does not look at all of them: those for its subject,
-/// its device, its action and its service, each as a set of bits. Whether a rule that is found does speak of the request
-/// is seen by looking at it; one that is not found never does.
+/// its device, its action or other wish, and its service, each as a set. Whether a rule that is found does speak of the
+/// request is seen by looking at it; one that is not found never does.
 struct RuleIndex: Sendable {
-    private let count: Int
-    private let none: RuleSet
-    /// By the client, with the rules for everyone in it.
-    private var subjects: [SubjectID: RuleSet] = [:]
-    private var everyone: RuleSet
-    private var roles: [RoleName: RuleSet] = [:]
-    private var udns: [String: RuleSet] = [:]
-    private var types: [String: RuleSet] = [:]
+    private let sets: RuleSets
+    /// By the client's number.
+    private let subjects: [Int32: RuleSets.Number]
+    private let everyone: RuleSets.Number
+    private let roles: [RoleName: RuleSets.Number]
+    /// By the number of the UDN.
+    private let udns: [Int32: RuleSets.Number]
+    private let names: [String: RuleSets.Number]
+    private let types: [TypeName.Key: RuleSets.Number]
     /// Rules for any device, and those whose devices are found by pattern.
-    private var anyDevice: RuleSet
-    private var services: [String: RuleSet] = [:]
-    private var anyService: RuleSet
+    private let anyDevice: RuleSets.Number
+    private let services: [TypeName.Key: RuleSets.Number]
+    private let anyService: RuleSets.Number
     /// By the action in lower case.
-    private var actions: [String: RuleSet] = [:]
+    private let actions: [String: RuleSets.Number]
     /// Rules for all actions, for actions by the beginnings of their names, and presets.
-    private var anyAction: RuleSet
+    private let anyAction: RuleSets.Number
+    /// Rules for wishes that are no actions, those for everything and presets among them.
+    private let kinds: [AccessRequest.Operation: RuleSets.Number]
 
     init(_ rules: [CompiledRule]) {
-        count = rules.count
-        none = RuleSet(count: rules.count)
-        (everyone, anyDevice, anyService, anyAction) = (none, none, none, none)
-        for (number, rule) in rules.enumerated() {
-            add(number, who: rule)
-            add(number, device: rule)
-            if rule.rule.service.isEmpty {
-                anyService.insert(number)
-            } else {
-                for service in rule.rule.service { insert(number, Self.key(service.type), &services) }
+        var sets = RuleSets(count: rules.count)
+        func group<Key: Hashable>(_ keys: (CompiledRule) -> [Key]) -> [Key: RuleSets.Number] {
+            var lists: [Key: [Int32]] = [:]
+            for (number, rule) in rules.enumerated() {
+                for key in Set(keys(rule)) { lists[key, default: []].append(Int32(number)) }
             }
-            if rule.rule.preset != nil { anyAction.insert(number) }
-            for operation in rule.rule.operations {
-                switch operation {
-                case .action(let name): insert(number, name.lowercased(), &actions)
-                case .actionPrefix, .actions, .everything: anyAction.insert(number)
-                case .discover, .events, .media, .presentation: break
-                }
+            return lists.mapValues { sets.add($0) }
+        }
+        func all(_ isIn: (CompiledRule) -> Bool) -> RuleSets.Number {
+            sets.add(rules.indices.filter { isIn(rules[$0]) }.map { Int32($0) })
+        }
+        subjects = group { rule in rule.named.numbers + rule.grouped.flatMap(\.numbers) }
+        everyone = all(\.isForEveryone)
+        roles = group { Array($0.roles) }
+        udns = group(\.udns.numbers)
+        names = group { Self.byName($0) ? $0.rule.device.name.map { Self.text($0.folded) } : [] }
+        types = group { Self.byType($0) ? $0.rule.device.type.map { TypeName.Key($0.type) } : [] }
+        anyDevice = all { $0.udns.isEmpty && !Self.byName($0) && !Self.byType($0) }
+        services = group { $0.rule.service.map { TypeName.Key($0.type) } }
+        anyService = all(\.rule.service.isEmpty)
+        actions = group { $0.entries.filter { $0.kind == .action }.map(\.folded) }
+        anyAction = all { rule in
+            rule.rule.preset != nil
+                || rule.entries.contains { [.actionPrefix, .actions, .everything].contains($0.kind) }
+        }
+        var kinds: [AccessRequest.Operation: RuleSets.Number] = [:]
+        for (operation, kind) in [
+            (AccessRequest.Operation.discover, CompiledEntry.Kind.discover), (.event, .events), (.media, .media),
+            (.presentation, .presentation),
+        ] {
+            kinds[operation] = all { rule in
+                rule.rule.preset != nil || rule.entries.contains { $0.kind == kind || $0.kind == .everything }
             }
         }
-        for id in subjects.keys { subjects[id]?.formUnion(everyone) }
+        self.kinds = kinds
+        self.sets = sets
     }
 
-    private mutating func add(_ number: Int, who rule: CompiledRule) {
-        if rule.isForEveryone { everyone.insert(number) }
-        for id in rule.named.union(rule.grouped) { insert(number, id, &subjects) }
-        for role in rule.roles { insert(number, role, &roles) }
+    private static func byName(_ rule: CompiledRule) -> Bool {
+        rule.udns.isEmpty && !rule.rule.device.name.isEmpty && rule.rule.device.name.allSatisfy(\.isExact)
     }
 
-    private mutating func add(_ number: Int, device rule: CompiledRule) {
-        if !rule.udns.isEmpty {
-            for udn in rule.udns { insert(number, udn, &udns) }
-        } else if !rule.rule.device.type.isEmpty {
-            for type in rule.rule.device.type { insert(number, Self.key(type.type), &types) }
-        } else {
-            anyDevice.insert(number)
-        }
+    private static func byType(_ rule: CompiledRule) -> Bool {
+        rule.udns.isEmpty && !byName(rule) && !rule.rule.device.type.isEmpty
     }
 
-    private func insert<Key>(_ number: Int, _ key: Key, _ sets: inout [Key: RuleSet]) {
-        sets[key, default: none].insert(number)
+    private static func text(_ scalars: [Unicode.Scalar]) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        return String(view)
     }
 
-    private static func key(_ type: TypeName) -> String { "\(type.domain):\(type.name)" }
-
+    /// Calls `body` with the number of each rule that may speak of the request, in the order of the text.
     func forEachCandidate(_ facts: RequestFacts, _ body: (Int) -> Void) {
-        guard count > 0 else { return }
-        let request = facts.request
-        let who = [subjects[facts.subject.id] ?? everyone] + request.roles.compactMap { roles[$0] }
-        let devices =
-            [anyDevice] + [udns[facts.udn]].compactMap(\.self) + facts.types.compactMap { types[Self.key($0)] }
-        var narrowing: [[RuleSet]] = [who, devices]
-        let isOfService =
-            request.operation == .control || request.operation == .event || request.operation == .describe
-        if isOfService, let service = facts.service {
-            narrowing.append([anyService] + [services[Self.key(service)]].compactMap(\.self))
+        guard sets.count > 0 else { return }
+        var selection = RuleSets.Selection(of: sets)
+        selection.add(everyone, of: sets)
+        selection.add(subjects[facts.subject.number], of: sets)
+        if !roles.isEmpty {
+            for role in facts.request.roles { selection.add(roles[role], of: sets) }
         }
-        // An action that is to be seen in a description is looked for like one that is called.
-        if isOfService, request.action != nil {
-            narrowing.append([anyAction] + [actions[facts.foldedAction]].compactMap(\.self))
+        selection.narrow()
+        selection.add(anyDevice, of: sets)
+        selection.add(udns[facts.udn], of: sets)
+        if !names.isEmpty { selection.add(names[facts.device.foldedName], of: sets) }
+        for type in facts.device.types { selection.add(types[TypeName.Key(type)], of: sets) }
+        selection.narrow()
+        narrow(&selection, toServiceOf: facts)
+        if let kind = kinds[facts.operation] {
+            selection.add(kind, of: sets)
+            selection.narrow()
+        } else if facts.action != nil {
+            // An action that is to be seen in a description is looked for like one that is called.
+            selection.add(anyAction, of: sets)
+            selection.add(actions[facts.foldedAction], of: sets)
+            selection.narrow()
         }
-        for word in none.words.indices {
-            var bits = UInt64.max
-            for alternatives in narrowing {
-                var union: UInt64 = 0
-                for set in alternatives { union |= set.words[word] }
-                bits &= union
-                if bits == 0 { break }
-            }
-            while bits != 0 {
-                body(word * 64 + bits.trailingZeroBitCount)
-                bits &= bits - 1
-            }
+        selection.forEach(body)
+    }
+
+    private func narrow(_ selection: inout RuleSets.Selection, toServiceOf facts: RequestFacts) {
+        switch facts.operation {
+        case .control, .event, .describe:
+            guard let type = facts.service?.type else { return }
+            selection.add(services[TypeName.Key(type)], of: sets)
+        case .discover, .media, .presentation: break
         }
+        selection.add(anyService, of: sets)
+        selection.narrow()
     }
 }

@@ -8,9 +8,6 @@ extension CompiledRule {
         case fails(Decision?)
     }
 
-    /// `the rule evening (line 12)`.
-    var title: String { rule.line > 0 ? "the rule \(rule.name) (line \(rule.line))" : "the rule \(rule.name)" }
-
     func outcome(_ facts: RequestFacts) -> Outcome {
         let arguments = facts.request.arguments
         guard isPermit else {
@@ -91,8 +88,8 @@ extension CompiledRule {
 
     /// For a sentence: the action, or the kind of wish.
     static func what(_ facts: RequestFacts) -> String {
-        switch facts.request.operation {
-        case .control, .describe: facts.request.action ?? "this"
+        switch facts.operation {
+        case .control, .describe: facts.action ?? "this"
         case .event: "events"
         case .media: "content"
         case .presentation: "the device's web page"

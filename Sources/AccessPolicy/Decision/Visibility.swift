@@ -3,62 +3,48 @@
 /// announced. Consent is not asked for before it is needed.
 extension CompiledPolicy {
     func decideVisibility(_ facts: RequestFacts) -> Decision {
-        if facts.request.operation == .describe, facts.request.service != nil {
-            guard facts.service?.kind == .service else { return .deny("the request names no service") }
-            return facts.request.action == nil ? visibleService(facts) : visibleAction(facts)
+        if facts.operation == .describe, let service = facts.service {
+            guard service.type?.kind == .service else { return .deny("the request names no service") }
+            return facts.action == nil ? visibleService(facts) : visibleAction(facts)
         }
         // A device: by the wish to see it, by its content, by its web page, or by one of its services.
         for operation in [AccessRequest.Operation.discover, .media, .presentation] {
-            if let decision = visible(as: operation, facts) { return decision }
+            if let decision = visible(facts.asking(operation)) { return decision }
         }
-        var seen: Set<String> = []
-        for type in facts.request.device.serviceTypes where seen.insert(type).inserted {
-            var request = facts.request
-            request.operation = .describe
-            request.service = type
-            let decision = visibleService(RequestFacts(request, subject: facts.subject))
+        for service in facts.device.services {
+            let decision = visibleService(facts.asking(.describe, service: service))
             if decision.permitted { return decision }
         }
-        var request = facts.request
-        request.operation = .discover
-        let plain = RequestFacts(request, subject: facts.subject)
+        let plain = facts.asking(.discover)
         let (awake, asleep) = matches(plain)
-        if let denial = awake.first, !denial.rule.isPermit {
-            return .deny("\(denial.rule.title) denies the device", rule: denial.rule.rule.name)
+        if let rule = first(of: awake, { rule, _ in rule }), !rule.isPermit {
+            return .deny("\(rule.title) denies the device", rule: rule.rule.name)
         }
         if let asleep { return .deny(asleep.sleepingSentence(plain), rule: asleep.rule.name) }
         return decideGrants(plain)
     }
 
     /// The decision for a use without arguments, if it permits; a device is not shown for a grant that a rule overrides.
-    private func visible(as operation: AccessRequest.Operation, _ facts: RequestFacts) -> Decision? {
-        var request = facts.request
-        request.operation = operation
-        request.service = nil
-        request.action = nil
-        let plain = RequestFacts(request, subject: facts.subject)
-        let (awake, asleep) = matches(plain)
-        if let first = awake.first {
-            guard first.rule.isPermit else { return nil }
-            return .permit("\(first.rule.title) permits it", rule: first.rule.rule.name)
+    private func visible(_ facts: RequestFacts) -> Decision? {
+        let (awake, asleep) = matches(facts)
+        if let rule = first(of: awake, { rule, _ in rule }) {
+            return rule.isPermit ? .permit("\(rule.title) permits it", rule: rule.rule.name) : nil
         }
         guard asleep == nil else { return nil }
-        let decision = decideGrants(plain)
+        let decision = decideGrants(facts)
         return decision.permitted ? decision : nil
     }
 
     private func visibleAction(_ facts: RequestFacts) -> Decision {
         let (awake, asleep) = matches(facts)
-        for match in awake {
-            if match.rule.isPermit {
-                return .permit(
-                    "\(match.rule.title) permits \(facts.request.action ?? "it")", rule: match.rule.rule.name)
-            }
+        let action = facts.action ?? "it"
+        let decision = first(of: awake) { rule, _ -> Decision? in
+            if rule.isPermit { return .permit("\(rule.title) permits \(action)", rule: rule.rule.name) }
             // One that depends on arguments leaves calls that it does not deny.
-            if match.rule.rule.arguments.isEmpty {
-                return .deny("\(match.rule.title) denies \(facts.request.action ?? "it")", rule: match.rule.rule.name)
-            }
+            guard rule.rule.arguments.isEmpty else { return nil }
+            return .deny("\(rule.title) denies \(action)", rule: rule.rule.name)
         }
+        if let decision { return decision }
         if let asleep { return .deny(asleep.sleepingSentence(facts), rule: asleep.rule.name) }
         return decideGrants(facts)
     }
@@ -66,22 +52,22 @@ extension CompiledPolicy {
     /// The actions of a service are not known here, so each entry of a rule that permits is held against the rules that
     /// deny all of that entry.
     private func visibleService(_ facts: RequestFacts) -> Decision {
-        var permits: [CompiledRule] = []
+        var permits: [(number: Int, scope: Scope)] = []
         var blocks = EntryBlocks()
         index.forEachCandidate(facts) { number in
             let rule = rules[number]
             guard let scope = scope(of: rule, facts) else { return }
             switch (rule.isPermit, rule.isAsleep(facts)) {
-            case (true, false): permits.append(rule)
+            case (true, false): permits.append((number, scope))
             case (true, true): blocks.addSleeping(rule)
             case (false, false): if rule.rule.arguments.isEmpty { blocks.add(rule, scope: scope) }
             case (false, true): break
             }
         }
-        for rule in permits {
-            guard let scope = scope(of: rule, facts) else { continue }
-            let entries = rule.rule.preset == nil ? rule.rule.operations : [.everything]
-            for entry in entries where !blocks.cover(entry, of: rule, scope: scope) {
+        for (number, scope) in permits {
+            let rule = rules[number]
+            let entries = rule.rule.preset == nil ? rule.entries : CompiledEntry.ofPreset
+            if entries.contains(where: { !blocks.cover($0, of: rule, scope: scope) }) {
                 return .permit("\(rule.title) permits some of the service", rule: rule.rule.name)
             }
         }
@@ -98,20 +84,26 @@ extension CompiledPolicy {
         let who: Int
         let via: Int
 
-        func rank(_ operation: Int, _ rule: PolicyRule) -> Rank {
-            Rank(device: device, service: service, operation: operation, who: who, via: via, rule: rule)
+        func rank(_ entry: CompiledEntry, _ rule: CompiledRule) -> Rank {
+            Rank(
+                device: device, service: service, operation: entry.specificity, who: who, via: via,
+                detail: rule.detail)
         }
     }
 
     private func scope(of rule: CompiledRule, _ facts: RequestFacts) -> Scope? {
-        if let preset = rule.rule.preset, preset.refusal(of: facts.request) != nil { return nil }
-        guard let who = rule.whoRank(facts.subject.id, roles: facts.request.roles),
-            let service = rule.serviceRank(facts.service),
+        guard let who = rule.whoRank(facts), let service = rule.serviceRank(facts.service?.type),
             let via = rule.viaRank(facts.request.via, sharing: facts.subject.sharing),
             let device = rule.deviceRank(facts)
         else { return nil }
+        if let preset = rule.rule.preset, preset.refusal(of: facts) != nil { return nil }
         return Scope(device: device, service: service, who: who, via: via)
     }
+}
+
+extension CompiledEntry {
+    /// What a preset is for a service that it includes.
+    fileprivate static let ofPreset = [CompiledEntry(.everything, isPermit: true)]
 }
 
 /// The rules that deny whole entries of a service, by the entry.
@@ -125,17 +117,15 @@ private struct EntryBlocks {
     var blocksGrants: String?
 
     mutating func add(_ rule: CompiledRule, scope: CompiledPolicy.Scope) {
-        for entry in rule.rule.operations {
-            switch entry {
-            case .action(let name):
-                let rank = scope.rank(255, rule.rule)
-                exact[name.lowercased()] = max(exact[name.lowercased()] ?? rank, rank)
-            case .actionPrefix(let prefix):
-                prefixes.append((prefix.lowercased(), scope.rank(2 + min(prefix.utf8.count, 200), rule.rule)))
-            case .actions: actions = Self.larger(actions, scope.rank(1, rule.rule))
-            case .events: events = Self.larger(events, scope.rank(1, rule.rule))
+        for entry in rule.entries {
+            let rank = scope.rank(entry, rule)
+            switch entry.kind {
+            case .action: exact[entry.folded] = max(exact[entry.folded] ?? rank, rank)
+            case .actionPrefix: prefixes.append((entry.folded, rank))
+            case .actions: actions = Self.larger(actions, rank)
+            case .events: events = Self.larger(events, rank)
             case .everything:
-                everything = Self.larger(everything, scope.rank(0, rule.rule))
+                everything = Self.larger(everything, rank)
                 blocksGrants = blocksGrants ?? rule.rule.name
             case .discover, .media, .presentation: break
             }
@@ -143,31 +133,24 @@ private struct EntryBlocks {
     }
 
     mutating func addSleeping(_ rule: CompiledRule) {
-        if rule.rule.preset == nil, rule.rule.operations.contains(.everything) {
+        if rule.rule.preset == nil, rule.entries.contains(where: { $0.kind == .everything }) {
             blocksGrants = blocksGrants ?? rule.rule.name
         }
     }
 
     /// Whether all that the entry permits of a service is denied by one rule that is not less specific. What is no part of
     /// a service counts as denied.
-    func cover(_ entry: PolicyOperation, of rule: CompiledRule, scope: CompiledPolicy.Scope) -> Bool {
-        switch entry {
-        case .action(let name):
-            let own = scope.rank(255, rule.rule)
-            let folded = name.lowercased()
-            if let exact = exact[folded], exact >= own { return true }
-            return coversName(folded, own) || Self.covers(actions, own) || Self.covers(everything, own)
-        case .actionPrefix(let prefix):
-            let own = scope.rank(2 + min(prefix.utf8.count, 200), rule.rule)
-            return coversName(prefix.lowercased(), own) || Self.covers(actions, own) || Self.covers(everything, own)
-        case .actions:
-            let own = scope.rank(1, rule.rule)
-            return Self.covers(actions, own) || Self.covers(everything, own)
-        case .events:
-            let own = scope.rank(1, rule.rule)
-            return Self.covers(events, own) || Self.covers(everything, own)
+    func cover(_ entry: CompiledEntry, of rule: CompiledRule, scope: CompiledPolicy.Scope) -> Bool {
+        let own = scope.rank(entry, rule)
+        switch entry.kind {
+        case .action:
+            if let exact = exact[entry.folded], exact >= own { return true }
+            return coversName(entry.folded, own) || Self.covers(actions, own) || Self.covers(everything, own)
+        case .actionPrefix:
+            return coversName(entry.folded, own) || Self.covers(actions, own) || Self.covers(everything, own)
+        case .actions: return Self.covers(actions, own) || Self.covers(everything, own)
+        case .events: return Self.covers(events, own) || Self.covers(everything, own)
         case .everything:
-            let own = scope.rank(0, rule.rule)
             return Self.covers(everything, own) || (Self.covers(actions, own) && Self.covers(events, own))
         case .discover, .media, .presentation: return true
         }

@@ -12,7 +12,7 @@ extension CompiledPolicy {
         let grants = (subjects[subject]?.grants ?? []).filter { $0.scope != .preset(Preset.rulesOnly.rawValue) }
         guard !grants.isEmpty else { return [.public] }
         let isGuest = grants.allSatisfy { grant in
-            if case .preset(let name) = grant.scope { return Self.guestPresets.contains(name) }
+            if case .preset(let name) = grant.grant.scope { return Self.guestPresets.contains(name) }
             return false
         }
         return isGuest ? [.public, .guest] : [.public, .basic]

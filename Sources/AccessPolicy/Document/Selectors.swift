@@ -138,15 +138,21 @@ package struct NamePattern: Hashable, Sendable {
     /// As it was written.
     package let text: String
     let folded: [Unicode.Scalar]
+    /// How much of it stands before the first and after the last sign that stands for others.
+    private let head: Int
+    private let tail: Int
 
     /// Takes a pattern of any text.
     package init(_ text: String) {
         self.text = text
-        self.folded = Array(text.lowercased().unicodeScalars)
+        let folded = Array(text.lowercased().unicodeScalars)
+        self.folded = folded
+        self.head = folded.firstIndex { $0 == "*" || $0 == "?" } ?? folded.count
+        self.tail = folded.lastIndex { $0 == "*" || $0 == "?" }.map { folded.count - 1 - $0 } ?? 0
     }
 
     /// Whether it is a name, and no pattern of several.
-    package var isExact: Bool { !folded.contains("*") && !folded.contains("?") }
+    package var isExact: Bool { head == folded.count }
 
     /// Whether a name matches. A name's first 256 characters count.
     package func matches(_ name: String) -> Bool { matches(folded: Self.fold(name)) }
@@ -155,6 +161,11 @@ package struct NamePattern: Hashable, Sendable {
 
     /// Goes back to the last `*` only, so that the time is bounded by the product of the lengths.
     func matches(folded name: [Unicode.Scalar]) -> Bool {
+        // Most names differ where the pattern is plain.
+        guard name.count >= head + tail, !isExact || name.count == head else { return false }
+        for index in 0..<head where folded[index] != name[index] { return false }
+        for index in 1..<tail + 1 where folded[folded.count - index] != name[name.count - index] { return false }
+        if isExact { return true }
         var (at, position, star, resume) = (0, 0, -1, 0)
         while position < name.count {
             if at < folded.count, folded[at] == "*" {

@@ -12,7 +12,7 @@ from ..laboratory import MEDIA_FOLDER, REPOSITORY, Laboratory
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError
-from . import control_point, group, group_live, group_report, host, latency, media_server, memory, peer_report, report
+from . import control_point, group, group_live, group_report, host, latency, media_server, memory, peer_report, policy, report
 from . import throughput
 from .paths import all_ways
 from .street import Street
@@ -20,7 +20,7 @@ from .street import Street
 GIB = 1 << 30
 TUNNEL = ("throughput", "latency", "memory")
 LIVE = ("group-fans", "group-evictions", "group-registrations", "group-crowd")
-PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", *LIVE)
+PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", *LIVE, "policy")
 WHOLES = {"tunnel": TUNNEL, "group-live": LIVE}
 
 
@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
         prog="lab/bench",
         description="Measures Latchkey beside others in the same run, and writes docs/performance.md: "
         "the tunnel beside stunnel and HAProxy, a hosted device beside libupnp and gupnp, a control point beside gupnp, "
-        "a secure group's key tree beside the paper's, its channels, and its forwarder beside mosquitto.",
+        "a secure group's key tree beside the paper's, its channels, its forwarder beside mosquitto, and a policy's decisions beside PyCasbin.",
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build-release/release", help="the release build")
     parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: {', '.join((*WHOLES, *PARTS))}")
@@ -145,6 +145,10 @@ def main() -> int:
             print(f"a group on a network: {part} …", flush=True)
             conditions = report.conditions(command)
             keep(part, conditions, live_group(part, options, out))
+    if "policy" in wanted:
+        print("a policy's decisions …", flush=True)
+        conditions = report.conditions(command)
+        keep("policy", conditions, policy.table(*policy.measure(options.bin.resolve())))
     return 0
 
 

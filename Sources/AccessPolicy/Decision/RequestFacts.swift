@@ -1,0 +1,76 @@
+import TrustCore
+
+/// A request taken apart once, for all rules.
+struct RequestFacts {
+    /// Whose via, arguments, roles, time, ancestries and consents count. What is asked for stands beside it, because
+    /// whether a device may be seen is decided by asking several things.
+    let request: AccessRequest
+    let subject: SubjectRights
+    let device: DeviceForms
+    /// The number of the device's UDN; -1 for one that no rule names.
+    let udn: Int32
+    let localMinutes: Int?
+    private(set) var operation: AccessRequest.Operation
+    private(set) var service: ServiceForm?
+    private(set) var action: String?
+    private(set) var foldedAction: String
+
+    init(_ request: AccessRequest, subject: SubjectRights, udns: [String: Int32]) {
+        self.request = request
+        self.subject = subject
+        device = request.device.forms
+        udn = udns[device.udn] ?? -1
+        localMinutes = request.moment?.localMinutes
+        operation = request.operation
+        service = request.service.map(device.service)
+        action = request.action
+        foldedAction = request.action?.lowercased() ?? ""
+    }
+
+    /// The same asker's wish for something else of the device.
+    func asking(_ operation: AccessRequest.Operation, service: ServiceForm? = nil) -> RequestFacts {
+        var facts = self
+        facts.operation = operation
+        facts.service = service
+        facts.action = nil
+        facts.foldedAction = ""
+        return facts
+    }
+}
+
+/// What the ledger says of a client.
+final class SubjectRights: Sendable {
+    let id: SubjectID
+    /// By which rules name it.
+    let number: Int32
+    let name: String
+    let sharing: Bool
+    let grants: [CompiledGrant]
+
+    init(id: SubjectID, number: Int32, name: String, grants: [Grant]) {
+        self.id = id
+        self.number = number
+        self.name = name
+        self.sharing = grants.contains(where: \.sharing)
+        self.grants = grants.map(CompiledGrant.init)
+    }
+}
+
+/// A few numbers of many.
+struct NumberSet: Sendable {
+    private let sorted: [Int32]
+
+    init(_ numbers: some Sequence<Int32>) { sorted = Set(numbers).sorted() }
+
+    var isEmpty: Bool { sorted.isEmpty }
+    var numbers: [Int32] { sorted }
+
+    func contains(_ number: Int32) -> Bool {
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle] < number { low = middle + 1 } else { high = middle }
+        }
+        return low < sorted.count && sorted[low] == number
+    }
+}
