@@ -203,15 +203,7 @@ package final class RemoteAccessClient: Sendable {
     /// Calls `upkeep` over each carrier, and again when its time has come.
     private func keepUp() async throws {
         guard let upkeep else { return }
-        while true {
-            let found: TunnelLink.Found
-            do {
-                found = try await link.link(within: .seconds(3_600))
-            } catch is Problem {
-                continue
-            }
-            try await Task.sleep(for: await upkeep(found.link))
-        }
+        try await link.overEachCarrier(upkeep)
     }
 
     private var callbackRule: @Sendable () -> CallbackRule? {

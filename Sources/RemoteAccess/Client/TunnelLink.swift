@@ -82,6 +82,25 @@ package final class TunnelLink: Sendable {
         }
     }
 
+    /// Calls `body` over each carrier as soon as it stands, and again over the same one after the time that it asks for.
+    /// Runs until the task is cancelled.
+    func overEachCarrier(_ body: (Link) async -> Duration) async throws {
+        var generation = 0
+        var wait = Duration.seconds(3_600)
+        while true {
+            let found: Found
+            do {
+                found = try await link(after: generation, within: wait)
+            } catch is Problem {
+                // The time has come; while no carrier stands there is nothing to do.
+                guard let same = state.withLock({ $0.found(after: 0) }) else { continue }
+                found = same
+            }
+            generation = found.generation
+            wait = await body(found.link)
+        }
+    }
+
     private func next(after: Int) async throws -> Found {
         let id = state.withLock { state in
             state.nextWaiter += 1

@@ -43,6 +43,42 @@ struct TunnelLinkTests {
         #expect(problem?.status == 504)
     }
 
+    @Test("What is done over each carrier is done at once over the next one, however long it wanted to wait")
+    func eachCarrier() async throws {
+        let link = TunnelLink()
+        let done = Journal()
+        let work = Task {
+            try await link.overEachCarrier { found in
+                done.note(found.session)
+                return .seconds(3_600)
+            }
+        }
+        link.up(Link(carrier: NamedCarrier(), session: "one"))
+        await done.wait(for: "one")
+        link.down()
+        link.up(Link(carrier: NamedCarrier(), session: "two"))
+        await done.wait(for: "two")
+        work.cancel()
+        await #expect(throws: CancellationError.self) { try await work.value }
+        #expect(done.lines == ["one", "two"])
+    }
+
+    @Test("What is done over a carrier is done over it again when its time has come")
+    func again() async throws {
+        let link = TunnelLink()
+        let done = Journal()
+        let work = Task {
+            try await link.overEachCarrier { found in
+                done.note("\(found.session) \(done.lines.count)")
+                return .milliseconds(1)
+            }
+        }
+        link.up(Link(carrier: NamedCarrier(), session: "one"))
+        await done.wait(for: "one 2")
+        work.cancel()
+        await #expect(throws: CancellationError.self) { try await work.value }
+    }
+
     @Test("A request whose app went away stops waiting")
     func cancelled() async {
         let link = TunnelLink()
