@@ -40,6 +40,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         var protection = StandardServices.Hosting.protection(udn: udn, name: context.identity.name)
         let introduction = try await Self.introduction(protection, context)
         if let introduction { protection.setup = introduction }
+        protection.audits = { [audit] in audit.record($0, pace: $0.outcome == .denied ? .refusals : .each) }
         self.introduction = introduction
         var configuration = RemoteAccessServer.Configuration(listen: context.configuration.listen)
         let sessions = context.configuration.maxSessions

@@ -173,6 +173,35 @@ struct DeviceProtectionActionTests {
         }
     }
 
+    @Test func `logins, and what only administrators may do, are told to the audit log, refused or not`() async throws {
+        let told = Mutex<[AuditEvent]>([])
+        try await ProtectedLock.with(
+            acl: acl, configure: { $0.audits = { event in told.withLock { $0.append(event) } } }
+        ) {
+            lock in
+            let (basic, admin) = (try lock.security(phone), try lock.security(owner))
+            try await lock.login("Ann", "pass word", phone, as: basic)
+            await #expect(throws: UPnPFault.self) {
+                try await lock.login("Ann", "wrong", phone, as: try lock.security(phone, session: "other"))
+            }
+            let identity = [("Identity", identity(phone)), ("RoleList", "latchkey:guest")]
+            #expect(try await lock.code("AddRolesForIdentity", identity, as: try lock.security(stranger)) == 606)
+            #expect(try await lock.code("AddRolesForIdentity", identity, as: admin) == nil)
+            // Everyday use is not listed.
+            let open = [("NewLocked", "0")]
+            #expect(try await lock.code("SetLocked", open, of: ProtectedLock.lockService, as: basic) == nil)
+        }
+        let events = told.withLock { $0 }
+        #expect(events.map(\.kind) == [.login, .login, .decision, .decision], "\(events)")
+        #expect(events.map(\.outcome) == [.done, .denied, .denied, .permitted])
+        #expect(
+            events.map(\.subject) == [phone.id, phone.id, stranger.id, owner.id].map(\.description))
+        #expect(events.map(\.action) == ["UserLogin", "UserLogin", "AddRolesForIdentity", "AddRolesForIdentity"])
+        #expect(events[0].client == "Ann" && events.allSatisfy { $0.device == ProtectedLock.udn })
+        let secret = try #require(acl.users.first?.secret)
+        #expect(!"\(events)".contains(Data(secret.stored).base64EncodedString()))
+    }
+
     @Test func `identities are added, given roles, and removed, by those who may`() async throws {
         try await ProtectedLock.with(acl: acl) { lock in
             let (basic, admin) = (try lock.security(phone), try lock.security(owner))

@@ -41,12 +41,28 @@ extension DeviceProtectionService {
         guard state.withLock({ $0.actions[call.udn]?[call.service.serviceID] != nil }) else { return }
         let caller = caller(call)
         guard let rule = rule(call.service.serviceID, call.request.action.name) else { return }
-        if !rule.isPublic, caller.connection == nil {
-            throw UPnPFault(
+        let refusal =
+            !rule.isPublic && caller.connection == nil
+            ? UPnPFault(
                 .actionNotAuthorized, description: "This action is served over HTTPS only, at SECURELOCATION.UPNP.ORG.")
+            : rule.refusal(of: caller.roles, isListed: caller.isListed).map { UPnPFault($0) }
+        if let refusal {
+            note(call, of: caller, .denied, refusal.description)
+            throw refusal
         }
-        if let refusal = rule.refusal(of: caller.roles, isListed: caller.isListed) { throw UPnPFault(refusal) }
+        // What everybody may do who uses the device every day is not listed one by one.
+        if rule.refusal(of: [.public, .basic], isListed: true) != nil { note(call, of: caller, .permitted, nil) }
         if caller.isListed, let id = caller.id, let name = caller.name { try await correctName(name, of: id) }
+    }
+
+    private func note(
+        _ call: ActionInvocation, of caller: Caller, _ outcome: AuditEvent.Outcome, _ detail: String?
+    ) {
+        configuration.audits(
+            AuditEvent(
+                .decision, outcome, subject: caller.id.map { "\($0)" }, client: caller.name, device: call.udn,
+                service: call.service.serviceType, action: call.request.action.name,
+                rule: "role:\(RoleName.admin)", detail: detail))
     }
 
     /// `CP/Name` is the common name of the certificate (DeviceProtection:1, the section on the ACL).

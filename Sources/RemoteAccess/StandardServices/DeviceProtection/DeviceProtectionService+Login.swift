@@ -2,6 +2,7 @@ import AccessPolicy
 import Logging
 import NIOUPnP
 import Synchronization
+import TrustCore
 import UPnP
 
 /// The actions about one connection: logging in and out, and being introduced.
@@ -34,6 +35,7 @@ extension DeviceProtectionService {
                 challenge: challenge, authenticator: proof, on: connection.id, from: caller, device: id, in: acl,
                 now: now)
         }
+        note(outcome, of: caller)
         switch outcome {
         case .loggedIn: logger.info("a user logged in to a protected device", metadata: ["cp": "\(caller)"])
         case .refused(let error): throw UPnPFault(error)
@@ -42,6 +44,21 @@ extension DeviceProtectionService {
             connection.closeAfterAnswer()
             throw UPnPFault(error)
         }
+    }
+
+    /// Tells the audit log of a login: who tried, from which control point, and how it went. Never the password's parts.
+    private func note(_ outcome: LoginSessions.Outcome, of caller: DeviceProtectionID) {
+        var event = AuditEvent(
+            .login, .denied, subject: "\(caller)", device: configuration.udn, service: Self.serviceType,
+            action: "UserLogin")
+        switch outcome {
+        case .loggedIn(let user):
+            event.outcome = .done
+            event.client = "\(user)"
+        case .refused(let error): event.detail = error.message
+        case .closing(let error): event.detail = "\(error.message) The connection was closed."
+        }
+        configuration.audits(event)
     }
 
     func userLogout(_ call: ActionInvocation) throws {

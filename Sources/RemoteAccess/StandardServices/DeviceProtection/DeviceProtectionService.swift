@@ -4,7 +4,7 @@ package import Logging
 import NIOTunnel
 package import NIOUPnP
 import Synchronization
-import TrustCore
+package import TrustCore
 import UPnP
 
 /// DeviceProtection:1 for a root device that a `DeviceHost` hosts: its service, its TLS, and the decision about every
@@ -35,6 +35,8 @@ package final class DeviceProtectionService: Sendable {
         package var setup: any SetupProtocol = ClosedSetup()
         /// Control points whose rights are kept elsewhere, such as those of paired clients; asked at each action.
         package var paired: @Sendable () -> PairedControlPoints = { PairedControlPoints() }
+        /// Told what belongs into an audit log: logins, and actions that only administrators may call.
+        package var audits: @Sendable (AuditEvent) -> Void = { _ in }
         /// The time.
         package var now: @Sendable () -> Date = { Date() }
 
