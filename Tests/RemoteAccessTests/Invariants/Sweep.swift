@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import NIOUPnP
 import Testing
 import Tunnel
 import UPnP

@@ -1,4 +1,6 @@
 import AccessPolicy
+import HTTPTypes
+import NIOCore
 import NIOUPnP
 import UPnP
 
