@@ -77,7 +77,8 @@ extension GroupRows {
                 INSERT INTO group_offers (number, version, server, is_classic, name, lowest_suite,
                     admits_hardened_over_classic, is_offered)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (number) DO UPDATE SET version = excluded.version, is_offered = excluded.is_offered
+                ON CONFLICT (number) DO UPDATE SET version = excluded.version, server = excluded.server,
+                    is_offered = excluded.is_offered
                 """,
                 [
                     entry.number, entry.version, entry.server, entry.isClassic, Data(entry.offer.name.bytes),

@@ -122,6 +122,33 @@ extension SQLiteGroupStore {
     }
 }
 
+// How far its time has come.
+extension SQLiteGroupStore {
+    /// The highest time of the group that members may have been told, in seconds since the group was made; 0 before the
+    /// first. Throws `damaged` for one that is none.
+    package func reachedTime() async throws -> UInt64 {
+        try await state.read { [path = state.path] database in
+            let reached = try Int64.fetchOne(database, sql: "SELECT reached FROM group_clock WHERE id = 1") ?? 0
+            guard let time = UInt64(exactly: reached) else {
+                throw StoreError.damagedFile(path, "the group's time is below zero")
+            }
+            return time
+        }
+    }
+
+    /// Keeps a time of the group. What is higher already stays.
+    package func reach(_ time: UInt64) async throws {
+        try await state.write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO group_clock (id, reached) VALUES (1, ?)
+                    ON CONFLICT (id) DO UPDATE SET reached = MAX(reached, excluded.reached)
+                    """,
+                arguments: [Int64(clamping: time)])
+        }
+    }
+}
+
 // Whose the devices are.
 extension SQLiteGroupStore {
     /// Whose a device is; nil for one that nobody has taken, or whose subject was forgotten long after its revocation.

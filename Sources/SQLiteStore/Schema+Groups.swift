@@ -76,5 +76,15 @@ extension Schema {
                     """
             )
         }
+        migrator.registerMigration("gateway-7-group-clock") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE group_clock (
+                        id INTEGER PRIMARY KEY CHECK (id = 1),
+                        reached INTEGER NOT NULL
+                    ) STRICT;
+                    """
+            )
+        }
     }
 }

@@ -82,6 +82,26 @@ struct GroupControlTests {
         }
     }
 
+    @Test func `of many who enrol one device at one time one has it, and it is its owner's`() async throws {
+        try await withStore { store, group in
+            let handler = GroupControlHandler(store: store)
+            for round in 0..<5 {
+                let enrolments = try (0..<6).map { try enrolment("d\(round)", owner: "owner-\($0)", in: group) }
+                let done = await withTaskGroup(of: DeviceEnrolment?.self) { tasks in
+                    for enrolment in enrolments {
+                        tasks.addTask { (try? await handler.handle(.enrol([enrolment]))).map { _ in enrolment } }
+                    }
+                    return await tasks.reduce(into: []) { $0.append($1) }.compactMap(\.self)
+                }
+                let one = try #require(done.first)
+                #expect(done.count == 1)
+                #expect(try await owners(store)["d\(round)"] == one.owner)
+                let state = try await store.groups.load().state
+                #expect(state.credentials[try #require(DeviceID(one.id))]?.salt == Array(one.salt))
+            }
+        }
+    }
+
     @Test func `a group that cannot be read keeps nobody's rights alive`() async throws {
         try await withStore { store, _ in
             let trust = InMemoryGatewayStore()

@@ -61,6 +61,45 @@ struct MachineLinksTests {
         try TestLinks.ip("link", "del", name)
     }
 
+    @Test("A group's socket that cannot join again is opened anew, and hears when the interface is there again")
+    func rejoins() async throws {
+        let name = "j\(UInt16.random(in: 0...UInt16.max))"
+        let index = Int.random(in: 20_000...29_999)
+        @Sendable func make() throws {
+            try TestLinks.ip(
+                "link", "add", name, "index", "\(index)", "type", "veth", "peer", "name", "\(name)p")
+            try TestLinks.ip("link", "set", "\(name)p", "up")
+            try TestLinks.ip("link", "set", name, "up")
+            try TestLinks.ip("address", "add", "203.0.113.77/24", "dev", name)
+        }
+        try make()
+        let link = try #require(try TestLinks.links(name, ipv4: true).first)
+        let group = TestLinks.group()
+        let speaking = Ear(MachineSockets(links: [link], multicast: [group]))
+        let hearing = Ear(MachineSockets(links: [link]))
+        try await MachineHostTests.with([speaking, hearing]) {
+            hearing.tell(.joinMulticast(group))
+            try await hearing.settle()
+            speaking.tell(.multicast(Array("one".utf8)))
+            try await hearing.hear("one")
+            try TestLinks.ip("link", "del", name)
+            // Somebody says that the links have changed while the interface is away; nobody says that it is back.
+            hearing.host.setLinks([link])
+            try await hearing.settle()
+            try make()
+            async let heard = hearing.hear("two")
+            let speaker = Task {
+                while !Task.isCancelled {
+                    speaking.tell(.multicast(Array("two".utf8)))
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            _ = try await heard
+            speaker.cancel()
+        }
+        try TestLinks.ip("link", "del", name)
+    }
+
     @Test("A host without a link waits for one")
     func none() async throws {
         let link = try TestLinks.ipv4()

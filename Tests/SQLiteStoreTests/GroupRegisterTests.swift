@@ -39,6 +39,21 @@ struct GroupRegisterTests {
         #expect(throws: StoreError.self) { try SQLiteGatewayStore(folder: folder.path) }
     }
 
+    @Test func `the group's time only rises, for every process and after a restart`() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteGatewayStore(folder: folder.path)
+        let other = try SQLiteGatewayStore(folder: folder.path)
+        #expect(try await store.groups.reachedTime() == 0)
+        try await store.groups.reach(700)
+        try await other.groups.reach(600)
+        #expect(try await store.groups.reachedTime() == 700)
+        try store.close()
+        try other.close()
+        let again = try SQLiteGatewayStore(folder: folder.path)
+        #expect(try await again.groups.reachedTime() == 700)
+        try again.close()
+    }
+
     @Test func `of many that make the group at once one is first`() async throws {
         let folder = try TemporaryFolder()
         let groups = try await withThrowingTaskGroup(of: GroupID.self) { group in

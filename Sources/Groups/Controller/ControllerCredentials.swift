@@ -44,7 +44,7 @@ struct ControllerCredentials: Sendable {
     }
 
     /// The group's time, in whole seconds since it was made; 0 while the clock is before that.
-    static func time(of group: GroupIdentity, at date: Date = Date()) -> UInt64 {
+    static func time(of group: GroupIdentity, at date: Date) -> UInt64 {
         UInt64(max(0, Int64(date.timeIntervalSince1970) - group.createdAt))
     }
 

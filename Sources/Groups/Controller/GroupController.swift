@@ -74,11 +74,14 @@ package final class GroupController: Sendable {
     ) async throws {
         guard let links = await firstLinks(monitor, report) else { return }
         let (state, revision) = try await load()
+        let clock = GroupClock(
+            of: configuration.identity, at: configuration.date(), reached: try await reachedTime())
+        try await keep(clock.start)
         let session = try GroupSession(
             GroupSession.Parts(
                 configuration: configuration, store: store, ledger: ledger, links: links,
                 eventLoopGroup: eventLoopGroup, logger: logger, report: report),
-            state: state, revision: revision)
+            clock: clock, state: state, revision: revision)
         ledger.reset(state, revision: revision)
         self.session.withLock { $0 = session }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -99,6 +102,7 @@ package final class GroupController: Sendable {
                 return
             }
             group.addTask { try await self.reconcile(session.boot) }
+            group.addTask { try await self.keepTime(clock) }
             group.addTask {
                 for await interfaces in monitor.changes { session.setLinks(self.links(of: interfaces)) }
             }
@@ -107,6 +111,30 @@ package final class GroupController: Sendable {
                 group.addTask { try await self.announce(ssdp, report) }
             }
             try await group.next()
+        }
+    }
+
+    private func reachedTime() async throws -> UInt64 {
+        do {
+            return try await store.reachedTime()
+        } catch let error where !(error is CancellationError) {
+            throw GroupControllerError.storeFailed("\(error)")
+        }
+    }
+
+    /// Keeps how far the group's time has come, now and then. Where it cannot be kept the group is served all the same.
+    private func keepTime(_ clock: GroupClock) async throws {
+        while true {
+            try await Task.sleep(for: configuration.timeKeeping)
+            try await keep(clock.time(at: .now))
+        }
+    }
+
+    private func keep(_ time: UInt64) async throws {
+        do {
+            try await store.reach(time)
+        } catch let error where !(error is CancellationError) {
+            logger.warning("the group's time could not be kept", metadata: ["error": "\(error)"])
         }
     }
 

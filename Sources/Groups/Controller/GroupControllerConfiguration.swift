@@ -1,3 +1,4 @@
+package import FoundationEssentials
 package import NIOUPnP
 import NetworkTypes
 package import SUPnP
@@ -38,6 +39,8 @@ package struct GroupControllerConfiguration: Sendable {
     package var storeAttempts = 5
     /// How long a controller's certificate holds; it is renewed when half of that has passed.
     package var certificateLifetime: Duration = .seconds(7 * 86_400)
+    /// The host's clock, which is read at a start.
+    package var date: @Sendable () -> Date = { Date() }
 
     /// A controller with a key manager and a forwarder, on the private networks of this host.
     package init(
@@ -47,6 +50,9 @@ package struct GroupControllerConfiguration: Sendable {
         self.interfaces = interfaces
         self.families = families
     }
+
+    /// How often the group's time is kept. A start that is behind by as much lets every certificate hold.
+    var timeKeeping: Duration { min(.seconds(600), certificateLifetime / 4) }
 
     /// Where the group's traffic goes, one address for each family.
     var multicast: [SocketEndpoint] {

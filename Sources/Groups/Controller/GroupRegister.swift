@@ -14,6 +14,13 @@ package protocol GroupRegister: GroupStore {
     /// Makes the group, unless there is one. Gives the one that there is: another process's if that was first.
     func establish(_ identity: GroupIdentity) async throws -> GroupIdentity
 
+    /// The highest time of the group that members may have been told, in seconds since the group was made; 0 before the
+    /// first.
+    func reachedTime() async throws -> UInt64
+
+    /// Keeps a time of the group. What is higher already stays.
+    func reach(_ time: UInt64) async throws
+
     /// Whose a device is; nil for one that nobody has taken, or whose subject was forgotten long after its revocation.
     func owner(of device: DeviceID) async throws -> SubjectID?
 

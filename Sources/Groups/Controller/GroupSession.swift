@@ -35,11 +35,9 @@ final class GroupSession: Sendable {
     private let links: Mutex<[InterfaceAddress]>
 
     /// Starts from the durable state. Throws when it cannot be built again.
-    init(_ parts: Parts, state: GroupState, revision: UInt64) throws {
+    init(_ parts: Parts, clock: GroupClock, state: GroupState, revision: UInt64) throws {
         self.parts = parts
         let configuration = parts.configuration
-        let clock = GroupClock(
-            start: ControllerCredentials.time(of: configuration.identity), began: .now)
         let credentials = try ControllerCredentials(
             group: configuration.identity, lifetime: configuration.certificateLifetime, time: clock.start)
         let desk = GroupStoreDesk(

@@ -5,7 +5,9 @@ import SUPnP
 /// Which controller is tried next. Pure.
 ///
 /// Each round tries every controller that is known once, the one that was good last first. One that has answered
-/// without knowing the code is left alone for a while after the second time, so that an impostor gets few guesses.
+/// without knowing the code is left alone for a while after the second time, so that an impostor gets few guesses. It is
+/// the host that is left alone: the port is whatever an advert says. Only the one that was good before is spared, so that
+/// an impostor on its host, or in its name, does not take it away.
 struct ControllerChoice {
     /// How long an impostor is left alone: as long as a device remembers wrong proofs (3.7.3).
     static let banishment: Duration = .seconds(600)
@@ -19,7 +21,7 @@ struct ControllerChoice {
 
     private let fixed: SocketEndpoint?
     private var preferred: SocketEndpoint?
-    private var records: [SocketEndpoint: Record] = [:]
+    private var records: [IPAddress: Record] = [:]
     private var triedInRound: Set<SocketEndpoint> = []
 
     /// - Parameters:
@@ -30,11 +32,23 @@ struct ControllerChoice {
         self.preferred = preferred
     }
 
+    /// Where to register, in the order in which it was found. A controller that is heard at another address is not tried at
+    /// its link-local ones: a host may have many of those, and a key manager that is asked for one device at all of its
+    /// addresses lets the later ones wait.
+    static func places(of controllers: [FoundController], families: AddressFamilies) -> [SocketEndpoint] {
+        let wanted = controllers.filter { families.includes($0.keyManager.address) }
+        let elsewhere = Set(wanted.filter { !$0.keyManager.address.isLinkLocal }.map(\.udn))
+        var seen: Set<SocketEndpoint> = []
+        return wanted.filter { !$0.keyManager.address.isLinkLocal || !elsewhere.contains($0.udn) }
+            .map(\.keyManager).filter { seen.insert($0).inserted }
+    }
+
     /// The next one to try; nil when the round is over.
     mutating func next(of found: [SocketEndpoint], now: ContinuousClock.Instant) -> SocketEndpoint? {
         let known = fixed.map { [$0] } ?? (preferred.map { [$0] } ?? []) + found
         let next = known.first { candidate in
-            !triedInRound.contains(candidate) && records[candidate]?.banishedUntil.map { $0 <= now } ?? true
+            !triedInRound.contains(candidate)
+                && (candidate == preferred || records[candidate.address]?.banishedUntil.map { $0 <= now } ?? true)
         }
         if let next { triedInRound.insert(next) }
         return next
@@ -53,7 +67,7 @@ struct ControllerChoice {
     /// A controller has registered the device.
     mutating func succeeded(_ controller: SocketEndpoint) {
         preferred = controller
-        records[controller] = nil
+        records[controller.address] = nil
         triedInRound = []
     }
 
@@ -62,9 +76,9 @@ struct ControllerChoice {
         // As many as a board has are remembered; those that were forgotten may guess again.
         if records.count > ControllerBoard.limit { records = records.filter { $0.value.banishedUntil != nil } }
         if records.count > 2 * ControllerBoard.limit { records = [:] }
-        records[controller, default: Record()].wrongAnswers += 1
-        guard fixed == nil, records[controller]?.wrongAnswers ?? 0 >= Self.wrongAnswers else { return }
-        records[controller] = Record(banishedUntil: now + Self.banishment)
+        records[controller.address, default: Record()].wrongAnswers += 1
+        guard fixed == nil, records[controller.address]?.wrongAnswers ?? 0 >= Self.wrongAnswers else { return }
+        records[controller.address] = Record(banishedUntil: now + Self.banishment)
     }
 }
 

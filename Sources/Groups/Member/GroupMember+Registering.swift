@@ -78,10 +78,11 @@ extension GroupMember {
             let outcome = try await attempt(controller, host, isOnly: !choice.hasMore(of: found))
             if case .silent = outcome {} else { search.wasAnswered = true }
             search.blockedUntil = nil
-            if case .wrongProof = outcome {
-                search.verdict.tried(wasWrong: true)
-            } else {
-                search.verdict.tried(wasWrong: false)
+            switch outcome {
+            case .wrongProof: search.verdict.tried(wasWrong: true)
+            // The device itself has refused: nobody was asked.
+            case .blocked: break
+            case .registered, .silent, .declined: search.verdict.tried(wasWrong: false)
             }
             switch outcome {
             case .registered:
@@ -127,12 +128,8 @@ extension GroupMember {
         }
     }
 
-    /// Where to register, the better first: IPv4 before IPv6 of one controller, as long as both are wanted.
     private func arranged(_ controllers: [FoundController]) -> [SocketEndpoint] {
-        var seen: Set<SocketEndpoint> = []
-        return controllers.map(\.keyManager).filter {
-            configuration.families.includes($0.address) && seen.insert($0).inserted
-        }
+        ControllerChoice.places(of: controllers, families: configuration.families)
     }
 
     private func attempt(_ controller: SocketEndpoint, _ host: Host, isOnly: Bool) async throws -> Outcome {

@@ -28,14 +28,15 @@ package struct MemberSurroundings: Sendable {
         monitor = nil
     }
 
-    /// Surroundings of many members: whoever makes them runs `finder`, if there is one, and `monitor`.
+    /// Surroundings of many members: whoever makes them runs `finder`, if there is one, and `monitor`. `registrations`
+    /// is how many of them register at one time; most of a registration is waiting, where codes are stretched quickly.
     package init(
         sharing finder: ControllerFinder?, monitor: InterfaceMonitor, eventLoopGroup: any EventLoopGroup,
-        logger: Logger
+        registrations: Int = 8, logger: Logger
     ) {
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
-        registrations = TaskGate(limit: 8, queue: .max)
+        self.registrations = TaskGate(limit: registrations, queue: .max)
         self.finder = finder
         self.monitor = monitor
     }

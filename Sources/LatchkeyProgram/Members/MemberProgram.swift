@@ -68,7 +68,8 @@ struct MemberService: Service, CustomStringConvertible {
                     interfaces: first.interfaces, ssdp: first.ssdp, eventLoopGroup: group, logger: logger) : nil
         }
         let surroundings = MemberSurroundings(
-            sharing: finder, monitor: monitor, eventLoopGroup: group, logger: logger)
+            sharing: finder, monitor: monitor, eventLoopGroup: group,
+            registrations: first?.takesTestDerivation == true ? 32 : 8, logger: logger)
         let readiness = Readiness(Set(plan.members.map(\.id))) { report(.ready) }
         players = try plan.members.map {
             try MemberPlayer($0, plan, in: surroundings, report: report, readiness: readiness)

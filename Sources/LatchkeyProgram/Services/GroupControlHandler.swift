@@ -14,6 +14,7 @@ package struct GroupControlHandler: Sendable {
     private let service: GroupService?
     private let serving: @Sendable () -> GroupController?
     private let now: @Sendable () -> Date
+    private let enrolling = EnrolmentGate()
 
     /// `service`: the running gateway's; nil while no gateway runs.
     package init(
@@ -103,6 +104,10 @@ package struct GroupControlHandler: Sendable {
         guard Set(records.map(\.id)).count == records.count else {
             throw ProgramError.failure("a device is named twice")
         }
+        return try await enrolling.alone(with: records.map(\.id)) { try await enrol(records, devices) }
+    }
+
+    private func enrol(_ records: [CredentialRecord], _ devices: [DeviceEnrolment]) async throws -> Int {
         let again = Set(zip(records, devices).filter { $1.again }.map(\.0.id))
         // Before anything is written: what is refused must leave a device its owner.
         if let controller {

@@ -4,6 +4,8 @@
 package enum DirectoryEntryCodec {
     /// The most bytes of a list, so that it fits one datagram.
     package static let maximumBytes = 1_024
+    /// A list that is longer than this may have been cut: the longest entry has no room beside it.
+    static let fullBytes = maximumBytes - 11 - ServiceName.maximumBytes
 
     /// Why bytes are no list of entries.
     package enum Failure: Error, Hashable, Sendable {

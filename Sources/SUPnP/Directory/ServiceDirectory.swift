@@ -4,6 +4,10 @@
 /// message costs nothing but time. Withdrawn offers stay as tombstones, a bounded number of them; a member that is
 /// older than the oldest tombstone forgets everything and begins at 0. With a tombstone that is forgotten, the offers
 /// from before it take new versions: so whoever begins at 0 is never older than that after its first page.
+///
+/// Members are told of one offer for all that are alike, the oldest: a service that a thousand servers offer is one
+/// entry, and only the first that comes and the last that goes are news. When the oldest goes, the next one stands for the
+/// others under a new version. Without that each server would make all members ask.
 package struct ServiceDirectory: Hashable, Sendable {
     /// The most offers of all servers together, tombstones not counted.
     package static let maximumEntries = 65_536
@@ -18,7 +22,8 @@ package struct ServiceDirectory: Hashable, Sendable {
         package let number: UInt32
         /// The version that brought or withdrew it.
         package let version: UInt32
-        /// Who offers it; zero when it came over the wire, where it is not told.
+        /// Who offers it; zero when it came over the wire, where it is not told, and for a withdrawn one of which no
+        /// member was told.
         package let server: UInt32
         /// Whether it came over a classic registration.
         package let isClassic: Bool
@@ -48,6 +53,21 @@ package struct ServiceDirectory: Hashable, Sendable {
     private var order: [UInt32] = []
     private var byServer: [UInt32: [UInt32]] = [:]
     private var tombstones = 0
+    /// The numbers of the offers that are alike, ascending: members are told of the first.
+    private var alike: [Kind: [UInt32]] = [:]
+    /// The last version among the entries that members are told of; 0 for none.
+    private var lastTold: UInt32 = 0
+
+    /// What makes offers alike for whoever asks.
+    private struct Kind: Hashable, Sendable {
+        let offer: ServiceOffer
+        let isClassic: Bool
+
+        init(_ entry: Entry) {
+            offer = entry.offer
+            isClassic = entry.isClassic
+        }
+    }
 
     /// A directory without offers.
     package init() {}
@@ -66,10 +86,17 @@ package struct ServiceDirectory: Hashable, Sendable {
             else { return nil }
             last = entry.version
             order.append(entry.number)
-            if entry.isOffered { byServer[entry.server, default: []].append(entry.number) } else { tombstones += 1 }
+            if entry.isOffered {
+                byServer[entry.server, default: []].append(entry.number)
+                alike[Kind(entry), default: []].append(entry.number)
+            } else {
+                tombstones += 1
+            }
         }
         guard tombstones <= Self.maximumTombstones else { return nil }
         for server in byServer.keys { byServer[server]?.sort() }
+        for kind in alike.keys { alike[kind]?.sort() }
+        lastTold = entries.last(where: isTold)?.version ?? 0
         self.version = version
         self.floor = floor
     }
@@ -84,6 +111,9 @@ package struct ServiceDirectory: Hashable, Sendable {
         }
         return found.reversed()
     }
+
+    /// The version of the last change that members are told of: whoever has it, or a later one, lacks nothing.
+    package var toldVersion: UInt32 { max(lastTold, floor) }
 
     /// How many entries there are, the tombstones too.
     package var entryCount: Int { entries.count }
@@ -115,18 +145,34 @@ package struct ServiceDirectory: Hashable, Sendable {
             entries[entry.number] = entry
             order.append(entry.number)
             byServer[server, default: []].append(entry.number)
+            alike[Kind(entry), default: []].append(entry.number)
+            if isTold(entry) { lastTold = version }
         }
     }
 
     /// The changes after a version, oldest first, at most `limit`; nil when that version is too old, or not yet.
     package func changes(after version: UInt32, limit: Int) -> [Entry]? {
+        changes(after: version, limit: limit) { _ in true }
+    }
+
+    /// Of the changes after a version those that members are told of, oldest first, at most `limit`; nil when that version
+    /// is too old, or not yet.
+    package func told(after version: UInt32, limit: Int) -> [Entry]? {
+        changes(after: version, limit: limit, where: isTold)
+    }
+
+    private func changes(after version: UInt32, limit: Int, where isWanted: (Entry) -> Bool) -> [Entry]? {
         guard version == 0 || version >= floor, version <= self.version else { return nil }
         var found: [Entry] = []
         for number in order.reversed() {
             guard let entry = entries[number], entry.version > version else { break }
-            if version > 0 || entry.isOffered { found.append(entry) }
+            if version > 0 || entry.isOffered, isWanted(entry) { found.append(entry) }
         }
         return Array(found.reversed().prefix(limit))
+    }
+
+    private func isTold(_ entry: Entry) -> Bool {
+        entry.isOffered ? alike[Kind(entry)]?.first == entry.number : entry.server != 0
     }
 
     /// The offers of a name.
@@ -138,13 +184,23 @@ package struct ServiceDirectory: Hashable, Sendable {
         guard let entry = entries[number], entry.isOffered else { return }
         byServer[entry.server]?.removeAll { $0 == number }
         if byServer[entry.server]?.isEmpty == true { byServer[entry.server] = nil }
+        let wasTold = isTold(entry)
+        let kind = Kind(entry)
+        alike[kind]?.removeAll { $0 == number }
+        if alike[kind]?.isEmpty == true { alike[kind] = nil }
+        if wasTold, let next = alike[kind]?.first {
+            // Before the other goes, so that nobody believes the service gone in between.
+            order.removeAll { $0 == next }
+            renew(next)
+        }
         version += 1
         entries[number] = Entry(
-            number: number, version: version, server: entry.server, isClassic: entry.isClassic, offer: entry.offer,
-            isOffered: false)
+            number: number, version: version, server: wasTold ? entry.server : 0, isClassic: entry.isClassic,
+            offer: entry.offer, isOffered: false)
         order.removeAll { $0 == number }
         order.append(number)
         tombstones += 1
+        if wasTold { lastTold = version }
         while tombstones > Self.maximumTombstones { forgetOldestTombstone() }
     }
 
@@ -157,6 +213,8 @@ package struct ServiceDirectory: Hashable, Sendable {
         entries[number] = nil
         tombstones -= 1
         for number in older { renew(number) }
+        // Only the forgotten one can have been the last.
+        if lastTold <= floor { lastTold = 0 }
     }
 
     private mutating func renew(_ number: UInt32) {
@@ -166,5 +224,6 @@ package struct ServiceDirectory: Hashable, Sendable {
             number: number, version: version, server: entry.server, isClassic: entry.isClassic, offer: entry.offer,
             isOffered: entry.isOffered)
         order.append(number)
+        if alike[Kind(entry)]?.first == number { lastTold = version }
     }
 }

@@ -6,6 +6,8 @@ struct ForwarderFeed: Sendable {
     private var number: UInt64 = 0
     /// The version of the directory that they have been told.
     var directoryVersion: UInt32 = 0
+    /// The version of the directory of which the members were told last.
+    var toldVersion: UInt32 = 0
     /// The key manager as members are told of it.
     var own: ControllerEntry
     /// The forwarders that there are.

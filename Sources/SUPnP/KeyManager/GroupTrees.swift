@@ -22,7 +22,9 @@ struct GroupTrees: ~Copyable {
         for (index, diff) in state.journal.enumerated() {
             let staged = try hardened.stage(diff)
             if index == state.journal.count - 1 {
-                packets = try staged.packets(signer: configuration.signer, isRepeated: true)
+                // Whoever it has removed was to be out at once, or is overdue by now.
+                packets = try staged.packets(
+                    signer: configuration.signer, isUrgent: !diff.removed.isEmpty, isRepeated: true)
                 coverage = staged.coverage
             }
             try hardened.merge(staged)

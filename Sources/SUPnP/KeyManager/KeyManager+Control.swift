@@ -85,7 +85,7 @@ extension KeyManager {
     private func pong(for record: MemberRecord) -> ControlMessage {
         var message = ControlMessage(.pong, controllerElements)
         message[.lease] = UInt16(clamping: configuration.limits.lease.components.seconds).octets
-        message[.directoryVersion] = state.directory.version.octets
+        message[.directoryVersion] = state.directory.toldVersion.octets
         if record.isServer, record.suite.isHardened { message[.epoch] = epoch.octets }
         return message
     }
@@ -172,7 +172,7 @@ extension KeyManager {
             let correlation = message.integer(.correlation, as: UInt32.self)
         else { return }
         var answer = ControlMessage(.directoryAnswer, [.correlation: correlation.octets])
-        if let changes = state.directory.changes(after: have, limit: 1_024) {
+        if let changes = state.directory.told(after: have, limit: 1_024) {
             let access = state.access(of: record)
             let visible = changes.filter { record.isServer || access.allows($0.offer.name) }
             let (bytes, count) = DirectoryEntryCodec.encode(visible)

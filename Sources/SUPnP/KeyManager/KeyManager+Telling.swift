@@ -28,7 +28,7 @@ extension KeyManager {
         let beacon = Beacon(
             epoch: epoch, height: UInt8(clamping: trees.hardened.height),
             memberCount: UInt32(clamping: trees.hardened.memberCount), confirmation: confirmation, counter: counter,
-            directoryVersion: state.directory.version, time: leader.groupTime(now: now),
+            directoryVersion: state.directory.toldVersion, time: leader.groupTime(now: now),
             revoked: configuration.revoked, controllers: controllers,
             certificate: configuration.identity.certificate.bytes)
         let identity = configuration.identity
@@ -96,6 +96,7 @@ extension KeyManager {
             return tellForwardersEverything()
         }
         feed.directoryVersion = version
-        pulse.news()
+        if feed.toldVersion != state.directory.toldVersion { pulse.news() }
+        feed.toldVersion = state.directory.toldVersion
     }
 }

@@ -43,7 +43,7 @@ extension Member {
         self.session?.receiver?.update(time: beacon.time, revoked: Set(beacon.revoked))
         let lacksCertificate = self.session?.connectForwarders() == true
         if lacksCertificate || news == .process { self.session?.tasks.pingAt = now }
-        if beacon.directoryVersion != session.directory.version, session.tasks.query == nil { queryDirectory(now: now) }
+        heardOfDirectory(beacon.directoryVersion, members: beacon.memberCount, now: now)
         compareEpoch(with: beacon, now: now)
     }
 

@@ -55,11 +55,7 @@ extension Member {
         {
             if session?.controllers.set(list, using: &random) == .tooMany { return end(.lost, now: now) }
         }
-        if let version: UInt32 = message.integer(.directoryVersion), version != session?.directory.version,
-            session?.tasks.query == nil
-        {
-            queryDirectory(now: now)
-        }
+        if let version: UInt32 = message.integer(.directoryVersion) { heardOfDirectory(version, members: 0, now: now) }
         if let epoch: UInt32 = message.integer(.epoch), let have = session?.tree?.epoch, epoch > have {
             lacking(now: now)
         }
@@ -77,8 +73,8 @@ extension Member {
         } else {
             guard let entries = try? DirectoryEntryCodec.decode(message[.directoryEntries] ?? []) else { return }
             changes = session?.directory.apply(entries, upTo: version) ?? []
-            // A page that is not the last leads on; the last one leads to an empty page.
-            if !entries.isEmpty { queryDirectory(now: now) }
+            let isFull = (message[.directoryEntries]?.count ?? 0) > DirectoryEntryCodec.fullBytes
+            if isFull || version < session?.newestDirectory ?? 0 { queryDirectory(now: now) }
         }
         for change in changes { outputs.append(.event(.directory(change))) }
     }
@@ -87,13 +83,23 @@ extension Member {
 
     mutating func queryDirectory(now: ContinuousClock.Instant) {
         let correlation = UInt32(truncatingIfNeeded: random.next() as UInt64)
-        session?.tasks.query = (correlation, .control(at: now))
+        session?.tasks.query = (correlation, .control(at: now, using: &random))
+    }
+
+    /// The directory has this version. Who lacks it asks; where so many `members` hear it at one time, each after a random
+    /// wait of up to a millisecond for each of them, so that the key manager is asked a thousand times a second at most.
+    mutating func heardOfDirectory(_ version: UInt32, members: UInt32, now: ContinuousClock.Instant) {
+        guard let session else { return }
+        self.session?.newestDirectory = max(session.newestDirectory, version)
+        guard version > session.directory.version, session.tasks.query == nil else { return }
+        let wait = Int.random(in: 0...Int(min(members, 60_000)), using: &random)
+        queryDirectory(now: now + .milliseconds(wait))
     }
 
     mutating func registerServices(now: ContinuousClock.Instant) {
         guard session?.isServer == true, let bytes = ServiceOfferCodec.encode(offers) else { return }
         let correlation = UInt32(truncatingIfNeeded: random.next() as UInt64)
-        session?.tasks.offer = (correlation, bytes, .control(at: now))
+        session?.tasks.offer = (correlation, bytes, .control(at: now, using: &random))
     }
 
     mutating func beginRefresh(now: ContinuousClock.Instant) {

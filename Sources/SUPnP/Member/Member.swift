@@ -136,7 +136,7 @@ package struct Member<Random: RandomNumberGenerator>: ~Copyable {
     private mutating func register(now: ContinuousClock.Instant) {
         guard let controller, session == nil else { return }
         startAgainAt = nil
-        registration = DeviceEngine(configuration.device)
+        registration = DeviceEngine(configuration.device, after: registration)
         registration.handle(.start(controller: controller), now: now, using: &random)
         serveRegistration(now: now)
     }

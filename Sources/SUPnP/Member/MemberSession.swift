@@ -29,6 +29,8 @@ struct MemberSession {
     var assembler = MessageAssembler()
     var beacons = BeaconWatch()
     var directory = DirectoryView()
+    /// The newest version of the directory that it has heard of.
+    var newestDirectory: UInt32 = 0
     var tasks: MemberTasks
     var served = ServedRequests()
     var clear: ClearServing

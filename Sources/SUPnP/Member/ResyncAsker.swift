@@ -24,7 +24,7 @@ struct ResyncAsker: Sendable {
     ) {
         guard question == nil, let own = KeyAgreement.privateHalf(using: &random) else { return }
         let wait = waits ? Self.jitter / 1_000 * Int.random(in: 0...1_000, using: &random) : .zero
-        question = Question(own: own, schedule: .control(at: now + wait))
+        question = Question(own: own, schedule: .control(at: now + wait, using: &random))
     }
 
     /// The member has the epoch.

@@ -19,10 +19,22 @@ struct RetrySchedule: Sendable {
         return RetrySchedule(intervals: steps, attempts: 3, at: at)
     }
 
-    /// A message to the key manager that has to arrive.
+    /// A message to the key manager that has to arrive. It is repeated ever more seldom: a key manager that cannot keep
+    /// up is not helped by being asked more.
     static func control(at: ContinuousClock.Instant, attempts: Int = .max) -> RetrySchedule {
-        let steps: [Duration] = [.milliseconds(500), .milliseconds(1_000), .milliseconds(2_000)]
+        let steps: [Duration] = [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4)]
         return RetrySchedule(intervals: steps, attempts: attempts, at: at)
+    }
+
+    /// The same for what all members may want at one time: its intervals are up to a quarter shorter or longer, so that
+    /// those who ask together do not ask again together.
+    static func control(
+        at: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+    ) -> RetrySchedule {
+        let plain = RetrySchedule.control(at: at)
+        let stretch = Int.random(in: 750...1_250, using: &random)
+        return RetrySchedule(
+            intervals: plain.intervals.map { $0 / 1_000 * stretch }, attempts: plain.attempts, at: at)
     }
 
     /// What is due.

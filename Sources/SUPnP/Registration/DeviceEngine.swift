@@ -56,6 +56,14 @@ package struct DeviceEngine: ~Copyable {
     /// A device that is not registered.
     package init(_ configuration: Configuration) { self.configuration = configuration }
 
+    /// The same after another engine of the same device: what that has counted still counts, so that no new attempt gives
+    /// anybody new guesses.
+    init(_ configuration: Configuration, after other: borrowing DeviceEngine) {
+        self.init(configuration)
+        failures = other.failures
+        stretching = other.stretching
+    }
+
     /// Takes an input. Take the outputs until there are none before the next.
     package mutating func handle(
         _ input: DeviceInput, now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator

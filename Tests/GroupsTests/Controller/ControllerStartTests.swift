@@ -46,6 +46,47 @@ struct ControllerStartTests {
         }
     }
 
+    @Test("a controller whose host's clock was set back by a month goes on with the members that it had")
+    func clockSetBack() async throws {
+        let shift = Shift(Mutex(30 * 86_400))
+        let group = try await LiveGroup { $0.date = { Date().addingTimeInterval(shift.seconds) } }
+        let (record, code) = try group.device("stays", roles: .server)
+        let (other, otherCode) = try group.device("comes", roles: .server)
+        let member = try LiveMember("stays", code: code, roles: .server, links: group.links)
+        let second = try LiveMember("comes", code: otherCode, roles: .server, links: group.links)
+        group.store.change([.enrolled(record), .enrolled(other)])
+        let address = try group.address
+        try await withRunning([{ try await member.run(controller: address) }]) {
+            try await group.withController { _, _ in
+                try await member.isRegistered()
+                // A beacon.
+                try await Task.sleep(for: .milliseconds(1_500))
+            }
+            shift.seconds = 0
+            try await group.withController { _, _ in
+                try await withRunning([{ try await second.run(controller: address) }]) {
+                    try await second.isRegistered()
+                    try await member.isInEpoch(2)
+                    try await second.isInEpoch(2)
+                }
+            }
+            #expect(member.events.all.count { if case .registered = $0 { true } else { false } } == 1)
+            #expect(try await group.store.reachedTime() >= 30 * 86_400)
+        }
+    }
+
+    /// How far the host's clock is off.
+    private final class Shift: Sendable {
+        private let value: Mutex<Double>
+
+        init(_ value: consuming Mutex<Double>) { self.value = value }
+
+        var seconds: Double {
+            get { value.withLock { $0 } }
+            set { value.withLock { $0 = newValue } }
+        }
+    }
+
     @Test("a device whose owner's rights ended just before it was enrolled does not stay")
     func enrolledTooLate() async throws {
         let group = try await LiveGroup()

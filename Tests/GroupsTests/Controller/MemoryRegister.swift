@@ -22,6 +22,7 @@ final class MemoryRegister: GroupRegister {
         /// Another program's changes, made right after the next time that the state is read.
         var afterLoad: [StateChange]?
         var commitsBegun = 0
+        var reached: UInt64 = 0
     }
 
     private let contents = Mutex(Contents())
@@ -90,6 +91,9 @@ final class MemoryRegister: GroupRegister {
             return contents.identity ?? identity
         }
     }
+
+    func reachedTime() async throws -> UInt64 { contents.withLock { $0.reached } }
+    func reach(_ time: UInt64) async throws { contents.withLock { $0.reached = max($0.reached, time) } }
 
     func owner(of device: DeviceID) async throws -> SubjectID? { contents.withLock { $0.owners[device] } }
     func owners() async throws -> [DeviceID: SubjectID] { contents.withLock { $0.owners } }

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import GroupKeys
 import Logging
 import NIOCore
@@ -44,7 +45,7 @@ struct ControllerCredentialsTests {
         var random = SystemRandomNumberGenerator()
         // Made in the future: the host's clock has been set back since.
         let group = GroupIdentity(createdAt: .max / 2, using: &random)
-        #expect(ControllerCredentials.time(of: group) == 0)
+        #expect(ControllerCredentials.time(of: group, at: Date()) == 0)
         let began = ContinuousClock.now
         let clock = GroupClock(start: 5_000_000, began: began)
         let credentials = try ControllerCredentials(group: group, lifetime: .seconds(600), time: clock.start)
@@ -53,5 +54,15 @@ struct ControllerCredentialsTests {
         let renewed = try credentials.renewed(time: later)
         #expect(renewed.keyManager.notAfter == later + 600)
         #expect(renewed.forwarder.notAfter == later + 600)
+    }
+
+    @Test func `begin where the run before had come to, if the host's clock is behind that`() {
+        var random = SystemRandomNumberGenerator()
+        let group = GroupIdentity(createdAt: 1_000_000, using: &random)
+        let date = Date(timeIntervalSince1970: 1_000_500)
+        #expect(GroupClock(of: group, at: date, reached: 0).start == 500)
+        #expect(GroupClock(of: group, at: date, reached: 499).start == 500)
+        #expect(GroupClock(of: group, at: date, reached: 9_000_000).start == 9_000_000)
+        #expect(GroupClock(of: group, at: .distantPast, reached: 7).start == 7)
     }
 }

@@ -192,6 +192,38 @@ struct ControllerChoiceTests {
         #expect(next(&choice, [places[0]], at: now + .seconds(600)) == places[0])
     }
 
+    @Test("Who does not know the code is left alone whatever port it names, but not the one that was good before")
+    func ports() {
+        let ports = (0..<9).map { SocketEndpoint(places[0].address, port: UInt16(50_000 + $0)) }
+        var choice = ControllerChoice(fixed: nil, preferred: nil)
+        for port in ports[..<2] {
+            #expect(next(&choice, ports, at: now) == port)
+            choice.answeredWrongly(port, now: now)
+        }
+        #expect(next(&choice, ports, at: now) == nil)
+        #expect(next(&choice, ports + [places[1]], at: now) == places[1])
+        choice = ControllerChoice(fixed: nil, preferred: ports[8])
+        for port in ports[..<3] { choice.answeredWrongly(port, now: now) }
+        #expect(next(&choice, ports, at: now) == ports[8])
+        #expect(next(&choice, ports, at: now) == nil)
+    }
+
+    @Test("A controller with another address is not tried at its link-local ones, and one without is")
+    func linkLocal() throws {
+        let local = try (1...2).map {
+            SocketEndpoint(.v6(try #require(IPv6Address("fe80::\($0)"))), port: 58_081, zone: 2)
+        }
+        func found(_ udn: String, _ place: SocketEndpoint) -> FoundController {
+            FoundController(udn: udn, keyManager: place, groupID: "")
+        }
+        let all = [
+            found("uuid:a", local[0]), found("uuid:a", places[0]), found("uuid:a", places[0]),
+            found("uuid:b", local[1]),
+        ]
+        #expect(ControllerChoice.places(of: all, families: .both) == [places[0], local[1]])
+        #expect(ControllerChoice.places(of: all, families: .ipv6) == local)
+    }
+
     @Test("A controller that was named is the only one, and is never left alone")
     func fixed() {
         var choice = ControllerChoice(fixed: places[0], preferred: nil)

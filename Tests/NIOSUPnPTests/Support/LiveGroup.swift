@@ -52,6 +52,11 @@ final class LiveGroup: Sendable {
     var forwarder: MachineHost<Forwarder<Random>>? { hosts.withLock { $0.1 } }
     var keyManagerAddress: SocketEndpoint? { addresses.withLock { $0[1] } }
 
+    /// Where all its sockets are that are spoken to.
+    func places(_ members: [LiveMember]) -> [SocketEndpoint] {
+        addresses.withLock { Array($0.values) } + members.compactMap(\.address)
+    }
+
     private func start(in tasks: inout ThrowingTaskGroup<Void, any Error>) async throws {
         let keyManager = try makeKeyManager()
         let forwarder = try makeForwarder()

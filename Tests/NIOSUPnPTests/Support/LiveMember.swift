@@ -14,6 +14,14 @@ final class LiveMember: Sendable {
     private let links: [InterfaceAddress]
     private let eventLoop: any EventLoop
     private let made = Mutex<MachineHost<Member<Random>>?>(nil)
+    private let bound = Mutex<SocketEndpoint?>(nil)
+    /// Where its own socket is bound, once ``run(in:)`` has opened it.
+    var address: SocketEndpoint? { bound.withLock { $0 } }
+
+    /// Runs it beside a test; returns when its sockets are open.
+    func run(in tasks: inout ThrowingTaskGroup<Void, any Error>) async throws {
+        try await LiveGroup.run(host, in: &tasks) { endpoints in self.bound.withLock { $0 = endpoints.first } }
+    }
 
     init(_ configuration: MemberConfiguration, links: [InterfaceAddress], eventLoop: any EventLoop) {
         self.configuration = configuration

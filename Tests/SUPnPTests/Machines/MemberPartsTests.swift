@@ -78,9 +78,12 @@ struct MemberPartsTests {
         #expect(served.arrived(7, now: start + .seconds(60)) == .new)
     }
 
-    @Test("a question for an epoch waits up to 250 ms, then is asked again after 0.5, 1 and every 2 s, with one share")
+    @Test(
+        "a question for an epoch waits up to 250 ms, then is asked again after 0.5, 1, 2 and every 4 s, give or take a quarter"
+    )
     func asker() throws {
         var waits: Set<Duration> = []
+        var rhythms: Set<Duration> = []
         for seed in 0..<50 {
             var random = SeededGenerator(seed: UInt64(seed))
             var asker = ResyncAsker()
@@ -91,15 +94,25 @@ struct MemberPartsTests {
             let asked = asker.due(now: first)
             let share = try #require(asked)
             asker.lacking(now: first, using: &random)
-            #expect(asker.nextAt == first + .milliseconds(500))
-            #expect(asker.due(now: first + .milliseconds(500)) == share)
-            #expect(asker.nextAt == first + .milliseconds(1_500))
-            #expect(asker.due(now: first + .milliseconds(1_500)) == share)
-            #expect(asker.nextAt == first + .milliseconds(3_500))
+            var at = first
+            var stretches: Set<Duration> = []
+            for milliseconds in [500, 1_000, 2_000, 4_000, 4_000] {
+                let next = try #require(asker.nextAt)
+                let interval = next - at
+                #expect(
+                    (.milliseconds(milliseconds * 3 / 4) ... .milliseconds(milliseconds * 5 / 4)).contains(interval))
+                stretches.insert(interval * 500 / milliseconds)
+                #expect(asker.due(now: next - .microseconds(1)) == nil)
+                #expect(asker.due(now: next) == share)
+                at = next
+            }
+            #expect(stretches.count == 1, "one stretch for all intervals of a question")
+            rhythms.formUnion(stretches)
             asker.satisfied()
-            #expect(asker.due(now: first + .seconds(9)) == nil)
+            #expect(asker.due(now: first + .seconds(30)) == nil)
         }
         #expect(waits.count > 20)
+        #expect(rhythms.count > 20, "members do not ask again together")
         #expect(waits.allSatisfy { (.zero ... .milliseconds(250)).contains($0) })
     }
 

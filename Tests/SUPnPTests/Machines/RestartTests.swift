@@ -33,6 +33,21 @@ struct RestartTests {
         return found
     }
 
+    @Test("the last rekey goes out again as urgent as it was, if it has removed somebody")
+    func urgent() throws {
+        let world = try KeyManagerTests.group(5, seed: 22)
+        let first = try #require(world.keyManager)
+        world.tell(first, .evict(KeyManagerTests.device("s4"), isUrgent: true))
+        world.run(for: .milliseconds(300))
+        world.kill(first)
+        world.records = true
+        world.tell(try world.startKeyManager(), .wake)
+        world.run(for: .milliseconds(5))
+        let flags = world.recorded.filter { (try? UnverifiedRekeyPacket($0)) != nil }.map { $0[WireSizes.header + 3] }
+        #expect(!flags.isEmpty)
+        #expect(flags.allSatisfy { $0 & 9 == 9 }, "urgent and repeated: \(flags)")
+    }
+
     /// Runs the history with a kill after `cut` outputs of the script; false when the script has fewer.
     private func history(cut: Int) throws -> Bool {
         let world = try KeyManagerTests.group(5, seed: 21)

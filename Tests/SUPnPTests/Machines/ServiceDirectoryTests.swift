@@ -96,6 +96,59 @@ struct ServiceDirectoryTests {
         }
     }
 
+    @Test("members are told of one offer for all that are alike, and know the services all the same", arguments: 1...4)
+    func told(seed: Int) throws {
+        var random = SeededGenerator(seed: UInt64(seed))
+        var directory = ServiceDirectory()
+        var view = DirectoryView()
+        for round in 0..<2_500 {
+            let offers = try (0..<UInt8.random(in: 0...3, using: &random)).map { _ in
+                ServiceOffer(
+                    try name("s\(Int.random(in: 0..<5, using: &random))"),
+                    lowestSuite: UInt8.random(in: 0...1, using: &random))
+            }
+            let unique = Dictionary(offers.map { ($0.name, $0) }) { first, _ in first }
+            let before = directory.toldVersion
+            directory.replace(
+                Array(unique.values), of: UInt32.random(in: 1...9, using: &random), isClassic: round % 7 == 0)
+            #expect(directory.toldVersion >= before && directory.toldVersion <= directory.version)
+            if Int.random(in: 0..<50, using: &random) == 0 {
+                // A key manager that starts again tells the same.
+                let reloaded = ServiceDirectory(
+                    version: directory.version, floor: directory.floor, entries: directory.entries(since: 0))
+                #expect(reloaded == directory, "seed \(seed), round \(round)")
+            }
+            guard Bool.random(using: &random) else { continue }
+            while view.version < directory.toldVersion {
+                guard let page = directory.told(after: view.version, limit: 2) else {
+                    _ = view.reset()
+                    continue
+                }
+                _ = view.apply(page, upTo: page.count < 2 ? directory.version : page[1].version)
+            }
+            let offered = (1...9).flatMap { directory.offers(of: $0).map(\.name) }
+            #expect(view.services == Set(offered).sorted(), "seed \(seed), round \(round)")
+            #expect(
+                view.services.flatMap { view.offers(named: $0) }.count <= 20, "two suites, two channels, five names")
+        }
+    }
+
+    @Test("a service that many servers offer is no news until the last of them goes")
+    func alike() throws {
+        var directory = ServiceDirectory()
+        let light = ServiceOffer(try name("light"))
+        directory.replace([light], of: 1, isClassic: false)
+        let first = directory.toldVersion
+        for server in UInt32(2)...9 { directory.replace([light], of: server, isClassic: false) }
+        for server in UInt32(5)...9 { directory.replace([], of: server, isClassic: false) }
+        #expect(directory.toldVersion == first && directory.version > first)
+        #expect(directory.told(after: 0, limit: 99)?.count == 1)
+        #expect(directory.told(after: first, limit: 99)?.isEmpty == true)
+        directory.replace([], of: 1, isClassic: false)
+        let news = try #require(directory.told(after: first, limit: 99))
+        #expect(news.map(\.isOffered) == [true, false], "the next one stands for the others before the first one goes")
+    }
+
     @Test("a view says which services appear with their first server and vanish with their last")
     func view() throws {
         var directory = ServiceDirectory()

@@ -1,7 +1,51 @@
 import GroupKeys
 import NetworkTypes
-import SUPnP
+import TestKit
 import Testing
+
+@testable import SUPnP
+
+@Suite("A device's guesses")
+struct DeviceGuessTests {
+    @Test("whoever answers without the code has five guesses in ten minutes, over all attempts of the device")
+    func overAttempts() throws {
+        let world = GroupWorld(seed: 4)
+        world.adjustKeyManager = { $0.registrar.limits = RegistrarLimits.generous }
+        world.adjustMember = { $0.persists = false }
+        let manager = try world.startKeyManager()
+        world.tell(manager, .wake)
+        world.run(for: .milliseconds(50))
+        world.enroll("kiosk", roles: .client)
+        world.run(for: .milliseconds(50))
+        let right = world.codes["kiosk"]
+        world.codes["kiosk"] = SetupCode(using: &world.random)
+        let node = world.addMember("kiosk", roles: .client)
+        for _ in 0..<6 {
+            world.run(for: .seconds(20))
+            world.tell(node, .start(controller: manager.address))
+        }
+        let failures = node.events.compactMap { event -> DeviceFailure? in
+            if case .registrationFailed(let failure) = event { failure } else { nil }
+        }
+        #expect(failures.prefix(5).allSatisfy { $0 == .notAuthentic(hint: nil) })
+        guard case .blocked(let until)? = failures.dropFirst(5).first else {
+            Issue.record("\(failures)")
+            return
+        }
+        #expect(until > world.now + .seconds(400))
+        #expect(right != nil && !node.isMember)
+    }
+}
+
+extension RegistrarLimits {
+    /// The key manager's own limits would end the attempts first.
+    fileprivate static var generous: RegistrarLimits {
+        var limits = RegistrarLimits()
+        limits.deviceRunsPerMinute = 1_000
+        limits.longestHoldDown = .zero
+        return limits
+    }
+}
 
 @Suite("The registrar's limits")
 struct RegistrationLimitTests {
