@@ -171,7 +171,8 @@ package struct ProtectionControlHandler: Sendable {
         let points = acl.controlPoints.map { point in
             ProtectionReport.Entry(
                 kind: "control-point", id: point.id.description, name: point.alias ?? point.name,
-                roles: point.roles.map(\.rawValue), client: clients[point.id] ?? nil, isOwn: kept?.controlPoint(point.id)?.roles == point.roles)
+                roles: point.roles.map(\.rawValue), client: clients[point.id] ?? nil,
+                isOwn: kept?.controlPoint(point.id)?.roles == point.roles)
         }
         let users = acl.users.map { user in
             ProtectionReport.Entry(
