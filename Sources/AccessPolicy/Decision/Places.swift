@@ -7,16 +7,15 @@ extension CompiledPolicy {
     /// device to the client. An announcement reaches a whole network, so that one of them is enough for it.
     package func places(of subject: SubjectID, roles: Set<RoleName> = [], seeing device: DeviceFacts) -> [Via] {
         guard let rights = subjects[subject] else { return [.ownHost] }
-        let request = AccessRequest(subject: subject, via: .ownHost, device: device, operation: .discover)
-        let facts = RequestFacts(request, subject: rights)
+        var request = AccessRequest(subject: subject, via: .ownHost, device: device, operation: .discover)
+        request.roles = roles
+        let facts = RequestFacts(request, subject: rights, udns: udns)
         // Nobody has this address, so that no rule's network holds it by chance.
         let anyNeighbour = Via.neighbour(.v4(.unspecified))
         var places: [Via] = rights.sharing ? [.ownHost, anyNeighbour] : [.ownHost]
         var seen = Set(places)
         for rule in rules
-        where rule.isPermit && !rule.rule.via.isEmpty && rule.whoRank(subject, roles: roles) != nil
-            && rule.deviceRank(facts) != nil
-        {
+        where rule.isPermit && !rule.rule.via.isEmpty && rule.whoRank(facts) != nil && rule.deviceRank(facts) != nil {
             for accepted in rule.rule.via {
                 let place =
                     switch accepted {

@@ -9,7 +9,8 @@ extension CompiledPolicy {
     ///
     /// Nobody has `Admin` by a grant: what only an administrator of a device may do, one does as oneself, end to end.
     package func roles(of subject: SubjectID) -> Set<RoleName> {
-        let grants = (subjects[subject]?.grants ?? []).filter { $0.scope != .preset(Preset.rulesOnly.rawValue) }
+        let all: [CompiledGrant] = subjects[subject]?.grants ?? []
+        let grants = all.filter { $0.grant.scope != .preset(Preset.rulesOnly.rawValue) }
         guard !grants.isEmpty else { return [.public] }
         let isGuest = grants.allSatisfy { grant in
             if case .preset(let name) = grant.grant.scope { return Self.guestPresets.contains(name) }
