@@ -93,6 +93,25 @@ package final class GroupSender {
         return try seal(bodies.map(Frame.whole), kind)
     }
 
+    /// The longest message that one datagram carries if it is signed alone, in bytes.
+    package static let singleMessageLimit =
+        WireSizes.defaultDatagram - WireSizes.sealedOverhead - BroadcastProof.singleLength - Frame.wholeOverhead
+
+    /// What ``sealBurst(frames:)`` takes of a message: itself, or its segments, each in any burst.
+    func burstFrames(of body: [UInt8]) throws(ChannelFault) -> [[UInt8]] {
+        let proof = BroadcastProof.burstLength(depth: BroadcastProof.maximumDepth)
+        let room = WireSizes.defaultDatagram - WireSizes.sealedOverhead - proof
+        let frames = try Frame.frames(of: body, room: room, message: nextMessage)
+        if frames.count > 1 { nextMessage &+= 1 }
+        return frames
+    }
+
+    /// Seals 1...16 frames of one or several messages under one signature, each into one datagram.
+    func sealBurst(frames: [[UInt8]]) throws(ChannelFault) -> [[UInt8]] {
+        guard 1...Self.burstLimit ~= frames.count else { throw .tooLong }
+        return try seal(frames, .data)
+    }
+
     private func seal(_ frames: [[UInt8]], _ kind: MessageKind) throws(ChannelFault) -> [[UInt8]] {
         frames.count == 1 ? [try sealSingle(frames[0], kind)] : try sealTree(frames, kind)
     }

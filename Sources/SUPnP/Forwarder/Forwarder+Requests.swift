@@ -163,47 +163,65 @@ extension ForwarderCore {
     private mutating func broadcast(
         _ number: UInt64, _ bytes: [UInt8], over channels: GroupChannels, now: ContinuousClock.Instant
     ) {
-        if channels.contains(.hardened) {
-            if bytes.count > GroupSender.burstMessageLimit {
-                for datagram in (try? sender.seal(bytes)) ?? [] { outputs.append(.multicast(datagram)) }
-            } else if burst.add(bytes, of: number) {
-                sealBurst(now: now)
-            }
-        }
+        if channels.contains(.hardened) { collect(number, bytes, now: now) }
         if channels.contains(.classic), let datagram = try? classicSender?.seal(bytes, .data) {
             outputs.append(.multicast(datagram))
         }
     }
 
+    /// Puts a broadcast to those that share a signature. Alone, and at once, goes one that would need a second datagram
+    /// because of that, and one with more segments than a burst has places.
+    private mutating func collect(_ number: UInt64, _ bytes: [UInt8], now: ContinuousClock.Instant) {
+        let isOneAlone = GroupSender.burstMessageLimit < bytes.count && bytes.count <= GroupSender.singleMessageLimit
+        guard !isOneAlone, let frames = try? sender.burstFrames(of: bytes), frames.count <= GroupSender.burstLimit
+        else {
+            for datagram in (try? sender.seal(bytes)) ?? [] { outputs.append(.multicast(datagram)) }
+            return
+        }
+        if !burst.hasRoom(for: frames) { sealBurst(now: now) }
+        if burst.add(frames, of: number) { sealBurst(now: now) }
+    }
+
     /// Seals what was collected under one signature.
     mutating func sealBurst(now: ContinuousClock.Instant) {
         guard !burst.isEmpty else { return }
-        let bodies = burst.take { book.went($0, over: .hardened) }
-        guard !bodies.isEmpty, lease.isHeld(now: now) else { return }
-        for datagram in (try? sender.sealBurst(bodies)) ?? [] { outputs.append(.multicast(datagram)) }
+        let frames = burst.take { book.went($0, over: .hardened) }
+        guard !frames.isEmpty, lease.isHeld(now: now) else { return }
+        for datagram in (try? sender.sealBurst(frames: frames)) ?? [] { outputs.append(.multicast(datagram)) }
     }
 }
 
-/// The broadcasts of a batch that wait for their signature (specification 3.6.5): at most a burst of them, since a full
-/// one is sealed at once.
+/// The broadcasts of a batch that wait for their signature (specification 3.6.5): at most a burst of datagrams, since a
+/// full one is sealed at once.
 struct PendingBurst {
-    /// So many at most, 1 to 16.
+    /// So many broadcasts at most, 1 to 16.
     let limit: Int
-    private var bodies: [(number: UInt64, bytes: [UInt8])] = []
+    private var messages: [(number: UInt64, frames: [[UInt8]])] = []
+    private var frameCount = 0
 
     init(limit: Int) { self.limit = min(max(limit, 1), GroupSender.burstLimit) }
 
-    var isEmpty: Bool { bodies.isEmpty }
+    var isEmpty: Bool { messages.isEmpty }
 
-    /// Adds the broadcast of a request. True when no other fits.
-    mutating func add(_ bytes: [UInt8], of number: UInt64) -> Bool {
-        bodies.append((number, bytes))
-        return bodies.count >= limit
+    /// Whether all of a broadcast still fits.
+    func hasRoom(for frames: [[UInt8]]) -> Bool { frameCount + frames.count <= GroupSender.burstLimit }
+
+    /// Adds the broadcast of a request, for which there is room. True when no other fits.
+    mutating func add(_ frames: [[UInt8]], of number: UInt64) -> Bool {
+        messages.append((number, frames))
+        frameCount += frames.count
+        return messages.count >= limit || frameCount >= GroupSender.burstLimit
     }
 
-    /// Takes all, in their order, whose request is still open.
+    /// Takes the frames of all, in their order, whose request is still open.
     mutating func take(where isOpen: (UInt64) -> Bool) -> [[UInt8]] {
-        defer { bodies.removeAll(keepingCapacity: true) }
-        return bodies.filter { isOpen($0.number) }.map(\.bytes)
+        defer {
+            messages.removeAll(keepingCapacity: true)
+            frameCount = 0
+        }
+        var frames: [[UInt8]] = []
+        frames.reserveCapacity(frameCount)
+        for message in messages where isOpen(message.number) { frames += message.frames }
+        return frames
     }
 }

@@ -70,7 +70,10 @@ struct BurstRelayTests {
             ([64, longest + 1, 5], [1], [0, 2]), ([longest + 1], [0], []),
             (Array(repeating: 30, count: 16), Array(0..<16), []),
             (Array(repeating: 30, count: 20), Array(0..<16), [16, 17, 18, 19]),
-            ([64, 3_000], [1, 1, 1, 1], [0]),
+            (Array(repeating: 30, count: 15) + [1_200], Array(0..<15), [15, 15]),
+            ([64, 3_000], [], [0, 1, 1, 1, 1]), ([1_200, 1_200], [], [0, 0, 1, 1]),
+            (Array(repeating: 1_200, count: 8), (0..<16).map { $0 / 2 }, []),
+            ([3_000] + Array(repeating: 1_200, count: 7), [0, 0, 0, 0] + (2..<14).map { $0 / 2 }, [7, 7]),
         ]
         for one in cases {
             let (world, phone) = try Self.world()
@@ -82,6 +85,11 @@ struct BurstRelayTests {
                 if one.sizes.allSatisfy({ $0 <= longest }) {
                     let sizes = expected.map { Self.size(one.sizes[$0], burst: expected.count) }
                     #expect(datagrams.map(\.count) == sizes)
+                }
+                if one.sizes.allSatisfy({ $0 > longest + 200 }), !datagrams.isEmpty {
+                    // The first segments are as long as the deepest proof lets them be.
+                    let saved = 32 * (BroadcastProof.maximumDepth - BroadcastProof.depth(of: expected.count))
+                    #expect(datagrams.map(\.count).max() == WireSizes.defaultDatagram - saved, "\(one.sizes)")
                 }
                 for datagram in datagrams {
                     world.tell(lamp, .datagram(datagram, from: world.forwarders[0].address))
@@ -99,7 +107,7 @@ struct BurstRelayTests {
         arguments: [0, 1, 2, 16, 99])
     func fewer(limit: Int) {
         var burst = PendingBurst(limit: limit)
-        let due = (1...16 as ClosedRange<UInt64>).first { burst.add([UInt8($0)], of: $0) }
+        let due = (1...16 as ClosedRange<UInt64>).first { burst.add([[UInt8($0)]], of: $0) }
         #expect(due == UInt64(min(max(limit, 1), 16)))
     }
 
