@@ -12,8 +12,8 @@ struct GroupBench {
               one client process asks a service of so many servers, as fast as a closed loop of --in-flight requests
               allows (in flight: sent and not yet accepted). --asleep yes stops the servers' process once it has
               registered: what is left is the forwarder by itself, with nobody on the link. --signatures each has the
-              forwarder sign each broadcast alone; otherwise up to 16 that came in together share a signature, if each
-              has 890 bytes at most.
+              forwarder sign each broadcast alone; otherwise up to 16 datagrams that came in together share a signature,
+              but for payloads of about 900 to 1,030 bytes, which fit one datagram only if they are signed alone.
           group-bench register --interface NAME [--devices 200] [--parallel 16]
               so many devices register at once, with the fast test derivation
           group-bench evict --interface NAME [--servers 200] [--loss 5] [--rounds 10]

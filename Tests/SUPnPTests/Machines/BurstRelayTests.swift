@@ -62,7 +62,9 @@ struct BurstRelayTests {
         return WireSizes.sealedOverhead + proof + 1 + DataPayload.headLength + light.bytes.count + payload
     }
 
-    @Test("share a signature, in their order; a single one and those too long for a burst are signed alone")
+    @Test(
+        "share a signature in order, segments too; a single one, and one that a burst would split, is signed alone"
+    )
     func batches() throws {
         let longest = GroupSender.burstMessageLimit - DataPayload.headLength - Self.light.bytes.count
         let cases: [(sizes: [Int], before: [Int], after: [Int])] = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..namespaces import Namespace
 from ..processes import LabError
-from .street import FIRST_CORE, Street
+from .street import FIRST_CORE, LAST_CORE, Street
 
 CLIENTS = 32  # a client has a limit on its requests, so that many share the load
 HOLD, GO = 0.04, 0.04  # seconds
@@ -97,8 +97,12 @@ class Fanned:
                 "--servers", receivers, "--clients", CLIENTS, "--signatures", signatures, before=FIRST_CORE,
             )  # fmt: skip
             common = ("--interface", "bench1", "--roster", roster, "--controller", self._controller.ready["keyManager"])
-            self._servers = self._role(street.ours, street.load, log, "servers", *common, "--answers", answers)
-            self._client = self._role(street.ours, street.load, log, "client", *common, "--answers", answers)
+            # Those who check signatures may have all cores; clients alone would only disturb a busy forwarder's.
+            apart = LAST_CORE if asleep else ()
+            self._servers, self._client = (
+                self._role(street.ours, street.load, log, role, *common, "--answers", answers, before=apart)
+                for role in ("servers", "client")
+            )
             time.sleep(3)  # the directory reaches the clients, the certificates the servers
             if asleep:
                 self._servers.suspend()

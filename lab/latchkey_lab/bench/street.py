@@ -16,6 +16,7 @@ PEERS = REPOSITORY / "Benchmarks" / "Peers"
 WEB = PEERS / "web"
 DEVICE, LOAD = "10.20.0.1", "10.20.255.1"
 FIRST_CORE = ("taskset", "-c", "0")
+LAST_CORE = ("taskset", "-c", str(os.cpu_count() - 1))
 
 
 class Street:
