@@ -58,6 +58,7 @@ var targets: [Target] = [
         name: "SUPnP", dependencies: ["NetworkTypes", "GroupKeys", "CLibCrypto", crypto, cryptoExtras],
         swiftSettings: watched
     ),
+    .target(name: "Traversal", dependencies: ["NetworkTypes", crypto], swiftSettings: watched),
     .target(
         name: "TestKit",
         dependencies: [
@@ -79,6 +80,7 @@ targets += [
     tests("TrustCoreTests", ["TrustCore", "NetworkTypes"] + certificates),
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes", crypto]),
     tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto], exclude: ["README.md"]),
+    tests("TraversalTests", ["Traversal", "NetworkTypes"]),
     tests("SUPnPTests", ["SUPnP", "GroupKeys", "NetworkTypes", crypto, cryptoExtras]),
 ]
 
