@@ -98,13 +98,14 @@ private let house = """
     }
 }
 
+/// Two interfaces of the namespace that tests run in; none elsewhere. Beside the suite, because its trait reads them.
+private let testInterfaces =
+    ProcessInfo.processInfo.environment["LATCHKEY_TEST_INTERFACES"]?.split(separator: " ").map(String.init) ?? []
+
 @Suite(
     .serialized, .timeLimit(.minutes(2)),
-    .enabled(if: VLANProcessTests.interfaces.count == 2, "needs the two interfaces of scripts/in-namespace"))
+    .enabled(if: testInterfaces.count == 2, "needs the two interfaces of scripts/in-namespace"))
 struct VLANProcessTests {
-    static let interfaces =
-        ProcessInfo.processInfo.environment["LATCHKEY_TEST_INTERFACES"]?.split(separator: " ").map(String.init) ?? []
-
     private func vlan(_ folder: String, between: String, and: String, _ more: String...) throws -> Child {
         try Child(["vlan", "run", "--state", folder, "--between", between, "--and", and] + more)
     }
@@ -119,7 +120,7 @@ struct VLANProcessTests {
         async throws
     {
         try await withFolder { folder in
-            for (between, and) in [(name, Self.interfaces[0]), (Self.interfaces[0], name)] {
+            for (between, and) in [(name, testInterfaces[0]), (testInterfaces[0], name)] {
                 let child = try vlan(folder + "/state", between: between, and: and)
                 #expect(await child.exitCode() == 1)
                 #expect(child.errorText.hasPrefix("latchkey: \(reason)"))
@@ -134,7 +135,7 @@ struct VLANProcessTests {
             try "policy: 1\nrulez: []\n".write(toFile: file, atomically: true, encoding: .utf8)
             for (path, said) in [(file, "\(file): line 2, column 1: "), (file + "x", "\(file)x cannot be read")] {
                 let child = try vlan(
-                    folder + "/state", between: Self.interfaces[1], and: Self.interfaces[0], "--policy", path)
+                    folder + "/state", between: testInterfaces[1], and: testInterfaces[0], "--policy", path)
                 #expect(await child.exitCode() == 1)
                 let text = child.errorText
                 #expect(text.contains(said), "\(text)")
@@ -151,7 +152,7 @@ struct VLANProcessTests {
             try house.write(toFile: file, atomically: true, encoding: .utf8)
             let port = "\(UInt16.random(in: 20_000...39_999))"
             let running = try vlan(
-                folder, between: Self.interfaces[1], and: Self.interfaces[0], "--policy", file, "--both-ways",
+                folder, between: testInterfaces[1], and: testInterfaces[0], "--policy", file, "--both-ways",
                 "--ssdp-port", port)
             try await running.wait(for: "ready")
             let clients = try await Child.output(["gateway", "clients", "--state", folder, "--json"]).joined()
@@ -184,7 +185,7 @@ struct VLANProcessTests {
     @Test func `without a file there is none to read again, and the sentence says what to do`() async throws {
         try await withFolder { folder in
             let running = try vlan(
-                folder, between: Self.interfaces[1], and: Self.interfaces[0], "--ssdp-port",
+                folder, between: testInterfaces[1], and: testInterfaces[0], "--ssdp-port",
                 "\(UInt16.random(in: 20_000...39_999))")
             try await running.wait(for: "ready")
             let reload = try Child(["vlan", "reload", "--state", folder])
