@@ -40,7 +40,7 @@ class Peer:
     longest: int
 
 
-def measure(binaries: Path, decisions: int = 100_000) -> tuple[list[Row], list[Peer]]:
+def measure(binaries: Path, decisions: int = 20_000) -> tuple[list[Row], list[Peer]]:
     program = binaries / "policy-bench"
     python = REPOSITORY / "lab/.venv/bin/python"
     if not os.access(program, os.X_OK):
