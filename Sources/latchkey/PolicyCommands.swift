@@ -68,6 +68,7 @@ struct PolicyEdit: ProgramCommand {
         discussion: """
             Opens it in $VISUAL or $EDITOR. What is no policy is not stored and kept in its file.
 
+            Example: latchkey policy edit
             Example: EDITOR=nano latchkey policy edit
             """)
 

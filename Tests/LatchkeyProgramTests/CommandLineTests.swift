@@ -33,8 +33,8 @@ import latchkey
                 ["gateway", "run", "--group-interface", "a/b", "--state", "/nonexistent/x"],
                 "--group-interface holds “a/b”"
             ),
-            (["away", "pair"], "Give the code either as an argument"),
-            (["away", "pair", "latchkey:x", "--file", "y"], "Give the code either as an argument"),
+            (["away", "pair"], "Give the code as an argument"),
+            (["away", "pair", "latchkey:x", "--file", "y"], "Give the code as an argument"),
             (["away", "run", "--allow", "10.0.0.1", "--state", "/nonexistent/x"], "add --share"),
             (["away", "run", "--share", "--allow", "tv", "--state", "/nonexistent/x"], "--allow holds “tv”"),
             (["vlan", "run", "--and", "eth0", "--state", "/nonexistent/x"], "--between is missing"),
