@@ -81,6 +81,22 @@ package struct AddressLeakScanner: Sendable {
     /// Whether any home address stands in the text, in whatever form.
     func finds(in text: String) -> Bool { firstLeak(in: text.utf8) != nil }
 
+    /// The bytes without the home addresses that stand in them; nothing at all when one is left in
+    /// another spelling.
+    func blanked(_ bytes: [UInt8]) -> [UInt8] {
+        let matches = plainMatches(in: bytes)
+        guard !matches.isEmpty else { return firstLeak(in: bytes) == nil ? bytes : [] }
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var position = 0
+        for range in matches {
+            output += bytes[position..<range.lowerBound]
+            position = range.upperBound
+        }
+        output += bytes[position...]
+        return firstLeak(in: output) == nil ? output : []
+    }
+
     /// The ranges of the home addresses that stand in the bytes as they are.
     func plainMatches(in bytes: [UInt8]) -> [Range<Int>] {
         var ranges: [Range<Int>] = []

@@ -39,7 +39,7 @@ struct TextTranslator: Sendable {
             }
         }
         output += bytes[position...]
-        return String(decoding: blanked(output), as: UTF8.self)
+        return String(decoding: scanner.blanked(output), as: UTF8.self)
     }
 
     private static func startsHTTP(_ text: String) -> Bool {
@@ -93,22 +93,6 @@ struct TextTranslator: Sendable {
             !scanner.finds(in: spelled)
         else { return .remove }
         return .keep
-    }
-
-    /// The bytes without the home addresses that stand in them; nothing at all when one is left in
-    /// another spelling.
-    private func blanked(_ bytes: [UInt8]) -> [UInt8] {
-        let matches = scanner.plainMatches(in: bytes)
-        guard !matches.isEmpty else { return scanner.firstLeak(in: bytes) == nil ? bytes : [] }
-        var output: [UInt8] = []
-        output.reserveCapacity(bytes.count)
-        var position = 0
-        for range in matches {
-            output += bytes[position..<range.lowerBound]
-            position = range.upperBound
-        }
-        output += bytes[position...]
-        return scanner.firstLeak(in: output) == nil ? output : []
     }
 }
 

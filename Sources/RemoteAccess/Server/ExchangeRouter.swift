@@ -38,6 +38,8 @@ struct ExchangeRouter: Sendable {
     }
 
     private func refuse(_ exchange: any InboundExchange, _ problem: Problem) async {
+        var problem = problem
+        problem.title = home.sentence(problem.title)
         do { try await exchange.respond(problem) } catch { exchange.reset(.internalError) }
     }
 

@@ -67,9 +67,18 @@ struct HomeMirror: Sendable {
             let path = context.translation(of: device).issuePath(device.device.location, as: .description)
         else { return nil }
         return MirroredDevice(
-            root: node(device.device.description.device, of: device, in: context), friendlyName: device.name,
+            root: node(device.device.description.device, of: device, in: context),
+            // Some name themselves by their address.
+            friendlyName: TextTranslator(context.translation(of: device)).translated(
+                device.name, isEscapedXML: false),
             descriptionPath: path.description, revision: revision(of: device, in: context),
             securePath: SecurePassage.isOffered(device, context) ? device.device.secureLocation?.pathAndQuery : nil)
+    }
+
+    /// A sentence for a client, without the home's addresses: it may quote the name that a device gave itself.
+    func sentence(_ text: String) -> String {
+        let blanked = AddressLeakScanner(network: reach().network).blanked(Array(text.utf8))
+        return blanked.isEmpty ? "The gateway refused." : String(decoding: blanked, as: UTF8.self)
     }
 
     /// Names what this subject sees of the device's descriptions: another number when the device changed, and when
