@@ -87,13 +87,10 @@ struct BorderInvariantTests {
             }
             street.enforce([Self.everything])
             try await RawDevice.whileRunning(street, udn: Self.udn, answer: answer) { raw in
-                // Other devices are said to be there, too; then the device itself.
-                for (number, url) in elsewhere.enumerated() {
-                    try raw.announce("\(url)/d.xml", as: "\(Self.udn)-\(number)")
-                }
-                try raw.announce()
+                // Other devices are said to be there, too.
+                let others = elsewhere.enumerated().map { (location: "\($1)/d.xml", udn: "\(Self.udn)-\($0)") }
                 try await street.withBurglar(Self.nobody, at: endpoint) { burglar in
-                    try await burglar.wait(forDevices: 6)
+                    try await raw.announcing(others) { try await burglar.wait(forDevices: 6) }
                     let home = try #require(street.server.homeDevices.first { $0.udn == Self.udn })
                     let shelf = try #require(street.server.homeDevices.first { $0.name == "Shelf" })
                     #expect(home.device.location.description == "\(raw.base)/d.xml")
@@ -206,9 +203,8 @@ struct BorderInvariantTests {
         try await Street().whileOpen { street, endpoint in
             street.enforce([Self.everything])
             try await RawDevice.whileRunning(street, udn: Self.udn, answer: answer) { raw in
-                try raw.announce()
                 try await street.withBurglar(Self.nobody, at: endpoint) { burglar in
-                    try await burglar.wait(forDevices: 6)
+                    try await raw.announcing { try await burglar.wait(forDevices: 6) }
                     func url(_ path: String) throws -> HTTPURL { try #require(HTTPURL(raw.base + path)) }
                     var statuses: [String: Int] = [:]
                     for (kind, path) in [

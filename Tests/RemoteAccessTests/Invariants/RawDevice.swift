@@ -69,6 +69,25 @@ struct RawDevice: Sendable {
         ) { _, _ in }
     }
 
+    /// Announces itself again and again while `body` runs: a datagram may be lost, or come before anybody listens.
+    /// - Parameter others: Locations and UDNs that are announced before it, whosever they are.
+    func announcing(
+        _ others: [(location: String, udn: String)] = [], while body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                while true {
+                    for other in others { try announce(other.location, as: other.udn) }
+                    try announce()
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            tasks.addTask { try await body() }
+            defer { tasks.cancelAll() }
+            try await tasks.next()
+        }
+    }
+
     /// Announces a location; the device's own by default.
     func announce(_ location: String? = nil, as other: String? = nil) throws {
         let udn = other ?? self.udn
