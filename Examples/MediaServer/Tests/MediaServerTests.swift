@@ -35,7 +35,10 @@ struct MediaServerTests {
     }
 
     private func use(_ udn: String, on interface: String) async throws {
-        try await withControlPoint(ControlPointConfiguration(interfaces: .named([interface]))) { controlPoint in
+        var configuration = ControlPointConfiguration(interfaces: .named([interface]))
+        // Foundation's URLSession, which fetches the song below, takes no address of IPv6.
+        configuration.families = .ipv4
+        try await withControlPoint(configuration) { controlPoint in
             var found: DeviceProxy?
             for try await device in controlPoint.search(.device(udn: udn)) { found = device; break }
             let directory = try #require(found).service("ContentDirectory")
