@@ -38,7 +38,9 @@ struct AuditKillTests {
         try first.close()
         var last: UInt64 = 1
         for number in 1...15 {
-            let acknowledged = try run(in: folder, lines: Int.random(in: 0...12, using: &random))
+            let acknowledged = try KilledChild.run(
+                "AuditKillTests/child", environment: [Self.folderKey: folder.path],
+                lines: Int.random(in: 0...12, using: &random))
             let what = "seed \(seed), kill \(number)"
             let store = try SQLiteGatewayStore(folder: folder.path)
             // Against the head that an administrator's client would hold since the kill before.
@@ -68,31 +70,5 @@ struct AuditKillTests {
         query.limit = 100_000
         for entry in try await store.auditEntries(query) { check.take(entry) }
         return check.finish()
-    }
-
-    /// Runs the child, kills it right after it has said something for the last of so many times, and gives the last
-    /// entry that it has acknowledged by its end.
-    private func run(in folder: TemporaryFolder, lines: Int) throws -> UInt64? {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["--testing-library", "swift-testing", "--filter", "AuditKillTests/child"]
-        process.environment = ProcessInfo.processInfo.environment.merging([Self.folderKey: folder.path]) { $1 }
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var text = Data()
-        var heard = 0
-        while heard <= lines {
-            let more = output.fileHandleForReading.availableData
-            guard !more.isEmpty else { break }
-            text += more
-            heard = String(decoding: text, as: UTF8.self).components(separatedBy: "acknowledged ").count - 1
-        }
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        text += output.fileHandleForReading.readDataToEndOfFile()
-        return String(decoding: text, as: UTF8.self).components(separatedBy: "\n").dropLast()
-            .compactMap { $0.hasPrefix("acknowledged ") ? UInt64($0.dropFirst(13)) : nil }.last
     }
 }

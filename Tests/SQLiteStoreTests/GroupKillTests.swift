@@ -38,7 +38,9 @@ struct GroupKillTests {
         var last: UInt64 = 0
         var kills = 0
         while kills < 15 || last < 60 {
-            let acknowledged = try run(in: folder, seed: seed, lines: Int.random(in: 0...12, using: &random))
+            let acknowledged = try KilledChild.run(
+                "GroupKillTests/child", environment: [Self.folderKey: folder.path, Self.seedKey: String(seed)],
+                lines: Int.random(in: 0...12, using: &random))
             kills += 1
             let store = try SQLiteGatewayStore(folder: folder.path)
             let found = try await store.groups.load()
@@ -51,36 +53,5 @@ struct GroupKillTests {
             last = found.revision
             try #require(kills < 200, "\(what): the child makes no commits")
         }
-    }
-
-    /// Runs the child, kills it right after it has said something for the last of so many times, and gives the last
-    /// revision that it has acknowledged by its end.
-    private func run(in folder: TemporaryFolder, seed: UInt64, lines: Int) throws -> UInt64? {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["--testing-library", "swift-testing", "--filter", "GroupKillTests/child"]
-        var environment = ProcessInfo.processInfo.environment
-        environment[Self.folderKey] = folder.path
-        environment[Self.seedKey] = String(seed)
-        process.environment = environment
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        var text = Data()
-        var heard = 0
-        while heard <= lines {
-            let more = output.fileHandleForReading.availableData
-            guard !more.isEmpty else { break }
-            text += more
-            heard = String(decoding: text, as: UTF8.self).components(separatedBy: "acknowledged ").count - 1
-        }
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        text += output.fileHandleForReading.readDataToEndOfFile()
-        let whole = String(decoding: text, as: UTF8.self).components(separatedBy: "\n").dropLast()
-        return whole.compactMap { line in
-            line.hasPrefix("acknowledged ") ? UInt64(line.dropFirst(13)) : nil
-        }.last
     }
 }

@@ -110,11 +110,7 @@ extension Street {
         _ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String = "stolen phone",
         _ body: @escaping @Sendable (Burglar) async throws -> Void
     ) async throws {
-        let paired = try await pair(scope, at: endpoint, named: name)
-        let identity = try TunnelIdentity(chainDER: paired.chain.map(\.der), privateKeyDER: paired.key.pkcs8DER)
-        let carrier = try await TunnelDialer(eventLoopGroup: group, logger: logger).connect(
-            to: [TunnelAddress(endpoint)], identity: identity,
-            verifyServer: PairingClient.verification(pins: paired.pins))
+        let carrier = try await pairedCarrier(scope, at: endpoint, named: name)
         defer { carrier.close(.closed) }
         let subject = try #require(try await store.ledger().subjects.first { $0.name == name }).id
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -99,16 +99,23 @@ final class TestDiscoveryClient: Sendable {
 }
 
 extension Street {
+    /// Pairs a client and connects as it.
+    func pairedCarrier(
+        _ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String
+    ) async throws -> any Carrier {
+        let paired = try await pair(scope, at: endpoint, named: name)
+        let identity = try TunnelIdentity(chainDER: paired.chain.map(\.der), privateKeyDER: paired.key.pkcs8DER)
+        return try await TunnelDialer(eventLoopGroup: group, logger: logger).connect(
+            to: [TunnelAddress(endpoint)], identity: identity,
+            verifyServer: PairingClient.verification(pins: paired.pins))
+    }
+
     /// Pairs a client that speaks RADASync and runs it while `body` runs.
     func withDiscoveryClient(
         _ scope: Grant.Scope, at endpoint: SocketEndpoint, named name: String = "console",
         _ body: @escaping @Sendable (TestDiscoveryClient) async throws -> Void
     ) async throws {
-        let paired = try await pair(scope, at: endpoint, named: name)
-        let identity = try TunnelIdentity(chainDER: paired.chain.map(\.der), privateKeyDER: paired.key.pkcs8DER)
-        let carrier = try await TunnelDialer(eventLoopGroup: group, logger: logger).connect(
-            to: [TunnelAddress(endpoint)], identity: identity,
-            verifyServer: PairingClient.verification(pins: paired.pins))
+        let carrier = try await pairedCarrier(scope, at: endpoint, named: name)
         defer { carrier.close(.closed) }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await carrier.serve { $0.reset(.refused) } }

@@ -102,10 +102,7 @@ package final class NestedAuthorization: Sendable {
     /// The identity of the gateway in a role, for whoever gives it its rights on a device.
     package func identity(for role: RoleName) async throws -> StoredDeviceIdentity {
         try await store.deviceIdentity(named: "role:\(role)") {
-            var random = SystemRandomNumberGenerator()
-            let made = try DeviceProtectionCertificate.make(
-                commonName: "Latchkey gateway (\(role))", now: Date(), using: &random)
-            return try StoredDeviceIdentity(chainDER: made.chainDER, privateKeyDER: made.privateKeyDER)
+            try StoredDeviceIdentity(commonName: "Latchkey gateway (\(role))", now: Date())
         }
     }
 
