@@ -2,8 +2,10 @@
 import PackageDescription
 
 // LATCHKEY_ONLY=core keeps L0, L1 and their tests: a change to a protocol core is built and tested
-// in seconds, without a TLS library or a database.
-let coreOnly = Context.environment["LATCHKEY_ONLY"] == "core"
+// in seconds, without a TLS library or a database. LATCHKEY_ONLY=NIOTunnel,Relay keeps the targets of these
+// names, what they need, and their tests.
+let only = Context.environment["LATCHKEY_ONLY"]?.split(separator: ",").map(String.init) ?? []
+let coreOnly = only == ["core"]
 
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -341,6 +343,27 @@ if !coreOnly {
         .library(name: "LatchkeyGroups", type: .dynamic, targets: ["LatchkeyGroups", "CLatchkeyGroups"]),
         .executable(name: "latchkey", targets: ["latchkey"]),
     ]
+}
+
+extension Target.Dependency {
+    /// The target of this package that is meant, or, as its name is in no list of targets, the product of another.
+    var name: String {
+        switch self {
+        case .targetItem(let name, _), .byNameItem(let name, _), .productItem(let name, _, _, _): name
+        @unknown default: ""
+        }
+    }
+}
+
+if !only.isEmpty, !coreOnly {
+    var kept = Set(only + only.map { $0 + "Tests" })
+    var size = 0
+    while size != kept.count {
+        size = kept.count
+        kept.formUnion(targets.filter { kept.contains($0.name) }.flatMap { $0.dependencies.map(\.name) })
+    }
+    targets.removeAll { !kept.contains($0.name) }
+    products.removeAll { product in !targets.contains { $0.name == product.name } }
 }
 
 let package = Package(
