@@ -50,8 +50,6 @@ final class DeviceForms: Sendable {
     let udn: String
     /// The friendly name in lower case, as much of it as counts.
     let name: [Unicode.Scalar]
-    /// The same as a text.
-    let foldedName: String
     /// The root's type and those of embedded devices that can be read; empty when the root's cannot be, for such a
     /// device is nobody's.
     let types: [TypeName]
@@ -65,9 +63,6 @@ final class DeviceForms: Sendable {
     init(udn: String, name: String, deviceType: String, embeddedTypes: [String], serviceTypes: [String]) {
         self.udn = Self.foldedUDN(udn)
         self.name = NamePattern.fold(name)
-        var foldedName = String.UnicodeScalarView()
-        foldedName.append(contentsOf: self.name)
-        self.foldedName = String(foldedName)
         let root = TypeName(deviceType)
         let embedded = embeddedTypes.map { (text: $0, type: TypeName($0)) }
         self.embedded = embedded

@@ -86,7 +86,8 @@ struct PolicyTextTests {
             groups: [.init(name: "g", members: odd)], rooms: [.init(name: "1", devices: odd.map { NamePattern($0) })],
             rules: [
                 .init(
-                    name: "r", operations: [.action("A")], who: [.group("g"), .client("everyone"), .client("group:x")],
+                    name: "r", operations: [.action("A"), .action("iedia")],
+                    who: [.group("g"), .client("everyone"), .client("group:x")],
                     device: .init(udn: odd), below: [])
             ])
         let again = try PolicyText.parse(PolicyText.write(document))

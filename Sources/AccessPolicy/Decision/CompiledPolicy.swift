@@ -12,8 +12,7 @@ package struct CompiledPolicy: Sendable {
     let rules: [CompiledRule]
     let subjects: [SubjectID: SubjectRights]
     let index: RuleIndex
-    /// The numbers of the UDNs that rules name.
-    let udns: [String: Int32]
+    private let ranks: DeviceRankCache
 
     /// Brings a document and a ledger together. Clients that are revoked, or that the ledger does not know, are denied
     /// everything.
@@ -28,7 +27,7 @@ package struct CompiledPolicy: Sendable {
         self.subjects = subjects
         let compiler = document.map { RuleCompiler(document: $0, subjects: subjects) }
         self.rules = compiler?.rules ?? []
-        self.udns = compiler?.udns ?? [:]
+        self.ranks = DeviceRankCache(rules: rules, udns: compiler?.udns ?? [:])
         self.index = RuleIndex(rules)
     }
 
@@ -48,13 +47,20 @@ package struct CompiledPolicy: Sendable {
             if let service = request.service, ForbiddenTypes.contains(service) { return Self.neverGiven(service) }
             return .deny(Self.nothing)
         }
-        let facts = RequestFacts(request, subject: subject, udns: udns)
+        let facts = facts(request, subject)
         if let service = facts.service, service.isForbidden { return Self.neverGiven(service.text) }
         guard !facts.device.types.isEmpty else { return .deny("the device's type cannot be read") }
         switch request.operation {
         case .discover, .describe: return decideVisibility(facts)
         case .control, .event, .media, .presentation: return decideUse(facts)
         }
+    }
+
+    /// The request taken apart, with the rules that speak of its asker and its device.
+    func facts(_ request: AccessRequest, _ subject: SubjectRights) -> RequestFacts {
+        let ranks = ranks.ranks(request.device.forms)
+        let candidates = index.candidates(subject.number, roles: request.roles, device: ranks.speaking)
+        return RequestFacts(request, subject: subject, ranks: ranks, candidates: candidates)
     }
 
     private static func neverGiven(_ type: String) -> Decision {

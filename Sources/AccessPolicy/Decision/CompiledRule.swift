@@ -96,16 +96,17 @@ final class CompiledRule: Sendable {
         return best
     }
 
-    func deviceRank(_ facts: RequestFacts) -> Int? {
+    /// How specifically the rule names the device; nil where it does not speak of it. Costly: `DeviceRanks` keeps it.
+    func deviceRank(_ device: DeviceForms, udn: Int32) -> Int? {
         let selector = rule.device
         var rank = 0
         if !udns.isEmpty {
-            guard udns.contains(facts.udn) else { return nil }
+            guard udns.contains(udn) else { return nil }
             rank |= 16
         }
         if !selector.name.isEmpty {
             var best = 0
-            for pattern in selector.name where pattern.matches(folded: facts.device.name) {
+            for pattern in selector.name where pattern.matches(folded: device.name) {
                 best = max(best, pattern.isExact ? 8 : 4)
             }
             if best == 0 { return nil }
@@ -113,14 +114,14 @@ final class CompiledRule: Sendable {
         }
         if !rooms.isEmpty {
             let isInside = rooms.contains { room in
-                room.udns.contains(facts.udn) || room.names.contains { $0.matches(folded: facts.device.name) }
+                room.udns.contains(udn) || room.names.contains { $0.matches(folded: device.name) }
             }
             guard isInside else { return nil }
             rank |= 2
         }
         if !selector.type.isEmpty {
             // A device is mirrored whole: it is permitted by what it is, and denied by what any part of it is.
-            let types = facts.device.types
+            let types = device.types
             let isOfType =
                 isPermit
                 ? types.first.map { root in selector.type.contains { $0.covers(root) } } ?? false
@@ -173,7 +174,7 @@ final class CompiledRule: Sendable {
     /// The rank of the rule for a request; nil where it does not speak of it. Time and arguments are not looked at.
     func rank(_ facts: RequestFacts) -> Rank? {
         guard let who = whoRank(facts), let operation = operationRank(facts), let service = operationService(facts),
-            let via = viaRank(facts.request.via, sharing: facts.subject.sharing), let device = deviceRank(facts)
+            let via = viaRank(facts.request.via, sharing: facts.subject.sharing), let device = facts.ranks[order]
         else { return nil }
         return Rank(device: device, service: service, operation: operation, who: who, via: via, detail: detail)
     }

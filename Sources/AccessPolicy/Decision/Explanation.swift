@@ -43,7 +43,7 @@ extension CompiledPolicy {
         guard let subject = subjects[request.subject] else {
             return Explanation(decision: decision, line: nil, considered: [])
         }
-        let facts = RequestFacts(request, subject: subject, udns: udns)
+        let facts = facts(request, subject)
         var speaking: [(rank: Rank, considered: Explanation.Considered)] = []
         var silent: [Explanation.Considered] = []
         for rule in rules {
@@ -89,7 +89,7 @@ extension CompiledRule {
                 ? "the client may not share with its neighbours"
                 : "it is for \(rule.via.map(\.text).joined(separator: ", "))"
         }
-        if deviceRank(facts) == nil { return "it is for other devices" }
+        if facts.ranks[order] == nil { return "it is for other devices" }
         if operationService(facts) == nil {
             let names = rule.service.map(\.text).joined(separator: ", ")
             return names.isEmpty ? "it is for other services" : "it is for the service \(names)"

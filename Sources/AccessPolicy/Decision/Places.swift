@@ -9,13 +9,13 @@ extension CompiledPolicy {
         guard let rights = subjects[subject] else { return [.ownHost] }
         var request = AccessRequest(subject: subject, via: .ownHost, device: device, operation: .discover)
         request.roles = roles
-        let facts = RequestFacts(request, subject: rights, udns: udns)
+        let facts = facts(request, rights)
         // Nobody has this address, so that no rule's network holds it by chance.
         let anyNeighbour = Via.neighbour(.v4(.unspecified))
         var places: [Via] = rights.sharing ? [.ownHost, anyNeighbour] : [.ownHost]
         var seen = Set(places)
         for rule in rules
-        where rule.isPermit && !rule.rule.via.isEmpty && rule.whoRank(facts) != nil && rule.deviceRank(facts) != nil {
+        where rule.isPermit && !rule.rule.via.isEmpty && rule.whoRank(facts) != nil && facts.ranks[rule.order] != nil {
             for accepted in rule.rule.via {
                 let place =
                     switch accepted {

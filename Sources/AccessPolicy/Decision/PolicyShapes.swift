@@ -27,11 +27,11 @@ package struct PolicyShapes: Sendable {
         var request = AccessRequest(subject: subject, via: .ownHost, device: device, operation: .discover)
         request.moment = moment
         request.roles = roles
-        let facts = RequestFacts(request, subject: rights, udns: policy.udns)
+        let facts = policy.facts(request, rights)
         var hash = StableHash()
         hash.combine(grants[subject] ?? 0)
         for (rule, number) in zip(policy.rules, rules)
-        where rule.whoRank(facts) != nil && rule.deviceRank(facts) != nil && !rule.isAsleep(facts) {
+        where rule.whoRank(facts) != nil && facts.ranks[rule.order] != nil && !rule.isAsleep(facts) {
             hash.combine(number)
         }
         return hash.value

@@ -7,19 +7,22 @@ struct RequestFacts {
     let request: AccessRequest
     let subject: SubjectRights
     let device: DeviceForms
-    /// The number of the device's UDN; -1 for one that no rule names.
-    let udn: Int32
+    /// How specifically each rule names the device.
+    let ranks: DeviceRanks
+    /// The rules that may speak of the asker and the device, a bit for each.
+    let candidates: [UInt64]
     let localMinutes: Int?
     private(set) var operation: AccessRequest.Operation
     private(set) var service: ServiceForm?
     private(set) var action: String?
     private(set) var foldedAction: String
 
-    init(_ request: AccessRequest, subject: SubjectRights, udns: [String: Int32]) {
+    init(_ request: AccessRequest, subject: SubjectRights, ranks: DeviceRanks, candidates: [UInt64]) {
         self.request = request
         self.subject = subject
         device = request.device.forms
-        udn = udns[device.udn] ?? -1
+        self.ranks = ranks
+        self.candidates = candidates
         localMinutes = request.moment?.localMinutes
         operation = request.operation
         service = request.service.map(device.service)

@@ -1,7 +1,7 @@
 import TrustCore
 
-/// Finds the rules that may speak of a request, so that a decision does not look at all of them: those for its subject,
-/// its device, its action or other wish, and its service, each as a set. Whether a rule that is found does speak of the
+/// Finds the rules that may speak of a request, so that a decision does not look at all of them: those for its subject
+/// and its device (`DeviceRanks`), its action or other wish, and its service, each as a set. Whether a rule that is found does speak of the
 /// request is seen by looking at it; one that is not found never does.
 struct RuleIndex: Sendable {
     private let sets: RuleSets
@@ -9,12 +9,6 @@ struct RuleIndex: Sendable {
     private let subjects: [Int32: RuleSets.Number]
     private let everyone: RuleSets.Number
     private let roles: [RoleName: RuleSets.Number]
-    /// By the number of the UDN.
-    private let udns: [Int32: RuleSets.Number]
-    private let names: [String: RuleSets.Number]
-    private let types: [TypeName.Key: RuleSets.Number]
-    /// Rules for any device, and those whose devices are found by pattern.
-    private let anyDevice: RuleSets.Number
     private let services: [TypeName.Key: RuleSets.Number]
     private let anyService: RuleSets.Number
     /// By the action in lower case.
@@ -39,10 +33,6 @@ struct RuleIndex: Sendable {
         subjects = group { rule in rule.named.numbers + rule.grouped.flatMap(\.numbers) }
         everyone = all(\.isForEveryone)
         roles = group { Array($0.roles) }
-        udns = group(\.udns.numbers)
-        names = group { Self.byName($0) ? $0.rule.device.name.map { Self.text($0.folded) } : [] }
-        types = group { Self.byType($0) ? $0.rule.device.type.map { TypeName.Key($0.type) } : [] }
-        anyDevice = all { $0.udns.isEmpty && !Self.byName($0) && !Self.byType($0) }
         services = group { $0.rule.service.map { TypeName.Key($0.type) } }
         anyService = all(\.rule.service.isEmpty)
         actions = group { $0.entries.filter { $0.kind == .action }.map(\.folded) }
@@ -63,35 +53,22 @@ struct RuleIndex: Sendable {
         self.sets = sets
     }
 
-    private static func byName(_ rule: CompiledRule) -> Bool {
-        rule.udns.isEmpty && !rule.rule.device.name.isEmpty && rule.rule.device.name.allSatisfy(\.isExact)
-    }
-
-    private static func byType(_ rule: CompiledRule) -> Bool {
-        rule.udns.isEmpty && !byName(rule) && !rule.rule.device.type.isEmpty
-    }
-
-    private static func text(_ scalars: [Unicode.Scalar]) -> String {
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: scalars)
-        return String(view)
+    /// The rules that may speak of an asker and a device, a bit for each: the same whatever is asked for.
+    func candidates(_ subject: Int32, roles asked: Set<RoleName>, device: [UInt64]) -> [UInt64] {
+        var selection = RuleSets.Selection(of: device)
+        selection.add(everyone, of: sets)
+        selection.add(subjects[subject], of: sets)
+        if !roles.isEmpty {
+            for role in asked { selection.add(roles[role], of: sets) }
+        }
+        selection.narrow()
+        return selection.found
     }
 
     /// Calls `body` with the number of each rule that may speak of the request, in the order of the text.
     func forEachCandidate(_ facts: RequestFacts, _ body: (Int) -> Void) {
-        guard sets.count > 0 else { return }
-        var selection = RuleSets.Selection(of: sets)
-        selection.add(everyone, of: sets)
-        selection.add(subjects[facts.subject.number], of: sets)
-        if !roles.isEmpty {
-            for role in facts.request.roles { selection.add(roles[role], of: sets) }
-        }
-        selection.narrow()
-        selection.add(anyDevice, of: sets)
-        selection.add(udns[facts.udn], of: sets)
-        if !names.isEmpty { selection.add(names[facts.device.foldedName], of: sets) }
-        for type in facts.device.types { selection.add(types[TypeName.Key(type)], of: sets) }
-        selection.narrow()
+        guard facts.candidates.contains(where: { $0 != 0 }) else { return }
+        var selection = RuleSets.Selection(of: facts.candidates)
         narrow(&selection, toServiceOf: facts)
         if let kind = kinds[facts.operation] {
             selection.add(kind, of: sets)

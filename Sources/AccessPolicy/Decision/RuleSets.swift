@@ -38,13 +38,13 @@ struct RuleSets: Sendable {
 
     /// The rules that are in one of the sets added, of each of the times that it was narrowed.
     struct Selection {
-        private var found: [UInt64]
+        private(set) var found: [UInt64]
         private var union: [UInt64]
 
-        /// All rules.
-        init(of sets: RuleSets) {
-            found = Array(repeating: .max, count: sets.width)
-            union = Array(repeating: 0, count: sets.width)
+        /// Begins with these rules.
+        init(of rules: [UInt64]) {
+            found = rules
+            union = Array(repeating: 0, count: rules.count)
         }
 
         mutating func add(_ number: Number?, of sets: RuleSets) {

@@ -56,7 +56,7 @@ extension CompiledPolicy {
         var blocks = EntryBlocks()
         index.forEachCandidate(facts) { number in
             let rule = rules[number]
-            guard let scope = scope(of: rule, facts) else { return }
+            guard let scope = scope(of: rule, number, facts) else { return }
             switch (rule.isPermit, rule.isAsleep(facts)) {
             case (true, false): permits.append((number, scope))
             case (true, true): blocks.addSleeping(rule)
@@ -91,10 +91,10 @@ extension CompiledPolicy {
         }
     }
 
-    private func scope(of rule: CompiledRule, _ facts: RequestFacts) -> Scope? {
+    private func scope(of rule: CompiledRule, _ number: Int, _ facts: RequestFacts) -> Scope? {
         guard let who = rule.whoRank(facts), let service = rule.serviceRank(facts.service?.type),
             let via = rule.viaRank(facts.request.via, sharing: facts.subject.sharing),
-            let device = rule.deviceRank(facts)
+            let device = facts.ranks[number]
         else { return nil }
         if let preset = rule.rule.preset, preset.refusal(of: facts) != nil { return nil }
         return Scope(device: device, service: service, who: who, via: via)

@@ -52,7 +52,9 @@ package struct UserName: Hashable, Sendable, Comparable, CustomStringConvertible
     /// Reads a name; nil when it is empty, too long, or has control characters.
     package init?(_ text: some StringProtocol) {
         guard text.utf8.count <= 4 * Self.maximumBytes else { return nil }
-        let name = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        // By scalars: a mark that combines with a blank is a part of the name and not of the blank.
+        let words = String(text).unicodeScalars.split { $0.properties.isWhitespace }
+        let name = words.map { String($0) }.joined(separator: " ")
         guard !name.isEmpty, name.utf8.count <= Self.maximumBytes,
             !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else { return nil }

@@ -109,10 +109,11 @@ package enum PolicyOperation: Hashable, Sendable {
         self = isPrefix ? .actionPrefix(String(name)) : .action(String(name))
     }
 
-    /// As a policy has it.
+    /// As a policy has it. Actions begin with a capital letter in practice and keywords do not, so that a small one
+    /// would be taken for a keyword, or for one with a slip of the pen.
     package var text: String {
         switch self {
-        case .action(let name): Self.keywords.contains { $0.word == name } ? "action:\(name)" : name
+        case .action(let name): name.first?.isLowercase == true ? "action:\(name)" : name
         case .actionPrefix(let prefix): "\(prefix)*"
         default: Self.keywords.first { $0.operation == self }?.word ?? ""
         }

@@ -31,10 +31,14 @@ public enum ProtectionDocument {
     /// Names separated by blanks, doubles left out.
     static func names(_ text: String) -> [String] {
         var names: [String] = []
-        for name in text.split(whereSeparator: \.isWhitespace).map(String.init) where !names.contains(name) {
-            names.append(name)
-        }
+        for name in words(text) where !names.contains(name) { names.append(name) }
         return names
+    }
+
+    /// The words of a list that blanks part (DeviceProtection:1 §2.3.8), doubles kept. A mark that combines with the
+    /// blank before it is no blank: it begins the next word, so that a list that is written again reads the same.
+    public static func words(_ text: String) -> [String] {
+        text.unicodeScalars.split { $0.properties.isWhitespace }.map { String($0) }
     }
 
     static func element(_ name: String, _ children: [XMLElement], attributes: [XMLAttribute] = []) -> XMLElement {

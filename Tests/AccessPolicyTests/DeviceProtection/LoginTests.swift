@@ -38,6 +38,7 @@ struct LoginTests {
         #expect(UserName("  Ann   Lee ") == UserName("Ann Lee"))
         #expect(UserName("ann lee") != UserName("Ann Lee"))
         #expect(UserName(" \t ") == nil)
+        #expect(UserName("Ann \u{301}Lee") != UserName("Ann Lee"), "a mark on a blank is of the name")
         #expect(UserName(String(repeating: "x", count: 129)) == nil)
     }
 

@@ -63,7 +63,7 @@ extension ProtectedIdentity {
 extension [RoleName] {
     /// Reads a `RoleList`; 600 for what is none.
     init(parsing text: String) throws(DeviceProtectionError) {
-        let words = text.split(whereSeparator: \.isWhitespace)
+        let words = ProtectionDocument.words(text)
         let roles = words.prefix(ProtectionDocument.maximumRoles + 1).compactMap { RoleName($0) }
         guard roles.count == words.count, roles.count <= ProtectionDocument.maximumRoles else {
             throw DeviceProtectionError(.argumentValueInvalid, "This is not a list of roles.")
