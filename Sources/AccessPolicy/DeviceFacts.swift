@@ -87,7 +87,7 @@ final class DeviceForms: Sendable {
 }
 
 /// A service type as written and as read.
-struct ServiceForm: Sendable {
+final class ServiceForm: Sendable {
     let text: String
     /// Nil for what is no type.
     let type: TypeName?

@@ -2,33 +2,46 @@ import TrustCore
 
 /// A request taken apart once, for all rules.
 struct RequestFacts {
-    /// Whose via, arguments, roles, time, ancestries and consents count. What is asked for stands beside it, because
-    /// whether a device may be seen is decided by asking several things.
-    let request: AccessRequest
-    let subject: SubjectRights
-    let device: DeviceForms
-    /// How specifically each rule names the device.
-    let ranks: DeviceRanks
-    /// The rules that may speak of the asker and the device, a bit for each.
-    let candidates: [UInt64]
-    let localMinutes: Int?
+    /// What stays the same when several things are asked of one device, as is done to see whether it may be seen.
+    private final class Common: Sendable {
+        let request: AccessRequest
+        let subject: SubjectRights
+        let ranks: DeviceRanks
+        let candidates: [UInt64]
+        let localMinutes: Int?
+
+        init(_ request: AccessRequest, _ subject: SubjectRights, _ ranks: DeviceRanks, _ candidates: [UInt64]) {
+            self.request = request
+            self.subject = subject
+            self.ranks = ranks
+            self.candidates = candidates
+            localMinutes = request.moment?.localMinutes
+        }
+    }
+
+    private let common: Common
     private(set) var operation: AccessRequest.Operation
     private(set) var service: ServiceForm?
     private(set) var action: String?
     private(set) var foldedAction: String
 
     init(_ request: AccessRequest, subject: SubjectRights, ranks: DeviceRanks, candidates: [UInt64]) {
-        self.request = request
-        self.subject = subject
-        device = request.device.forms
-        self.ranks = ranks
-        self.candidates = candidates
-        localMinutes = request.moment?.localMinutes
+        common = Common(request, subject, ranks, candidates)
         operation = request.operation
-        service = request.service.map(device.service)
+        service = request.service.map(ranks.device.service)
         action = request.action
         foldedAction = request.action?.lowercased() ?? ""
     }
+
+    /// Whose via, arguments, roles, time, ancestries and consents count. What is asked for stands beside it.
+    var request: AccessRequest { common.request }
+    var subject: SubjectRights { common.subject }
+    var device: DeviceForms { common.ranks.device }
+    /// How specifically each rule names the device.
+    var ranks: DeviceRanks { common.ranks }
+    /// The rules that may speak of the asker and the device, a bit for each.
+    var candidates: [UInt64] { common.candidates }
+    var localMinutes: Int? { common.localMinutes }
 
     /// The same asker's wish for something else of the device.
     func asking(_ operation: AccessRequest.Operation, service: ServiceForm? = nil) -> RequestFacts {
