@@ -1,5 +1,6 @@
 package import NIOCore
 internal import NIOSSL
+package import Tunnel
 
 /// TLS for a device of ours that has DeviceProtection, and for a control point of ours that calls one.
 ///
@@ -13,7 +14,7 @@ package struct DeviceTLS: Sendable {
     /// The device's side.
     package init(server identity: TunnelIdentity) throws {
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: identity.chain.map { .certificate($0) }, privateKey: .privateKey(identity.key))
+            certificateChain: try identity.sources(), privateKey: try identity.keySource())
         // Asks for a certificate and goes on without one.
         configuration.certificateVerification = .optionalVerification
         Self.apply(to: &configuration)
@@ -28,8 +29,8 @@ package struct DeviceTLS: Sendable {
     package init(client identity: TunnelIdentity?, accepts: @escaping @Sendable ([UInt8]) -> Bool) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .noHostnameVerification
-        configuration.certificateChain = identity?.chain.map { .certificate($0) } ?? []
-        configuration.privateKey = identity.map { .privateKey($0.key) }
+        configuration.certificateChain = try identity?.sources() ?? []
+        configuration.privateKey = try identity?.keySource()
         Self.apply(to: &configuration)
         self.context = try NIOSSLContext(configuration: configuration)
         self.check = accepts

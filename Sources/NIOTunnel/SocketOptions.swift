@@ -1,5 +1,6 @@
 internal import Glibc
 internal import NIOCore
+internal import Tunnel
 
 /// What TCP is told about a connection.
 enum SocketOptions {

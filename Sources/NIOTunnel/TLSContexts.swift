@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOSSL
 internal import NIOTLS
 internal import Synchronization
+internal import Tunnel
 
 extension TunnelTLS {
     /// The post-quantum hybrid first (draft-ietf-tls-ecdhe-mlkem), then what every peer has.
@@ -9,7 +10,7 @@ extension TunnelTLS {
 
     func serverContext(_ identity: TunnelIdentity) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: identity.chain.map { .certificate($0) }, privateKey: .privateKey(identity.key)
+            certificateChain: try identity.sources(), privateKey: try identity.keySource()
         )
         // Asks for a certificate and goes on without one; which certificates are good is decided after
         // the handshake, because a resumed one never comes to the callback.
@@ -24,8 +25,8 @@ extension TunnelTLS {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .noHostnameVerification
         configuration.trustRoots = .certificates([])
-        configuration.certificateChain = identity?.chain.map { .certificate($0) } ?? []
-        configuration.privateKey = identity.map { .privateKey($0.key) }
+        configuration.certificateChain = try identity?.sources() ?? []
+        configuration.privateKey = try identity?.keySource()
         configuration.applicationProtocols = [purpose.rawValue]
         apply(to: &configuration)
         return try NIOSSLContext(configuration: configuration)

@@ -1,10 +1,10 @@
 internal import HTTPTypes
 package import Logging
 package import NIOCore
-internal import Tunnel
+package import Tunnel
 
 /// Opens tunnels to a listener.
-package struct TunnelDialer: Sendable {
+package struct TunnelDialer: CarrierDialer {
     private let configuration: TunnelDialerConfiguration
     private let contexts: ClientContextCache
     private let group: any EventLoopGroup
@@ -62,10 +62,14 @@ package struct TunnelDialer: Sendable {
 
     /// A check that accepts a server whose key has one of `pins` (SHA-256 of the SubjectPublicKeyInfo, 32 bytes).
     package static func pinned(_ pins: [[UInt8]]) -> @Sendable (PeerCertificate) -> String? {
-        { certificate in
-            pins.contains(certificate.keyPin)
-                ? nil : "The server's key is not the one that was pinned when this device was paired."
-        }
+        PeerCertificate.pinned(pins)
+    }
+
+    package func dial(
+        _ addresses: [TunnelAddress], identity: TunnelIdentity?, purpose: ConnectionPurpose,
+        verifyServer: @escaping @Sendable (PeerCertificate) -> String?
+    ) async throws -> any Carrier {
+        try await connect(to: addresses, identity: identity, purpose: purpose, verifyServer: verifyServer)
     }
 
     private func wait(for previous: Latch<Void>) async {

@@ -8,7 +8,7 @@ package import Tunnel
 
 /// Accepts tunnels on one address: sessions and their media connections from clients whose certificate
 /// is known, and pairing from those who have none yet.
-package final class TunnelListener: Sendable {
+package final class TunnelListener: CarrierListener {
     private let configuration: TunnelListenerConfiguration
     private let group: any EventLoopGroup
     private let logger: Logger
@@ -67,12 +67,6 @@ package final class TunnelListener: Sendable {
         }
         try Task.checkCancellation()
         throw TunnelError(.unreachable, "The listener's socket was closed.")
-    }
-
-    /// Closes at once every connection of a subject, beneath TLS, and says how many there were.
-    @discardableResult
-    package func closeCarriers(of subject: String, reason: CarrierEnd = .revoked) -> Int {
-        admission.close(reason) { $0.subject == subject }
     }
 
     /// Closes at once every connection whose peer `matches`, and says how many there were.

@@ -2,6 +2,7 @@ import Crypto
 import FoundationEssentials
 import NIOTunnel
 import SwiftASN1
+import Tunnel
 import X509
 
 /// Certificates for one test: a made-up authority, a server and clients.

@@ -5,6 +5,7 @@ import NIOTunnel
 import NIOUPnP
 import RemoteAccess
 import TrustCore
+import Tunnel
 
 /// Fits the gateway's services to the program.
 package enum GatewayFitting {

@@ -1,10 +1,10 @@
 package import AccessPolicy
 package import Logging
 package import NIOCore
-import NIOTunnel
 package import NIOUPnP
 import NetworkTypes
 package import TrustCore
+import Tunnel
 package import UPnP
 
 /// Introduces this client to a gateway on its own network by DeviceProtection:1 (`SendSetupMessage`), and gets the

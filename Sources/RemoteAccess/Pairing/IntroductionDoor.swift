@@ -8,6 +8,7 @@ import NIOUPnP
 import NetworkTypes
 import Synchronization
 import TrustCore
+import Tunnel
 import UPnP
 
 /// The gateway's DeviceProtection and RemoteAccess services over one TLS connection, for one introduction.

@@ -1,7 +1,7 @@
 import Foundation
 package import NIOTunnel
 package import TrustCore
-import Tunnel
+package import Tunnel
 
 /// Redeems a pairing code: connects to the gateway of the pin, proves the secret, takes the certificate.
 package struct PairingClient: Sendable {

@@ -1,9 +1,9 @@
 package import AccessPolicy
 import Foundation
 package import Logging
-package import NIOTunnel
 import Synchronization
 package import TrustCore
+package import Tunnel
 
 /// The gateway's trust as every connection sees it: read without waiting, reloaded whenever the store
 /// changes, also through another process.

@@ -1,4 +1,3 @@
-import NIOTunnel
 package import TrustCore
 import Tunnel
 

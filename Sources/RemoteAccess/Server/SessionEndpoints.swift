@@ -2,7 +2,6 @@ import Foundation
 import HTTPTypes
 import Logging
 import NIOCore
-import NIOTunnel
 import TrustCore
 import Tunnel
 

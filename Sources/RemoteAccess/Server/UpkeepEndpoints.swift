@@ -1,6 +1,5 @@
 import Foundation
 import NIOCore
-import NIOTunnel
 import TrustCore
 import Tunnel
 

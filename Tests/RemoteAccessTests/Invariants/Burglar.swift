@@ -1,7 +1,6 @@
 import AccessPolicy
 import HTTPTypes
 import NIOCore
-import NIOTunnel
 import NIOUPnP
 import NetworkTypes
 import Testing

@@ -6,6 +6,7 @@ import NetworkTypes
 import Synchronization
 import Testing
 import TrustCore
+import Tunnel
 import UPnP
 
 @testable import NIOUPnP

@@ -11,6 +11,7 @@ import RemoteAccess
 import Synchronization
 import Testing
 import TrustCore
+import Tunnel
 import UPnP
 
 /// A lock with DeviceProtection, hosted on loopback in this process, and control points that call it over real

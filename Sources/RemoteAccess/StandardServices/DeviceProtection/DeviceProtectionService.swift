@@ -5,6 +5,7 @@ import NIOTunnel
 package import NIOUPnP
 import Synchronization
 package import TrustCore
+import Tunnel
 import UPnP
 
 /// DeviceProtection:1 for a root device that a `DeviceHost` hosts: its service, its TLS, and the decision about every

@@ -48,7 +48,7 @@ package struct AdmittedPeer: Hashable, Sendable {
 package struct TunnelAddress: Hashable, Sendable, CustomStringConvertible {
     /// A DNS name or an IP literal without brackets.
     package let host: String
-    /// The TCP port.
+    /// The port, TCP for a carrier on TLS and UDP for one on QUIC.
     package let port: UInt16
 
     /// Makes an address of a host and a port.

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// A value that is set once and waited for by any number of tasks.
-final class Latch<Value: Sendable>: Sendable {
+package final class Latch<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var waiters: [UInt64: CheckedContinuation<Value?, Never>] = [:]
@@ -10,12 +10,15 @@ final class Latch<Value: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
+    /// Makes a latch without a value.
+    package init() {}
+
     /// The value, once it is set.
-    var value: Value? { state.withLock { $0.value } }
+    package var value: Value? { state.withLock { $0.value } }
 
     /// Sets the value unless it is set; says whether it was this call.
     @discardableResult
-    func set(_ value: Value) -> Bool {
+    package func set(_ value: Value) -> Bool {
         let waiters: [CheckedContinuation<Value?, Never>]? = state.withLock { state in
             guard state.value == nil else { return nil }
             state.value = value
@@ -28,7 +31,7 @@ final class Latch<Value: Sendable>: Sendable {
     }
 
     /// Waits for the value; nil if the task is cancelled first.
-    func wait() async -> Value? {
+    package func wait() async -> Value? {
         let ticket = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
