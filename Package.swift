@@ -64,9 +64,9 @@ var targets: [Target] = [
     .target(
         name: "TestKit",
         dependencies: [
-            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "GroupKeys", "SUPnP", httpTypes, crypto,
+            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "GroupKeys", "SUPnP", httpTypes,
             nio("NIOCore"),
-        ],
+        ] + certificates,
         swiftSettings: strict
     ),
 ]
@@ -117,6 +117,17 @@ if !coreOnly {
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ],
+            swiftSettings: strict
+        ),
+        .systemLibrary(
+            name: "CNgtcp2", pkgConfig: "libngtcp2_crypto_gnutls",
+            providers: [.apt(["libngtcp2-dev", "libngtcp2-crypto-gnutls-dev", "libgnutls28-dev"])]
+        ),
+        .target(
+            name: "NIOTunnelQUIC",
+            dependencies: [
+                "NetworkTypes", "Tunnel", "CNgtcp2", httpTypes, crypto, logging, nio("NIOCore"), nio("NIOPosix"),
             ],
             swiftSettings: strict
         ),
@@ -216,6 +227,10 @@ if !coreOnly {
         tests(
             "NIOTunnelTests",
             ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging] + certificates
+        ),
+        tests(
+            "NIOTunnelQUICTests",
+            ["NIOTunnelQUIC", "Tunnel", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging, crypto]
         ),
         tests(
             "SQLiteStoreTests",

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOTunnel
 import NetworkTypes
+import TestKit
 import Testing
 import Tunnel
 

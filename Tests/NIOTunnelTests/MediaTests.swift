@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOTunnel
+import TestKit
 import Testing
 import Tunnel
 

@@ -1,5 +1,6 @@
 import Glibc
 import NIOPosix
+import TestKit
 
 /// `openssl s_client`: a client that nobody here wrote, and one that keeps session tickets.
 struct OpenSSLClient {

@@ -2,6 +2,7 @@ import HTTPTypes
 import NIOCore
 import NIOTunnel
 import NetworkTypes
+import TestKit
 import Testing
 import Tunnel
 

@@ -1,29 +1,34 @@
-import Crypto
-import FoundationEssentials
-import NIOTunnel
-import SwiftASN1
-import Tunnel
-import X509
+package import Crypto
+internal import FoundationEssentials
+internal import SwiftASN1
+package import Tunnel
+internal import X509
 
 /// Certificates for one test: a made-up authority, a server and clients.
-struct TestCertificates {
-    let authorityKey = P256.Signing.PrivateKey()
+package struct TestCertificates: Sendable {
+    private let authorityKey = P256.Signing.PrivateKey()
 
-    enum Use {
+    /// What a certificate is for.
+    package enum Use: Sendable {
         case server
         case client
     }
 
-    struct Made {
-        let identity: TunnelIdentity
-        let der: [UInt8]
-        let pem: String
-        let keyPEM: String
+    /// A certificate with its key.
+    package struct Made: Sendable {
+        package let identity: TunnelIdentity
+        package let der: [UInt8]
+        package let pem: String
+        package let keyPEM: String
 
-        var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
+        package var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
     }
 
-    func make(_ name: String, _ use: Use, key: P256.Signing.PrivateKey = .init()) throws -> Made {
+    /// Makes the authority.
+    package init() {}
+
+    /// A certificate for an hour.
+    package func make(_ name: String, _ use: Use, key: P256.Signing.PrivateKey = .init()) throws -> Made {
         let authority = try DistinguishedName { CommonName("authority") }
         let certificate = try Certificate(
             version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey),
@@ -44,7 +49,8 @@ struct TestCertificates {
         )
     }
 
-    static func pin(_ key: P256.Signing.PrivateKey) -> [UInt8] {
+    /// SHA-256 of a key's SubjectPublicKeyInfo.
+    package static func pin(_ key: P256.Signing.PrivateKey) -> [UInt8] {
         Array(SHA256.hash(data: key.publicKey.derRepresentation))
     }
 }
