@@ -92,6 +92,7 @@ struct AwayService: LiveAway, CustomStringConvertible {
             details: [
                 "gateway": context.gateway.name, "interface": context.interface.name,
                 "role": client.roles.current?.role ?? "as granted",
+                "path": client.paths.report.sentence,
             ])
     }
 
@@ -185,6 +186,10 @@ extension ProgramEvent {
             self.init(
                 "connected", "connected to “\(answer.gatewayName)” as “\(answer.clientName)”",
                 ["gateway": answer.gatewayName, "client": answer.clientName, "resumed": String(answer.resumed)])
+        case .path(let way):
+            self.init(
+                "path", "the home is reached \(way.kind.words) (\(way.name))",
+                ["kind": "\(way.kind)", "way": way.name])
         case .disconnected(let reason):
             self.init("disconnected", "disconnected: \(reason)", ["reason": reason])
         case .waiting(let reason, let next):

@@ -86,7 +86,7 @@ package struct LocalFrontend: Sendable {
     private static let connectionFields: Set<HTTPField.Name> = [
         .connection, .transferEncoding, .upgrade, .te, .trailer, .proxyAuthenticate, .proxyAuthorization, .expect,
         .contentLength, .known("keep-alive"), .known("proxy-connection"), .known("host"),
-        .latchkeySession, .latchkeyVia, .latchkeyRequestID,
+        .latchkeySession, .latchkeyVia, .latchkeyRequestID, .latchkeyStream,
     ]
 
     /// An action runs at most once: when the carrier dies before the answer, the same request id asks again.
@@ -112,10 +112,11 @@ package struct LocalFrontend: Sendable {
     }
 
     private func forwardStream(_ exchange: HTTPServerExchange, trafficClass: TrafficClass) async throws {
-        var resumption: StreamResumption?
+        var resumption: StreamContinuation?
         var started = false
         var failed = 0
-        for _ in 0...limits.resumptions {
+        var interruptions = 0
+        while interruptions <= limits.resumptions {
             let found: TunnelLink.Found
             do {
                 found = try await link.link(after: failed, within: limits.tunnelTime)
@@ -124,8 +125,11 @@ package struct LocalFrontend: Sendable {
                 throw StreamBroken(reason: problem.title)
             }
             var request = request(exchange, session: found.link.session)
-            if let resumption { request.headerFields[.range] = resumption.range }
+            resumption?.apply(to: &request)
             let progress = StreamProgress(resumption: resumption, started: started)
+            let use = found.link.use
+            use.began()
+            defer { use.ended() }
             do {
                 try await found.link.carrier.withExchange(request, trafficClass: trafficClass) { tunnel in
                     try await tunnel.finish()
@@ -134,6 +138,7 @@ package struct LocalFrontend: Sendable {
                     for try await chunk in tunnel.body {
                         try await exchange.send(chunk)
                         progress.deliver(chunk.readableBytes)
+                        if use.isRetired, progress.state.0?.isComplete == false { throw StreamMoves() }
                     }
                 }
                 return try await exchange.finish()
@@ -141,6 +146,7 @@ package struct LocalFrontend: Sendable {
                 (resumption, started) = progress.state
                 guard !started || resumption != nil else { throw StreamBroken(reason: "\(error)") }
                 if resumption?.isComplete == true { return try await exchange.finish() }
+                if !(error is StreamMoves) { interruptions += 1 }
                 logger.debug("stream waits for another carrier", metadata: ["error": "\(error)"])
                 failed = found.generation
             }
@@ -148,6 +154,9 @@ package struct LocalFrontend: Sendable {
         throw StreamBroken(reason: "too many interruptions")
     }
 }
+
+/// A stream goes on over a better carrier that stands.
+private struct StreamMoves: Error {}
 
 /// A stream whose head was sent and whose rest cannot be had; it breaks the app's connection.
 struct StreamBroken: Error {

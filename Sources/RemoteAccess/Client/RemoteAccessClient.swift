@@ -34,6 +34,7 @@ package final class RemoteAccessClient: Sendable {
         package var dialer = TunnelDialerConfiguration()
         package var mirror = MirrorState.Configuration()
         package var frontend = LocalFrontend.Limits()
+        package var pace = SessionKeeper.Pace()
         package var server = HTTPServerLimits()
 
         /// Defaults for everything but the place.
@@ -50,6 +51,8 @@ package final class RemoteAccessClient: Sendable {
         case serving(SocketEndpoint)
         case connected(SessionAnswer)
         case disconnected(String)
+        /// The session goes over this way from now on.
+        case path(Way)
         case waiting(reason: String, next: Duration)
         case mirror(MirrorState.Action)
     }
@@ -63,6 +66,8 @@ package final class RemoteAccessClient: Sendable {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let link = TunnelLink()
+    /// How the gateway is reached, and what was tried.
+    package let paths = PathBook()
     /// The role that the owner has taken up.
     package let roles: RoleHolder
     private let stop = AsyncStream<Void>.makeStream()
@@ -192,7 +197,7 @@ package final class RemoteAccessClient: Sendable {
                 onEvent: { [weak self, onEvent] event in
                     self?.note(event)
                     onEvent(event)
-                }), logger: logger)
+                }), pace: configuration.pace, book: paths, logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await driver.run() }
             group.addTask { try await keeper.run(authority: endpoint.description, target: self.target) }
@@ -220,7 +225,7 @@ package final class RemoteAccessClient: Sendable {
             case .connected(let answer): "connected to \(answer.gatewayName) as \(answer.clientName)"
             case .disconnected(let reason): "not connected: \(reason)"
             case .waiting(let reason, _): "not connected: \(reason)"
-            case .serving, .mirror: nil
+            case .serving, .mirror, .path: nil
             }
         if let status { state.withLock { $0.status = status } }
     }
@@ -273,6 +278,8 @@ private struct ClientObserver: SessionObserver {
         onEvent(.disconnected(reason))
         await driver.lost()
     }
+
+    func uses(_ way: Way) async { onEvent(.path(way)) }
 
     func waiting(_ reason: String, next: Duration) async {
         onEvent(.waiting(reason: reason, next: next))

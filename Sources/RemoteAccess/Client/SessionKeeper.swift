@@ -2,6 +2,7 @@ import HTTPTypes
 package import Logging
 import NIOCore
 package import NIOTunnel
+import Synchronization
 package import Tunnel
 
 /// What the away client does when its session changes.
@@ -12,17 +13,26 @@ package protocol SessionObserver: Sendable {
     func received(_ event: SessionEvent) async
     /// The carrier ended.
     func lost(_ reason: String) async
+    /// The session goes over this way from now on.
+    func uses(_ way: Way) async
     /// The gateway does not let the client in, or could not be reached; it will be tried again.
     func waiting(_ reason: String, next: Duration) async
 }
 
-/// Keeps a session with the gateway: dials, opens or resumes, reads the event log, and starts over with
-/// growing pauses when anything of it fails. No hand is needed.
+/// Keeps a session with the gateway: reaches it in the way that answers first, opens or resumes, reads the event log,
+/// moves to a better way when one stands, and starts over with growing pauses when anything of it fails. No hand is
+/// needed.
 package struct SessionKeeper: Sendable {
     /// Whom to reach, and as whom.
     package struct Target: Sendable {
-        /// Opens a carrier, by the dialer where one is needed.
-        let connect: @Sendable (TunnelDialer) async throws -> any Carrier
+        /// In what ways, at most `maximumWays` of them.
+        let ways: [Way]
+
+        /// Ways that are tried at most.
+        package static let maximumWays = 16
+
+        /// A gateway that can be reached in several ways.
+        package init(ways: [Way]) { self.ways = Array(ways.prefix(Self.maximumWays)) }
 
         /// A gateway behind a tunnel.
         /// - Parameters:
@@ -32,113 +42,247 @@ package struct SessionKeeper: Sendable {
             addresses: [TunnelAddress], identity: TunnelIdentity,
             verifyServer: @escaping @Sendable (PeerCertificate) -> String?
         ) {
-            self.connect = { dialer in
-                try await dialer.connect(
-                    to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
-            }
+            let name = "tcp \(addresses.map { "\($0)" }.joined(separator: ", "))"
+            self.ways = [
+                Way(.direct, name) { dialer in
+                    try await dialer.connect(
+                        to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
+                }
+            ]
         }
 
         /// A gateway in this process.
         package init(entrance: LocalEntrance) {
-            self.connect = { _ in try entrance.connect() }
+            self.ways = [Way(.direct, "in this process") { _ in try entrance.connect() }]
         }
     }
 
-    private let dialer: TunnelDialer
+    /// When it is tried again, and when something better is looked for.
+    package struct Pace: Sendable {
+        package var backoff = ReconnectBackoff()
+        package var climb = ClimbSchedule()
+        /// How long a way is tried before the next worse one is tried beside it.
+        package var headStart = Duration.milliseconds(250)
+        /// How long a carrier that was replaced stays for streams that cannot move.
+        package var retirement = Duration.seconds(3600)
+
+        package init() {}
+    }
+
     private let link: TunnelLink
     private let observer: any SessionObserver
-    private let backoff: ReconnectBackoff
+    private let pace: Pace
     private let limits: WireLimits
+    private let race: PathRace
+    private let book: PathBook
     private let logger: Logger
 
     package init(
-        dialer: TunnelDialer, link: TunnelLink, observer: any SessionObserver,
-        backoff: ReconnectBackoff = .init(), limits: WireLimits = .init(), logger: Logger
+        dialer: TunnelDialer, link: TunnelLink, observer: any SessionObserver, pace: Pace = .init(),
+        book: PathBook = .init(), limits: WireLimits = .init(), logger: Logger
     ) {
-        self.dialer = dialer
         self.link = link
         self.observer = observer
-        self.backoff = backoff
+        self.pace = pace
         self.limits = limits
+        self.race = PathRace(headStart: pace.headStart, dialer: dialer, book: book)
+        self.book = book
         self.logger = logger
     }
 
     /// Where the session stands between two carriers.
-    private struct Position {
-        var session: String?
-        var cursor: UInt64?
+    private final class Position: Sendable {
+        private let state = Mutex<(session: String?, cursor: UInt64?)>((nil, nil))
+
+        var session: String? { state.withLock { $0.session } }
+        var cursor: UInt64? { state.withLock { $0.cursor } }
+
+        func opened(_ answer: SessionAnswer) {
+            state.withLock { state in
+                if !answer.resumed { state.cursor = nil }
+                state.session = answer.session
+            }
+        }
+
+        func reached(_ cursor: UInt64?) { state.withLock { $0.cursor = cursor } }
+    }
+
+    /// A carrier on which the session stands.
+    private struct Standing: Sendable {
+        let winner: PathRace.Winner
+        let answer: SessionAnswer
+
+        var carrier: any Carrier { winner.carrier }
+    }
+
+    private enum Outcome: Sendable {
+        case ended(String)
+        case climbed(Standing)
     }
 
     /// Runs until the task is cancelled.
     /// - Parameter target: Asked before each attempt, so that new pins and addresses take effect.
-    package func run(authority: String, target: @Sendable () -> Target) async throws {
-        var backoff = backoff
+    package func run(authority: String, target: @escaping @Sendable () -> Target) async throws {
+        var backoff = pace.backoff
         var random = SystemRandomNumberGenerator()
-        var position = Position()
-        while !Task.isCancelled {
-            var opened = false
-            let reason: String
-            do {
-                let carrier = try await target().connect(dialer)
-                defer { carrier.close(.closed) }
-                let answer = try await open(carrier, authority: authority, position: &position)
-                opened = true
-                backoff.succeeded()
-                link.up(Link(carrier: carrier, session: answer.session))
-                await observer.opened(answer)
-                reason = try await follow(carrier, position: &position)
-            } catch is CancellationError {
+        let position = Position()
+        try await withThrowingDiscardingTaskGroup { retired in
+            defer { retired.cancelAll() }
+            while !Task.isCancelled {
+                var opened = false
+                let reason: String
+                do {
+                    let standing = try await stand(in: target().ways, authority: authority, position: position)
+                    opened = true
+                    backoff.succeeded()
+                    reason = try await keep(
+                        standing, authority: authority, target: target, position: position, retired: &retired)
+                } catch is CancellationError {
+                    link.down()
+                    book.uses(nil)
+                    throw CancellationError()
+                } catch {
+                    reason = Self.sentence(error)
+                }
                 link.down()
-                throw CancellationError()
-            } catch {
-                reason = Self.sentence(error)
+                book.uses(nil)
+                if opened { await observer.lost(reason) }
+                let pause = backoff.nextDelay(using: &random)
+                await observer.waiting(reason, next: pause)
+                try await Task.sleep(for: pause)
             }
-            link.down()
-            if opened { await observer.lost(reason) }
-            let pause = backoff.nextDelay(using: &random)
-            await observer.waiting(reason, next: pause)
-            try await Task.sleep(for: pause)
         }
     }
 
+    /// Reaches the gateway in one of the ways, and opens or resumes the session there.
+    private func stand(in ways: [Way], authority: String, position: Position) async throws -> Standing {
+        let winner = try await race.first(of: ways)
+        do {
+            let answer = try await open(winner.carrier, authority: authority, position: position)
+            return Standing(winner: winner, answer: answer)
+        } catch {
+            winner.carrier.close(.closed)
+            throw error
+        }
+    }
+
+    /// Uses a carrier, and after it each better one, until one of them ends; answers why.
+    private func keep(
+        _ first: Standing, authority: String, target: @escaping @Sendable () -> Target, position: Position,
+        retired: inout ThrowingDiscardingTaskGroup<any Error>
+    ) async throws -> String {
+        var standing = first
+        var isNews = true
+        while true {
+            let current = Link(carrier: standing.carrier, session: standing.answer.session)
+            position.opened(standing.answer)
+            link.up(current)
+            book.uses(standing.winner.way)
+            if isNews { await observer.opened(standing.answer) }
+            await observer.uses(standing.winner.way)
+            let outcome: Outcome
+            do {
+                outcome = try await outcomeOf(standing, authority: authority, target: target, position: position)
+            } catch {
+                standing.carrier.close(.closed)
+                throw error
+            }
+            switch outcome {
+            case .ended(let reason):
+                standing.carrier.close(.closed)
+                return reason
+            case .climbed(let better):
+                let (carrier, retirement) = (standing.carrier, pace.retirement)
+                retired.addTask {
+                    // Streams that can go on elsewhere leave by themselves; the others may take their time.
+                    await withTaskGroup(of: Void.self) { group in
+                        group.addTask { await current.use.retire() }
+                        group.addTask { try? await Task.sleep(for: retirement) }
+                        await group.next()
+                        group.cancelAll()
+                    }
+                    carrier.close(.closed)
+                }
+                isNews = !better.answer.resumed
+                if isNews { await observer.lost("the gateway began a new session") }
+                standing = better
+            }
+        }
+    }
+
+    /// Follows the event log, and looks for a better way meanwhile.
+    private func outcomeOf(
+        _ standing: Standing, authority: String, target: @escaping @Sendable () -> Target, position: Position
+    ) async throws -> Outcome {
+        try await withThrowingTaskGroup(of: Outcome?.self) { tasks in
+            tasks.addTask { .ended(try await follow(standing.carrier, position: position)) }
+            tasks.addTask {
+                try await climb(above: standing.winner.way.kind, authority, target, position).map(Outcome.climbed)
+            }
+            var outcome: Result<Outcome, any Error>?
+            while let result = await tasks.nextResult() {
+                switch result {
+                case .success(.climbed(let better)?) where outcome != nil: better.carrier.close(.closed)
+                case .success(let answer?) where outcome == nil:
+                    outcome = .success(answer)
+                    tasks.cancelAll()
+                case .success: break
+                case .failure(let error):
+                    outcome = outcome ?? .failure(error)
+                    tasks.cancelAll()
+                }
+            }
+            return try outcome?.get() ?? .ended("the gateway ended the session")
+        }
+    }
+
+    /// Tries the ways that are better, again and again; nil when there is no sense in going on.
+    private func climb(
+        above kind: PathKind, _ authority: String, _ target: @Sendable () -> Target, _ position: Position
+    ) async throws -> Standing? {
+        var schedule = pace.climb
+        while let pause = schedule.next() {
+            try await Task.sleep(for: pause)
+            let better = target().ways.filter { $0.kind < kind }
+            guard !better.isEmpty else { continue }
+            do {
+                return try await stand(in: better, authority: authority, position: position)
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.debug("no better way stands", metadata: ["error": "\(error)"])
+            }
+        }
+        return nil
+    }
+
     private func open(
-        _ carrier: any Carrier, authority: String, position: inout Position
+        _ carrier: any Carrier, authority: String, position: Position
     ) async throws -> SessionAnswer {
-        let answer = try await carrier.post(
+        try await carrier.post(
             SessionRequest(authority: authority, resume: position.session), to: WirePath.session, session: nil,
             answer: SessionAnswer.self, limits: limits)
-        if !answer.resumed { position.cursor = nil }
-        position.session = answer.session
-        return answer
     }
 
     /// Reads the event log until the carrier ends; answers why it did.
-    private func follow(_ carrier: any Carrier, position: inout Position) async throws -> String {
+    private func follow(_ carrier: any Carrier, position: Position) async throws -> String {
         var path = WirePath.events
         if let cursor = position.cursor { path += "?cursor=\(cursor)" }
         var request = HTTPRequest(method: .get, scheme: "https", authority: "gateway", path: path)
         request.headerFields[.latchkeySession] = position.session
-        let start = position.cursor
-        let reached = EventPosition(start)
-        do {
-            try await carrier.withExchange(request, trafficClass: .event) { exchange in
-                try await exchange.finish()
-                let head = try await exchange.response()
-                guard head.status == .ok else {
-                    throw Problem(reading: head, try await exchange.body.collect(upTo: limits.messageBytes))
-                }
-                for try await line in exchange.body.lines(upTo: limits.eventBytes) where line.readableBytes > 0 {
-                    let event = try WireCoding.decode(SessionEvent.self, from: line)
-                    await observer.received(event)
-                    reached.advance(to: event.cursor)
-                }
+        try await carrier.withExchange(request, trafficClass: .event) { exchange in
+            try await exchange.finish()
+            let head = try await exchange.response()
+            guard head.status == .ok else {
+                throw Problem(reading: head, try await exchange.body.collect(upTo: limits.messageBytes))
             }
-            position.cursor = reached.value
-            return "the gateway ended the session"
-        } catch {
-            position.cursor = reached.value
-            throw error
+            for try await line in exchange.body.lines(upTo: limits.eventBytes) where line.readableBytes > 0 {
+                let event = try WireCoding.decode(SessionEvent.self, from: line)
+                await observer.received(event)
+                position.reached(event.cursor)
+            }
         }
+        return "the gateway ended the session"
     }
 
     /// What to tell a person about a failure.

@@ -6,13 +6,13 @@ import Tunnel
 
 /// One stream's progress within one carrier, kept outside the exchange's closure so that it survives it.
 final class StreamProgress: Sendable {
-    private let shared: Mutex<(resumption: StreamResumption?, started: Bool)>
+    private let shared: Mutex<(resumption: StreamContinuation?, started: Bool)>
 
-    init(resumption: StreamResumption?, started: Bool) {
+    init(resumption: StreamContinuation?, started: Bool) {
         self.shared = Mutex((resumption, started))
     }
 
-    var state: (StreamResumption?, Bool) {
+    var state: (StreamContinuation?, Bool) {
         shared.withLock { ($0.resumption, $0.started) }
     }
 
@@ -22,7 +22,7 @@ final class StreamProgress: Sendable {
         guard started else {
             shared.withLock {
                 $0.started = true
-                $0.resumption = StreamResumption(method: exchange.request.method, response: response)
+                $0.resumption = StreamContinuation(method: exchange.request.method, response: response)
             }
             return try await exchange.respond(
                 HTTPResponse(status: response.status, headerFields: response.headerFields.endToEnd))
@@ -41,6 +41,7 @@ extension HTTPFields {
     /// The fields without those that concern one connection only (RFC 9110 §7.6.1).
     var endToEnd: HTTPFields {
         var fields = self
+        fields[.latchkeyStream] = nil
         for name in Self.hopByHop { fields[name] = nil }
         return fields
     }

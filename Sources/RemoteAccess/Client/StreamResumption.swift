@@ -59,6 +59,63 @@ package struct StreamResumption: Hashable, Sendable {
     }
 }
 
+/// How a stream goes on over another carrier.
+enum StreamContinuation: Hashable, Sendable {
+    /// By asking the device for the rest.
+    case range(StreamResumption)
+    /// By the last bytes that the gateway keeps of a stream which nobody can ask for again.
+    case live(LiveStreamPosition)
+
+    /// Nil for a stream that cannot go on.
+    init?(method: HTTPRequest.Method, response: HTTPResponse) {
+        if let resumption = StreamResumption(method: method, response: response) {
+            self = .range(resumption)
+        } else if method == .get, let id = response.headerFields[.latchkeyStream],
+            let position = LiveStreamPosition("\(id);0")
+        {
+            self = .live(position)
+        } else {
+            return nil
+        }
+    }
+
+    /// Notes bytes that the app has been given.
+    mutating func deliver(_ bytes: Int) {
+        switch self {
+        case .range(var resumption):
+            resumption.deliver(bytes)
+            self = .range(resumption)
+        case .live(let position):
+            self = .live(.init(id: position.id, offset: position.offset + UInt64(bytes)))
+        }
+    }
+
+    /// Whether nothing is left to fetch, as far as is known.
+    var isComplete: Bool {
+        switch self {
+        case .range(let resumption): resumption.isComplete
+        case .live: false
+        }
+    }
+
+    /// Asks for what is left.
+    func apply(to request: inout HTTPRequest) {
+        switch self {
+        case .range(let resumption): request.headerFields[.range] = resumption.range
+        case .live(let position): request.headerFields[.latchkeyStream] = position.description
+        }
+    }
+
+    /// Whether this answer goes on exactly where the app stands.
+    func continues(with response: HTTPResponse) -> Bool {
+        switch self {
+        case .range(let resumption): resumption.continues(with: response)
+        case .live(let position):
+            response.status == .ok && response.headerFields[.latchkeyStream] == position.id
+        }
+    }
+}
+
 /// `Content-Range: bytes first-last/total` (RFC 9110 §14.4), with a known total.
 struct ContentRange: Hashable, Sendable {
     let first: UInt64

@@ -5,10 +5,59 @@ package import Tunnel
 package struct Link: Sendable {
     package let carrier: any Carrier
     package let session: String
+    let use = LinkUse()
 
     package init(carrier: any Carrier, session: String) {
         self.carrier = carrier
         self.session = session
+    }
+}
+
+/// Who still reads over a carrier that a better one has replaced.
+final class LinkUse: Sendable {
+    private struct State {
+        var streams = 0
+        var isRetired = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Whether a better carrier stands: a stream that can go on over another one does so.
+    var isRetired: Bool { state.withLock { $0.isRetired } }
+
+    /// A stream begins; to be followed by `ended`.
+    func began() { state.withLock { $0.streams += 1 } }
+
+    /// A stream ended.
+    func ended() {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.streams -= 1
+            guard state.streams == 0 else { return nil }
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    /// Retires the carrier and waits until the last stream over it has ended. For one caller.
+    func retire() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isIdle = state.withLock { state in
+                    state.isRetired = true
+                    guard state.streams > 0, !Task.isCancelled else { return true }
+                    state.waiter = continuation
+                    return false
+                }
+                if isIdle { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { state in
+                defer { state.waiter = nil }
+                return state.waiter
+            }?.resume()
+        }
     }
 }
 

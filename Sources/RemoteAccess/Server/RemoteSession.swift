@@ -20,6 +20,8 @@ package final class RemoteSession: Sendable {
         package var answerBytes = 4 << 20
         /// How long they are remembered; longer than a client tries again.
         package var answerAge = Duration.seconds(60)
+        /// Streams whose last bytes are kept, because nobody could ask for them again.
+        package var liveStreams = 4
 
         /// Bounds for a home.
         package init() {}
@@ -53,7 +55,7 @@ package final class RemoteSession: Sendable {
         package init() {}
     }
 
-    private struct State {
+    struct State {
         var authority: String
         var log: EventLog<SessionEvent.Content>
         var ledger: RequestLedger<Answer, Int>
@@ -68,6 +70,7 @@ package final class RemoteSession: Sendable {
         var home: (version: HomeVersion, map: HomeMap)?
         var streams: [Int: RunningStream] = [:]
         var nextStream = 0
+        var live: [String: LiveStream] = [:]
     }
 
     /// The name in the session table.
@@ -76,7 +79,7 @@ package final class RemoteSession: Sendable {
     package let subject: Subject
     let heldRoles = HeldRoles()
     private let limits: Limits
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
     init(id: SessionID, subject: Subject, authority: String, limits: Limits) {
         self.id = id
@@ -170,6 +173,29 @@ extension RemoteSession {
         return forbidden.count
     }
 
+    /// A place for a stream whose last bytes are kept; nil when there are enough of them.
+    func keepLive(path: String) -> LiveStream? {
+        state.withLock { state in
+            // One that was passed on to its end is kept only in case its last bytes were lost.
+            if state.live.count >= limits.liveStreams, let done = state.live.values.first(where: \.isDone) {
+                state.live[done.id] = nil
+            }
+            guard !state.ended, state.live.count < limits.liveStreams else { return nil }
+            let live = LiveStream(path: path)
+            state.live[live.id] = live
+            return live
+        }
+    }
+
+    /// The kept stream of this name.
+    func live(_ id: String) -> LiveStream? { state.withLock { $0.live[id] } }
+
+    /// Lets go of a kept stream.
+    func dropLive(_ live: LiveStream) {
+        state.withLock { _ = $0.live.removeValue(forKey: live.id) }
+        live.abort()
+    }
+
     /// An element at the beginning and each time that the client may see other devices than before; an earlier
     /// reader's stream ends.
     func mirrorChanges() -> AsyncStream<Void> {
@@ -218,82 +244,14 @@ extension RemoteSession {
 
     /// Ends the reader and lets go of everybody who waits for an action, when the session ends.
     func end() {
-        let (readers, waiters) = state.withLock { state in
+        let (readers, waiters, streams) = state.withLock { state in
             defer { state.waiters = [:] }
             state.ended = true
-            return ([state.reader, state.mirrorReader], Array(state.waiters.values))
+            return ([state.reader, state.mirrorReader], Array(state.waiters.values), Array(state.streams.values))
         }
+        // Streams that are kept would go on to be fetched for a client that does not come back.
+        for stream in streams { stream.reset() }
         for reader in readers { reader?.finish() }
         for waiter in waiters { waiter(.ended) }
-    }
-}
-
-// MARK: - Actions, at most once
-
-extension RemoteSession {
-    /// What a request for an action does next.
-    private enum Step: Sendable {
-        case run
-        case answered(Answer)
-        case unknown
-        case refused
-        /// The request that ran first is done.
-        case woken
-        case ended
-    }
-
-    /// Runs `action` unless a request of this id ran or runs already; then its answer is given again.
-    ///
-    /// The action goes on when the exchange that asked for it is broken off: it may have reached the
-    /// device, so its answer is kept for the request's repetition.
-    func atMostOnce(_ id: String, _ action: @escaping @Sendable () async -> Answer) async throws(Problem) -> Answer {
-        while true {
-            switch await nextStep(for: id) {
-            case .woken: continue
-            case .answered(let answer): return answer
-            case .unknown:
-                throw Problem(.device, "The action may have run, but its answer is no longer known.", status: 504)
-            case .refused:
-                throw Problem(.unavailable, "Too many actions at once; try again in a minute.", status: 503)
-            case .ended: throw Problem(.unavailable, "The session ended while the action ran.", status: 503)
-            case .run:
-                // Unstructured on purpose: the answer must be kept even when the exchange that asked is gone. It
-                // stays on the exchange's event loop: a call is mostly waiting, and threads cost more than it does.
-                let loop = withUnsafeCurrentTask { $0?.unownedTaskExecutor }?.asTaskExecutor()
-                let running = Task(executorPreference: loop) {
-                    let answer = await action()
-                    self.finish(id, answer)
-                    return answer
-                }
-                return await running.value
-            }
-        }
-    }
-
-    private func nextStep(for id: String) async -> Step {
-        await withCheckedContinuation { continuation in
-            let step: Step? = state.withLock { state in
-                guard !state.ended else { return .ended }
-                state.nextWaiter += 1
-                switch state.ledger.begin(id, waiter: state.nextWaiter, now: .now) {
-                case .run: return .run
-                case .answered(let answer): return .answered(answer)
-                case .unknown: return .unknown
-                case .refused: return .refused
-                case .wait:
-                    state.waiters[state.nextWaiter] = { continuation.resume(returning: $0) }
-                    return nil
-                }
-            }
-            if let step { continuation.resume(returning: step) }
-        }
-    }
-
-    private func finish(_ id: String, _ answer: Answer) {
-        let woken = state.withLock { state in
-            state.ledger.finish(id, answer: answer, size: answer.body.utf8.count, now: .now)
-                .compactMap { state.waiters.removeValue(forKey: $0) }
-        }
-        for waiter in woken { waiter(.woken) }
     }
 }

@@ -20,6 +20,8 @@ extension HTTPField.Name {
     package static let latchkeyVia = Self.known("latchkey-via")
     /// The id under which an action runs at most once.
     package static let latchkeyRequestID = Self.known("latchkey-request-id")
+    /// Which stream this is that cannot be asked for again from its middle, and from where it goes on.
+    package static let latchkeyStream = Self.known("latchkey-stream")
     /// SOAP's action header, as UDA 2.0 §3.2.1 spells it.
     package static let soapAction = Self.known("SOAPACTION")
 

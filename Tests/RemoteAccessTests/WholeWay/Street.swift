@@ -121,13 +121,14 @@ final class Street: Sendable {
 
     /// Runs a client of that gateway, and an app's control point, while `body` runs.
     func withClient(
-        of target: SessionKeeper.Target, elsewhere: Bool = false,
+        of target: SessionKeeper.Target, elsewhere: Bool = false, pace: SessionKeeper.Pace = .init(),
         _ body: @escaping @Sendable (RemoteAccessClient, ControlPoint, Journal) async throws -> Void
     ) async throws {
         var configuration = RemoteAccessClient.Configuration(interface: Self.interfaces[1])
         let network = elsewhere ? awayPort + 1 : awayPort
         configuration.ssdp = Self.ssdp(network)
         configuration.mirror.listening = .milliseconds(100)
+        configuration.pace = pace
         let said = Journal()
         let client = RemoteAccessClient(
             configuration: configuration, neighbours: Neighbourhood(own: [.v4(IPv4Address(198, 51, 100, 1))]),

@@ -92,12 +92,19 @@ extension Street {
         }
     }
 
-    /// A stream without an end.
+    /// A stream without an end, of ascending numbers of four bytes.
     private var endless: HostedResource {
         HostedResource(name: "endless") { exchange in
             try await exchange.respond(HTTPResponse(status: .ok, headerFields: [.contentType: "video/mp4"]))
-            let chunk = ByteBuffer(repeating: 7, count: 16 << 10)
-            while true { try await exchange.send(chunk) }
+            var number: UInt32 = 0
+            while true {
+                var chunk = ByteBuffer()
+                for _ in 0..<4096 {
+                    chunk.writeInteger(number)
+                    number &+= 1
+                }
+                try await exchange.send(chunk)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ before; the audit log that tells of it; and certificates that renew themselves."
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -17,12 +18,15 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from ..laboratory import Laboratory
 from ..latchkey import Client
-from ..processes import run
+from ..processes import LabError, run
 from ..steps import Skipped, expect, step
 from ..topology import HOME_WAN, TUNNEL_PORT
 from .media_paths import media_url
 
 _LIMIT = 1.0
+# Seconds of a certificate that is renewed again and again, and how often somebody is killed meanwhile.
+RENEWED_LIFE = 6
+RENEWAL_KILLS = 16
 
 
 def _open_streams(lab: Laboratory) -> int:
@@ -217,6 +221,55 @@ def certificates_renew(lab: Laboratory):
         gateway.stop()
         gateway.start(env=lab.gateway_environment)
     return f"{line.strip()[:100]}; killed after it, it came back with it, and still mirrors 12 s later"
+
+
+@step("killed at any moment while its certificate is renewed, client or gateway, the two find together again without a new pairing")
+def certificates_renewal_killed(lab: Laboratory):
+    gateway, chance = lab.gateway, random.Random(seed := random.randrange(1 << 32))
+    for name in ("laptop", "tablet", "phone"):
+        lab.pause_client(name)
+    settings = {**lab.gateway_environment, "LATCHKEY_GATEWAY_CERTIFICATE_LIFE": f"{RENEWED_LIFE}s"}
+    gateway.stop()
+    gateway.start(env=settings)
+    killed = {"client": 0, "gateway": 0}
+    before = _chain(client := lab.client("often-killed", "away-c"))
+    renewed = 0
+    try:
+        lab.mirror(lab.server_udn, client)
+        for moment in range(RENEWAL_KILLS):
+            # Half of a life is when the renewal begins: the blows fall around it and after it.
+            time.sleep(chance.uniform(0.1, RENEWED_LIFE / 2 + 1))
+            victim = chance.choice(("client", "gateway"))
+            killed[victim] += 1
+            if victim == "client":
+                client.kill()
+                client.start()
+            else:
+                gateway.kill()
+                gateway.start(env=settings)
+            try:
+                lab.mirror(lab.server_udn, client)
+            except LabError as error:
+                raise LabError(f"seed {seed}, blow {moment} ({victim}): {error}") from error
+            renewed += (after := _chain(client)) != before
+            before = after
+        expect(renewed > RENEWAL_KILLS // 4, f"only {renewed} renewals in {RENEWAL_KILLS} kills, seed {seed}")
+        client.stop()
+    finally:
+        gateway.stop()
+        gateway.start(env=lab.gateway_environment)
+    return (
+        f"{killed['client']} kills of the client, {killed['gateway']} of the gateway, seed {seed}: it came back each time, "
+        f"{renewed} times with another certificate"
+    )
+
+
+def _chain(client: Client) -> str:
+    """The certificates that the client keeps."""
+    base = sqlite3.connect(f"file:{client.state / 'away.sqlite'}?mode=ro", uri=True)
+    (chain,) = base.execute("SELECT chain FROM gateways").fetchone()
+    base.close()
+    return chain
 
 
 @step("the audit log verifies, an administrator's client holds its head, and a rewritten log is noticed by it")

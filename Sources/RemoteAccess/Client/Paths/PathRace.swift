@@ -1,0 +1,84 @@
+import NIOTunnel
+import Tunnel
+
+/// Tries several ways at once, the better ones with a head start, and takes the first that stands.
+struct PathRace: Sendable {
+    /// How long a way has before the next one is tried beside it; less when it fails at once.
+    var headStart: Duration
+    let dialer: TunnelDialer
+    let book: PathBook
+
+    /// A way that stands.
+    struct Winner: Sendable {
+        let way: Way
+        let carrier: any Carrier
+    }
+
+    /// The first of the ways that stands; the others are given up.
+    /// - Throws: what the best of the ways failed with, when all did.
+    func first(of ways: [Way]) async throws -> Winner {
+        let ordered = ways.sorted { $0.kind < $1.kind }
+        return try await withThrowingTaskGroup(of: Attempted.self) { attempts in
+            var waiting = ordered[...]
+            var failures: [(kind: PathKind, error: any Error)] = []
+            var running = 0
+            func begin() {
+                guard let way = waiting.popFirst() else { return }
+                running += 1
+                attempts.addTask { await attempt(way) }
+                if !waiting.isEmpty {
+                    let next = waiting.startIndex
+                    attempts.addTask {
+                        try? await Task.sleep(for: headStart)
+                        return .timeIsUp(next)
+                    }
+                }
+            }
+            begin()
+            var winner: Winner?
+            while running > 0 || !waiting.isEmpty, let attempted = try await attempts.next() {
+                switch attempted {
+                case .stood(let standing) where winner == nil:
+                    winner = standing
+                    running -= 1
+                    waiting = []
+                    attempts.cancelAll()
+                case .stood(let late):
+                    running -= 1
+                    late.carrier.close(.closed)
+                case .failed(let kind, let error):
+                    running -= 1
+                    failures.append((kind, error))
+                    if winner == nil { begin() }
+                case .timeIsUp(let index): if winner == nil, waiting.startIndex == index { begin() }
+                }
+            }
+            attempts.cancelAll()
+            if let winner { return winner }
+            try Task.checkCancellation()
+            // A gateway that was reached and refused says more than one that was not reached.
+            throw failures.map(\.error).first { ($0 as? TunnelError)?.code == .refused }
+                ?? failures.min { $0.kind < $1.kind }?.error
+                ?? TunnelError(.unreachable, "No way to the gateway is known.")
+        }
+    }
+
+    private enum Attempted: Sendable {
+        case stood(Winner)
+        case failed(PathKind, any Error)
+        /// The way before the one of this number has had its head start.
+        case timeIsUp(Int)
+    }
+
+    private func attempt(_ way: Way) async -> Attempted {
+        let begun = ContinuousClock.now
+        do {
+            let carrier = try await way.connect(dialer)
+            book.note(way, failure: nil, after: .now - begun)
+            return .stood(Winner(way: way, carrier: carrier))
+        } catch {
+            if !Task.isCancelled { book.note(way, failure: SessionKeeper.sentence(error), after: .now - begun) }
+            return .failed(way.kind, error)
+        }
+    }
+}

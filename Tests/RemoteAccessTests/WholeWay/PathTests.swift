@@ -1,0 +1,150 @@
+import Foundation
+import HTTPTypes
+import NIOCore
+import NIOTunnel
+import NIOUPnP
+import NetworkTypes
+import Synchronization
+import Testing
+import TrustCore
+import Tunnel
+import UPnP
+
+@testable import RemoteAccess
+
+@Suite(
+    "A session's paths", .serialized, .timeLimit(.minutes(2)),
+    .enabled(if: Street.interfaces.count == 2, "needs the two interfaces of scripts/in-namespace"))
+struct PathTests {
+    /// Ways to one gateway that a test opens, closes and cuts.
+    private final class Ways: Sendable {
+        private struct State {
+            var isOpen: [PathKind: Bool] = [:]
+            var carriers: [PathKind: [any Carrier]] = [:]
+        }
+
+        private let state = Mutex(State())
+        private let connect: @Sendable (TunnelDialer) async throws -> any Carrier
+        private let kinds: [PathKind]
+
+        init(
+            _ kinds: [PathKind], open: [PathKind],
+            connect: @escaping @Sendable (TunnelDialer) async throws -> any Carrier
+        ) {
+            self.kinds = kinds
+            self.connect = connect
+            for kind in open { set(kind, open: true) }
+        }
+
+        func set(_ kind: PathKind, open: Bool) { state.withLock { $0.isOpen[kind] = open } }
+
+        /// Ends everything that goes over the way, and lets nothing through any more.
+        func cut(_ kind: PathKind) {
+            let carriers = state.withLock { state in
+                state.isOpen[kind] = false
+                return state.carriers.removeValue(forKey: kind) ?? []
+            }
+            for carrier in carriers { carrier.close(.failed("cut")) }
+        }
+
+        var target: SessionKeeper.Target {
+            SessionKeeper.Target(
+                ways: kinds.map { kind in
+                    Way(kind, "test \(kind)") { dialer in
+                        guard self.state.withLock({ $0.isOpen[kind] == true }) else {
+                            throw TunnelError(.unreachable, "closed")
+                        }
+                        let carrier = try await self.connect(dialer)
+                        self.state.withLock { $0.carriers[kind, default: []].append(carrier) }
+                        return carrier
+                    }
+                })
+        }
+    }
+
+    private func withClient(
+        _ street: Street, _ endpoint: SocketEndpoint, open: [PathKind],
+        _ body: @escaping @Sendable (App, Ways) async throws -> Void
+    ) async throws {
+        let paired = try await street.pair(.preset("full"), at: endpoint, named: "phone")
+        let identity = try TunnelIdentity(chainDER: paired.chain.map(\.der), privateKeyDER: paired.key.pkcs8DER)
+        let ways = Ways([.relay, .direct, .punched], open: open) { dialer in
+            try await dialer.connect(
+                to: [TunnelAddress(endpoint)], identity: identity,
+                verifyServer: PairingClient.verification(pins: paired.pins))
+        }
+        try await street.withClient(of: ways.target, pace: Self.pace) { client, controlPoint, said in
+            try await body(App(controlPoint: controlPoint, client: client, said: said, paired: paired), ways)
+        }
+    }
+
+    private static let pace: SessionKeeper.Pace = {
+        var pace = SessionKeeper.Pace()
+        pace.climb = ClimbSchedule(pauses: [.milliseconds(50)])
+        pace.headStart = .milliseconds(20)
+        return pace
+    }()
+
+    @Test("The session opens over what answers first, climbs while it goes on, and falls back when its path is cut")
+    func climbs() async throws {
+        try await Street().whileOpen { street, endpoint in
+            try await self.withClient(street, endpoint, open: [.relay]) { app, ways in
+                await app.said.wait(for: "path(RemoteAccess.Way(kind: RemoteAccess.PathKind.relay")
+                _ = try await app.device(named: "Light")
+                ways.set(.punched, open: true)
+                await app.said.wait(for: "path(RemoteAccess.Way(kind: RemoteAccess.PathKind.punched")
+                ways.set(.direct, open: true)
+                await app.said.wait(for: "path(RemoteAccess.Way(kind: RemoteAccess.PathKind.direct")
+                #expect(app.client.paths.report.kind == .direct)
+                let sessions = street.server.sessions
+                #expect(sessions.count == 1, "\(sessions)")
+                #expect(!app.said.lines.contains { $0.hasPrefix("disconnected") || $0.contains("withdraw") })
+                let before = app.said.lines.count
+                ways.cut(.direct)
+                ways.cut(.punched)
+                await app.said.wait(for: "disconnected")
+                while app.client.paths.report.kind != .relay { await Task.yield() }
+                #expect(street.server.sessions.map(\.id) == sessions.map(\.id), "the session is the same")
+                #expect(!app.said.lines[before...].contains { $0.contains("byebye") })
+            }
+        }
+    }
+
+    @Test(
+        "A stream that nobody can ask for again goes on byte by byte while paths are climbed to and cut",
+        arguments: [UInt64.random(in: .min ... .max)])
+    func live(seed: UInt64) async throws {
+        try await Street().whileOpen { street, endpoint in
+            try await self.withClient(street, endpoint, open: [.relay, .direct]) { app, ways in
+                let shelf = try await app.device(named: "Shelf")
+                let url = try #require(try await app.invoke("LocateEndless", on: shelf)["URI"].flatMap { HTTPURL($0) })
+                var random = SeededGenerator(seed: seed)
+                var expected: UInt32 = 0
+                var moves = 0
+                let request = HTTPRequest(
+                    method: .get, scheme: "http", authority: url.authority, path: url.pathAndQuery)
+                try await app.controlPoint.client.withResponse(request, to: try #require(url.endpoint)) { _, body in
+                    var rest = ByteBuffer()
+                    for try await chunk in body {
+                        rest.writeImmutableBuffer(chunk)
+                        while let number = rest.readInteger(as: UInt32.self) {
+                            guard number == expected else {
+                                Issue.record("\(number) in place of \(expected), seed \(seed)")
+                                return
+                            }
+                            expected += 1
+                        }
+                        rest.discardReadBytes()
+                        guard expected > UInt32(moves + 1) * 400_000 else { continue }
+                        moves += 1
+                        if moves == 7 { return }
+                        let kind: PathKind = Bool.random(using: &random) ? .direct : .relay
+                        ways.cut(kind)
+                        ways.set(kind == .direct ? .relay : .direct, open: true)
+                    }
+                }
+                #expect(moves == 7, "seed \(seed)")
+            }
+        }
+    }
+}
