@@ -190,7 +190,7 @@ extension ProgramEvent {
     /// What the owner is told of a direction's away client; nil for what is of no interest within one process.
     fileprivate init?(_ event: RemoteAccessClient.Event, of way: VLANWay) {
         switch event {
-        case .connected, .disconnected, .mirror(.search): return nil
+        case .connected, .disconnected, .path, .mirror(.search): return nil
         case .serving, .waiting, .mirror:
             self.init(event)
             fields["network"] = way.away.name

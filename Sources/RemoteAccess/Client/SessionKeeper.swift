@@ -143,6 +143,7 @@ package struct SessionKeeper: Sendable {
                     throw CancellationError()
                 } catch {
                     reason = Self.sentence(error)
+                    if (error as? TunnelError)?.code == .refused { link.refused(reason) }
                 }
                 link.down()
                 book.uses(nil)

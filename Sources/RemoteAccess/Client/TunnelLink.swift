@@ -113,6 +113,15 @@ package final class TunnelLink: Sendable {
         state.withLock { $0.link = nil }
     }
 
+    /// The gateway does not let this client in: who waits for a carrier need not go on.
+    func refused(_ sentence: String) {
+        let woken = state.withLock { state in
+            defer { state.waiters = [:] }
+            return state.waiters.values.map(\.continuation)
+        }
+        for continuation in woken { continuation.resume(throwing: Problem(.refused, sentence, status: 403)) }
+    }
+
     /// The carrier of the moment, or the next one. Throws `Problem` after `limit`.
     /// - Parameter after: The generation of a carrier that was seen to fail; 0 takes any.
     package func link(after: Int = 0, within limit: Duration) async throws -> Found {

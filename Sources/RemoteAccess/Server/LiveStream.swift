@@ -18,8 +18,9 @@ final class LiveStream: Sendable {
         var patience = Duration.seconds(15)
     }
 
-    private struct State {
-        var chunks = CircularBuffer<ByteBuffer>()
+    fileprivate struct State {
+        /// Each with where it begins in the stream.
+        var chunks = CircularBuffer<(start: UInt64, bytes: ByteBuffer)>()
         /// Where the first of the chunks begins in the stream.
         var start: UInt64 = 0
         var end: UInt64 = 0
@@ -62,8 +63,9 @@ final class LiveStream: Sendable {
 
     /// Adds what came from the device; waits while the reader is far behind.
     func append(_ chunk: ByteBuffer) async throws {
+        guard chunk.readableBytes > 0 else { return }
         let woken = state.withLock { state in
-            state.chunks.append(chunk)
+            state.chunks.append((state.end, chunk))
             state.end += UInt64(chunk.readableBytes)
             return state.takeReader()
         }
@@ -148,18 +150,9 @@ final class LiveStream: Sendable {
                 throw Problem(.notFound, "This part of the stream is no longer kept.", status: 410)
             }
             guard offset < state.end else { return state.isFinished ? .end : .wait }
-            var position = state.start
-            for chunk in state.chunks {
-                let next = position + UInt64(chunk.readableBytes)
-                if offset < next {
-                    let skipped = Int(offset - position)
-                    return .chunk(
-                        chunk.getSlice(
-                            at: chunk.readerIndex + skipped, length: chunk.readableBytes - skipped) ?? chunk)
-                }
-                position = next
-            }
-            return .wait
+            var (start, bytes) = state.chunk(at: offset)
+            bytes.moveReaderIndex(forwardBy: Int(offset - start))
+            return .chunk(bytes)
         }
     }
 
@@ -204,10 +197,20 @@ extension LiveStream.State {
 
     /// Lets go of whole chunks that lie before `offset`.
     fileprivate mutating func forget(below offset: UInt64) {
-        while let first = chunks.first, start + UInt64(first.readableBytes) <= offset {
-            start += UInt64(first.readableBytes)
+        while let first = chunks.first, first.start + UInt64(first.bytes.readableBytes) <= offset {
             chunks.removeFirst()
+            start = chunks.first?.start ?? end
         }
+    }
+
+    /// The chunk that this place, which is kept, lies in.
+    fileprivate func chunk(at offset: UInt64) -> (start: UInt64, bytes: ByteBuffer) {
+        var (low, high) = (0, chunks.count - 1)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if chunks[offset: middle].start <= offset { low = middle } else { high = middle - 1 }
+        }
+        return chunks[offset: low]
     }
 }
 

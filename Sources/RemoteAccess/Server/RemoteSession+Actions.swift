@@ -1,3 +1,6 @@
+import Synchronization
+import Tunnel
+
 extension RemoteSession {
     /// What a request for an action does next.
     enum Step: Sendable {

@@ -61,14 +61,15 @@ struct BorderInvariantTests {
             let caught = Journal()
             let (loopback, first) = try await Self.trap(.v4(.loopback), street, caught)
             let (offLink, second) = try await Self.trap(.v4(IPv4Address(198, 51, 100, 1)), street, caught)
-            defer {
-                first.cancel()
-                second.cancel()
-            }
+            // Hosts on the home's own network, which nothing but the rule keeps the gateway from.
+            let (neighbour, third) = try await Self.trap(Street.neighbour, street, caught)
+            let (router, fourth) = try await Self.trap(Street.router, street, caught)
+            defer { for trap in [first, second, third, fourth] { trap.cancel() } }
             let elsewhere = [
                 "http://\(loopback)", "http://\(offLink)", "http://localhost:\(loopback.port)",
                 "http://127.1:\(loopback.port)", "http://2130706433:\(loopback.port)",
-                "http://[::ffff:127.0.0.1]:\(loopback.port)", "http://192.0.2.254:80", "http://192.0.2.77:80",
+                "http://[::ffff:127.0.0.1]:\(loopback.port)", "http://192.0.2.254:80", "http://\(neighbour)",
+                "http://\(router)",
                 "http://192.0.2.1@127.0.0.1:\(loopback.port)", "http://0.0.0.0:\(loopback.port)",
             ]
             let services = elsewhere.enumerated().map { number, url in

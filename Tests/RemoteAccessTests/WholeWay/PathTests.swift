@@ -99,13 +99,11 @@ struct PathTests {
                 let sessions = street.server.sessions
                 #expect(sessions.count == 1, "\(sessions)")
                 #expect(!app.said.lines.contains { $0.hasPrefix("disconnected") || $0.contains("withdraw") })
-                let before = app.said.lines.count
                 ways.cut(.direct)
                 ways.cut(.punched)
                 await app.said.wait(for: "disconnected")
                 while app.client.paths.report.kind != .relay { await Task.yield() }
                 #expect(street.server.sessions.map(\.id) == sessions.map(\.id), "the session is the same")
-                #expect(!app.said.lines[before...].contains { $0.contains("byebye") })
             }
         }
     }
@@ -127,7 +125,8 @@ struct PathTests {
                     var rest = ByteBuffer()
                     for try await chunk in body {
                         rest.writeImmutableBuffer(chunk)
-                        while let number = rest.readInteger(as: UInt32.self) {
+                        while var block = rest.readSlice(length: Street.block) {
+                            let number = block.readInteger(as: UInt32.self) ?? .max
                             guard number == expected else {
                                 Issue.record("\(number) in place of \(expected), seed \(seed)")
                                 return
@@ -135,7 +134,7 @@ struct PathTests {
                             expected += 1
                         }
                         rest.discardReadBytes()
-                        guard expected > UInt32(moves + 1) * 400_000 else { continue }
+                        guard expected > UInt32(moves + 1) * 100 else { continue }
                         moves += 1
                         if moves == 7 { return }
                         let kind: PathKind = Bool.random(using: &random) ? .direct : .relay

@@ -64,7 +64,7 @@ final class Street: Sendable {
                 InterfaceAddress(
                     interface: Self.interfaces[0], index: 0, address: .v4(IPv4Address(192, 0, 2, 254)),
                     prefix: try #require(IPPrefix("192.0.2.0/24")))
-            ])
+            ], routers: [Self.router])
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust, home: .init(controlPoint: controlPoint, reach: { reach }),
             sealingKey: Array(repeating: 7, count: 32), gatewayUDN: "uuid:gateway",
@@ -72,6 +72,10 @@ final class Street: Sendable {
             eventLoopGroup: group,
             logger: logger)
     }
+
+    /// Another host of the home, and its router; `scripts/in-namespace` has both addresses.
+    static let neighbour = IPAddress.v4(IPv4Address(192, 0, 2, 77))
+    static let router = IPAddress.v4(IPv4Address(192, 0, 2, 78))
 
     static func ssdp(_ port: UInt16) -> SSDPConfiguration {
         SSDPConfiguration(

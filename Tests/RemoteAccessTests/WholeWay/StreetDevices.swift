@@ -92,18 +92,18 @@ extension Street {
         }
     }
 
-    /// A stream without an end, of ascending numbers of four bytes.
+    /// Bytes of each block of the stream without an end; a block begins with its number, in four bytes.
+    static let block = 16 << 10
+
+    /// A stream without an end.
     private var endless: HostedResource {
         HostedResource(name: "endless") { exchange in
             try await exchange.respond(HTTPResponse(status: .ok, headerFields: [.contentType: "video/mp4"]))
-            var number: UInt32 = 0
-            while true {
-                var chunk = ByteBuffer()
-                for _ in 0..<4096 {
-                    chunk.writeInteger(number)
-                    number &+= 1
-                }
-                try await exchange.send(chunk)
+            let block = ByteBuffer(repeating: 7, count: Self.block)
+            for number in 0..<UInt32.max {
+                var block = block
+                block.setInteger(number, at: 0)
+                try await exchange.send(block)
             }
         }
     }
