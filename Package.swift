@@ -315,7 +315,8 @@ if !coreOnly, Context.environment["LATCHKEY_BENCH"] != nil {
         .executableTarget(
             name: "tunnel-bench",
             dependencies: [
-                "NetworkTypes", "Tunnel", "NIOTunnel", httpTypes, logging, nio("NIOCore"), nio("NIOPosix"),
+                "NetworkTypes", "Tunnel", "NIOTunnel", "NIOTunnelQUIC", httpTypes, logging, nio("NIOCore"),
+                nio("NIOPosix"),
             ],
             path: "Benchmarks/TunnelBench",
             swiftSettings: strict

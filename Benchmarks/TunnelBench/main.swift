@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOTunnel
+import NIOTunnelQUIC
 import NetworkTypes
 import Synchronization
 import Tunnel
@@ -16,21 +17,39 @@ import Tunnel
 ///     tunnel-bench call CERT KEY PORT COUNT
 ///     tunnel-bench idle CERT KEY PORT COUNT SERVER-PID
 ///
-/// `CERT` and `KEY` are PEM files, used at both ends.
+/// `CERT` and `KEY` are PEM files, used at both ends. CARRIER=quic measures QUIC in place of TLS.
 struct TunnelBench {
     let identity: TunnelIdentity
     let port: UInt16
     let group: MultiThreadedEventLoopGroup
     let logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
 
-    var dialer: TunnelDialer { sharedDialer }
+    static let isQUIC = ProcessInfo.processInfo.environment["CARRIER"] == "quic"
 
-    func serve() async throws {
-        var configuration = TunnelListenerConfiguration()
+    func makeListener() -> any CarrierListener {
+        guard Self.isQUIC else {
+            var configuration = TunnelListenerConfiguration()
+            configuration.maximumConnections = 8_192
+            configuration.maximumConnectionsPerAddress = 8_192
+            configuration.maximumHandshakes = 8_192
+            return TunnelListener(configuration: configuration, eventLoopGroup: group, logger: logger)
+        }
+        var configuration = QUICListenerConfiguration()
         configuration.maximumConnections = 8_192
         configuration.maximumConnectionsPerAddress = 8_192
         configuration.maximumHandshakes = 8_192
-        let listener = TunnelListener(configuration: configuration, eventLoopGroup: group, logger: logger)
+        configuration.retryAboveHandshakes = 8_192
+        configuration.handlersRunOnEventLoop = ProcessInfo.processInfo.environment["ON_LOOP"] != nil
+        return QUICListener(configuration: configuration, eventLoopGroup: group, logger: logger)
+    }
+
+    func makeDialer() -> any CarrierDialer {
+        Self.isQUIC
+            ? QUICDialer(eventLoopGroup: group, logger: logger) : TunnelDialer(eventLoopGroup: group, logger: logger)
+    }
+
+    func serve() async throws {
+        let listener = makeListener()
         let chunk = ByteBuffer(repeating: 0x5A, count: 256 << 10)
         try await listener.run(
             on: SocketEndpoint(.v4(.loopback), port: port), onBound: { print("listening on \($0)") },
@@ -57,9 +76,10 @@ struct TunnelBench {
         )
     }
 
-    func dial() async throws -> TLSCarrier {
-        try await dialer.connect(
-            to: [TunnelAddress(host: "127.0.0.1", port: port)], identity: identity, verifyServer: { _ in nil }
+    func dial() async throws -> any Carrier {
+        try await sharedDialer.dial(
+            [TunnelAddress(host: "127.0.0.1", port: port)], identity: identity, purpose: .session,
+            verifyServer: { _ in nil }
         )
     }
 
@@ -126,7 +146,7 @@ struct TunnelBench {
     func idle(count: Int, server: Int) async throws {
         try await dial().close(.closed)
         let before = (rss("self"), rss("\(server)"))
-        var carriers: [TLSCarrier] = []
+        var carriers: [any Carrier] = []
         for _ in 0..<count {
             let carrier = try await dial()
             let request = HTTPRequest(method: .get, scheme: "https", authority: "a", path: "/2000")
@@ -177,7 +197,7 @@ let bench = TunnelBench(
     port: port,
     group: MultiThreadedEventLoopGroup(numberOfThreads: Int(ProcessInfo.processInfo.environment["THREADS"] ?? "") ?? 1)
 )
-let sharedDialer = TunnelDialer(eventLoopGroup: bench.group, logger: bench.logger)
+let sharedDialer = bench.makeDialer()
 let numbers = arguments.dropFirst(4).compactMap { Int($0) }
 switch arguments[0] {
 case "serve": try await bench.serve()
