@@ -68,8 +68,8 @@ final class PathFeed: Sendable {
     }
 
     /// On the event loop.
-    func stop() {
-        state.value?.0.close(.closed)
+    func stop(_ reason: CarrierEnd) {
+        state.value?.0.close(reason)
         state.value = nil
     }
 

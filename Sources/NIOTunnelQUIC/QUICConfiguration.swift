@@ -48,7 +48,7 @@ package struct QUICListenerConfiguration: Sendable {
     /// From how many handshakes at once on a client has to prove its address first (a Retry, RFC 9000 §8.1.2).
     package var retryAboveHandshakes = 16
     /// Answers a second to datagrams of no connection: Retry, version negotiation, stateless reset.
-    package var statelessAnswersPerSecond = 500
+    package var statelessAnswersPerSecond = 2_000
     /// How long a handshake may take.
     package var handshakeTimeout = TimeAmount.seconds(10)
     /// How long a pairing connection may live.

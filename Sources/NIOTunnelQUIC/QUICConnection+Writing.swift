@@ -17,9 +17,13 @@ extension QUICConnection {
         ngtcp2_conn_update_pkt_tx_time(handle, now)
         if let failure {
             fail(failure)
-        } else {
-            arm(now)
+            return
         }
+        arm(now)
+        guard goesOn else { return }
+        // What has arrived meanwhile is read first.
+        goesOn = false
+        loop.assumeIsolated().execute { [weak self] in self?.pump() }
     }
 
     /// One packet: with the next bytes of `stream`, and with whatever else is due. Returns its size, or ngtcp2's error;
@@ -135,6 +139,7 @@ extension QUICConnection {
             stream.fill(1)
             if stream.hasMore, !stream.isBlocked { scheduler.ready(id, exchange.trafficClass) }
         }
+        goesOn = budget <= 0
         return nil
     }
 }

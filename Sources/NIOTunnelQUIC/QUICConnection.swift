@@ -64,6 +64,8 @@ final class QUICConnection {
     var refusal: (sentence: String, code: TunnelError.Code)?
     var isCalling = false
     var isPumping = false
+    /// A turn's worth was written, and there is more.
+    var goesOn = false
     var hasEntered = false
     private var mustEnter = false
     var peerForgot = false

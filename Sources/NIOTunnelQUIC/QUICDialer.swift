@@ -165,7 +165,7 @@ struct QUICDial: Sendable {
         // Lives as long as the path, which the connection's end closes; nobody is there to be its parent.
         Task {
             await feed.run()
-            loop.execute { feed.stop() }
+            loop.execute { feed.stop(.failed("The path has ended.")) }
         }
         return try await wait(outcome)
     }

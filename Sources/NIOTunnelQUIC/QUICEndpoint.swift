@@ -19,6 +19,8 @@ final class QUICEndpoint {
     /// From which the tokens of stateless resets follow (RFC 9000 §10.3.2).
     let resetSecret = Randomness.bytes(32)
     var batch = PacketBatch()
+    /// Whether datagrams may leave many at a time; not every network device can.
+    var mayBatch = true
     /// Opens another socket to the same end, for a connection that changes its path.
     var makeOutlet: (() -> EventLoopFuture<any DatagramOutlet>)?
     /// Gets datagrams of no connection; nil at a dialer.

@@ -73,7 +73,7 @@ package final class QUICListener: CarrierListener {
             await receive(reception.arrivals, sessions, pairing)
             group.cancelAll()
         }
-        try await loop.submit { feed.stop() }.get()
+        try await loop.submit { feed.stop(.closed) }.get()
         try Task.checkCancellation()
     }
 

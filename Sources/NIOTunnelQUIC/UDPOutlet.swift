@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 internal import NetworkTypes
@@ -7,11 +8,12 @@ internal import NetworkTypes
 final class UDPOutlet: DatagramOutlet {
     private let channel: any Channel
     let local: SocketAddress
-    private var segments = System.supportsUDPSegmentationOffload
+    private weak var endpoint: QUICEndpoint?
 
-    init(_ channel: any Channel, local: SocketAddress) {
+    init(_ channel: any Channel, local: SocketAddress, endpoint: QUICEndpoint) {
         self.channel = channel
         self.local = local
+        self.endpoint = endpoint
     }
 
     /// Opens a socket on a loop, whose datagrams go to `endpoint`.
@@ -32,7 +34,7 @@ final class UDPOutlet: DatagramOutlet {
                 result.flatMap { channel in
                     Result {
                         let handler = try channel.pipeline.syncOperations.handler(type: UDPHandler.self)
-                        let outlet = UDPOutlet(channel, local: channel.localAddress ?? address)
+                        let outlet = UDPOutlet(channel, local: channel.localAddress ?? address, endpoint: endpoint)
                         handler.outlet = outlet
                         return outlet
                     }
@@ -74,7 +76,7 @@ final class UDPOutlet: DatagramOutlet {
             channel.write(AddressedEnvelope(remoteAddress: remote, data: datagrams), promise: nil)
             return
         }
-        guard segments else {
+        guard System.supportsUDPSegmentationOffload, endpoint?.mayBatch == true else {
             var rest = datagrams
             while let datagram = rest.readSlice(length: min(segment, rest.readableBytes)), datagram.readableBytes > 0 {
                 channel.write(AddressedEnvelope(remoteAddress: remote, data: datagram), promise: nil)
@@ -83,8 +85,14 @@ final class UDPOutlet: DatagramOutlet {
         }
         let metadata = AddressedEnvelope<ByteBuffer>.Metadata(
             ecnState: .transportNotCapable, packetInfo: nil, segmentSize: segment)
-        channel.write(
-            AddressedEnvelope(remoteAddress: remote, data: datagrams, metadata: metadata), promise: nil)
+        let written = channel.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenFailure { [weak endpoint] error in
+            // A device that computes no checksums refuses with EIO. NIO has closed the socket; the next one does without.
+            if let error = error as? IOError, error.errnoCode == EIO || error.errnoCode == EINVAL {
+                endpoint?.mayBatch = false
+            }
+        }
+        channel.write(AddressedEnvelope(remoteAddress: remote, data: datagrams, metadata: metadata), promise: written)
     }
 
     func flush() { channel.flush() }
