@@ -163,6 +163,14 @@ if !coreOnly {
             swiftSettings: strict
         ),
         .target(
+            name: "Reachability",
+            dependencies: [
+                "NetworkTypes", "UPnP", "Traversal", "TrustCore", "NIOUPnP", "NIOTunnel", httpTypes, crypto, logging,
+                nio("NIOCore"), nio("NIOPosix"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "Groups",
             dependencies: [
                 "NetworkTypes", "UPnP", "GroupKeys", "SUPnP", "TrustCore", "NIOUPnP", "NIOSUPnP", httpTypes, crypto,
@@ -183,7 +191,7 @@ if !coreOnly {
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
                 "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode",
-                httpTypes,
+                "Reachability", "Traversal", httpTypes,
                 crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -251,6 +259,13 @@ if !coreOnly {
             [
                 "Groups", "NIOSUPnP", "SUPnP", "GroupKeys", "TrustCore", "NIOUPnP", "UPnP", "NetworkTypes", "latchkey",
                 crypto, logging, nio("NIOCore"), nio("NIOPosix"),
+            ]
+        ),
+        tests(
+            "ReachabilityTests",
+            [
+                "Reachability", "Traversal", "TrustCore", "UPnP", "NIOUPnP", "NIOTunnel", "NetworkTypes", httpTypes, crypto,
+                logging, nio("NIOCore"), nio("NIOPosix"),
             ]
         ),
         tests(

@@ -41,6 +41,12 @@ struct GatewayRun: ProgramCommand {
             valueName: "host:port"))
     var address: [String] = []
 
+    @Option(
+        help: .init(
+            "How the home's router is asked to pass the port on: auto, off, pcp, natpmp or igd. By default auto: whichever "
+                + "answers first, unless --address names a way in.", valueName: "way"))
+    var mapping: String?
+
     @Option(help: .init("How many sessions are served at a time; 32 by default.", valueName: "count"))
     var maxSessions: Int?
 
@@ -76,6 +82,7 @@ struct GatewayRun: ProgramCommand {
         values.set(.gatewayListen, listen)
         values.set(.gatewayName, name)
         values.set(.gatewayAddresses, address)
+        values.set(.gatewayMapping, mapping)
         values.set(.gatewayMaxSessions, maxSessions)
         values.set(.gatewayMinimumTLS, minimumTls)
     }

@@ -16,6 +16,7 @@ from .interop.stage import Stage
 from .latchkey import Client, Gateway
 from .namespaces import KEPT, Namespace
 from .processes import LabError, Process, stop_all
+from .reach.stage import ReachStage
 from .topology import TUNNEL_PORT, Network, Plan
 from .upnp import describe
 
@@ -50,7 +51,7 @@ class Laboratory:
     def __exit__(self, *_):
         stop_all(but=self._others)
         self.network.remove()
-        for name in ("interop", "groups"):
+        for name in ("interop", "groups", "reach"):
             if stage := self.__dict__.get(name):
                 stage.lan.remove()
         logs = self.out / "logs"
@@ -82,6 +83,15 @@ class Laboratory:
         """The third stage, a secure group on a LAN of its own."""
         self.__dict__["groups"] = stage = GroupStage(
             self.binaries, self.work, self.logs, REPOSITORY, f"{self.network.prefix}s-", lambda: self.library
+        )
+        stage.lan.build()
+        return stage
+
+    @cached_property
+    def reach(self) -> ReachStage:
+        """The fourth stage: a home whose router maps ports, and an away LAN."""
+        self.__dict__["reach"] = stage = ReachStage(
+            self.binaries, self.work, self.logs, f"{self.network.prefix}r-"
         )
         stage.lan.build()
         return stage

@@ -24,6 +24,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var audit: AuditLimits
     package var ssdp: SSDPSettings
     package var group: GroupSettings
+    /// How it makes itself reachable from outside.
+    package var reachability: ReachabilitySettings
 
     /// The lowest version that is spoken; nothing below 1.2 is offered.
     package enum MinimumTLS: String, Hashable, Sendable {
@@ -59,6 +61,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.audit = try settings.auditLimits()
         self.ssdp = try SSDPSettings(settings)
         self.group = try GroupSettings(settings)
+        self.reachability = try ReachabilitySettings(settings)
     }
 }
 

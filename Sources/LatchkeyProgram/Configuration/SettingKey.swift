@@ -52,6 +52,8 @@ extension SettingKey {
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
     /// The lowest TLS version that is spoken.
     package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
+    /// Whether and how the home's router is asked to pass the gateway's port on.
+    package static let gatewayMapping = SettingKey("gateway", "mapping", option: "--mapping")
     /// Whether the gateway is an `RAServer` at home, with the Remote Access services.
     package static let gatewayStandardServices = SettingKey(
         "gateway", "standardServices", option: "--no-standard-services")
@@ -110,7 +112,7 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
-        .gatewayStandardServices, .gatewayCertificateLife, .auditEntries, .auditBytes,
+        .gatewayStandardServices, .gatewayMapping, .gatewayCertificateLife, .auditEntries, .auditBytes,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,

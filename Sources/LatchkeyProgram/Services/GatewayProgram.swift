@@ -29,13 +29,23 @@ package enum GatewayProgram {
         let secureGroup = GroupService(
             configuration, store: store, ssdp: ssdp, eventLoopGroup: group, logger: invocation.logger("group"),
             report: { report($0) })
-        let offline = storeHandler(store, configuration, service: secureGroup)
+        let addresses = ReachableAddressBook(configuration)
+        let offline = storeHandler(store, configuration, addresses, service: secureGroup)
+        let interface = homeInterface(configuration, report)
+        let controlPoint = interface.map {
+            GatewayService.controlPoint(on: $0, ssdp: ssdp, eventLoopGroup: group, logger: logger)
+        }
+        let reachability = ReachabilityService(
+            configuration, addresses: addresses, controlPoint: controlPoint, eventLoopGroup: group,
+            logger: invocation.logger("reachability"), report: { report($0) })
         let context = GatewayContext(
             configuration: configuration,
             store: store,
             deviceProtection: store.deviceProtection,
             identity: try await offline.identity(),
-            interface: homeInterface(configuration, report),
+            interface: interface,
+            addresses: addresses,
+            controlPoint: controlPoint,
             ssdp: ssdp,
             eventLoopGroup: group,
             logger: logger,
@@ -50,7 +60,8 @@ package enum GatewayProgram {
             logger: logger
         ) { readiness.started("control") }
         do {
-            try await Daemon.run([control, gateway, secureGroup], console: invocation.console, logger: logger)
+            try await Daemon.run(
+                [control, gateway, secureGroup, reachability], console: invocation.console, logger: logger)
         } catch let error as IOError {
             throw ProgramError.failure(
                 "clients cannot be served on \(configuration.listen): \(String(cString: strerror(error.errnoCode)))"
@@ -115,7 +126,8 @@ package enum GatewayProgram {
         }
         let store = try SQLiteGatewayStore(folder: folder.path, audit: configuration.audit)
         do {
-            let reply = try await storeHandler(store, configuration).handle(request)
+            let reply = try await storeHandler(store, configuration, ReachableAddressBook(configuration))
+                .handle(request)
             try store.close()
             return reply
         } catch {
@@ -125,19 +137,13 @@ package enum GatewayProgram {
     }
 
     static func storeHandler(
-        _ store: SQLiteGatewayStore, _ configuration: GatewayConfiguration, service: GroupService? = nil
+        _ store: SQLiteGatewayStore, _ configuration: GatewayConfiguration, _ addresses: ReachableAddressBook,
+        service: GroupService? = nil
     ) -> StoreControlHandler {
         StoreControlHandler(
             store: store, name: configuration.name, groups: GroupControlHandler(store: store, service: service),
             policies: PolicyControlHandler(store: store),
             protections: ProtectionControlHandler(store: store)
-        ) {
-            guard configuration.addresses.isEmpty else { return configuration.addresses }
-            return ReachableAddresses.choose(
-                listen: configuration.listen,
-                preferred: configuration.interface ?? DefaultInterface.choose(from: InterfaceFacts.all())?.name,
-                interfaces: (try? NetworkInterface.all()) ?? []
-            )
-        }
+        ) { addresses.current() }
     }
 }

@@ -37,11 +37,7 @@ extension GatewayService {
         }
         let configuration = context.configuration
         let administration = GatewayAdministration(trust: trust, introduction: introduction) {
-            configuration.addresses.isEmpty
-                ? ReachableAddresses.choose(
-                    listen: configuration.listen, preferred: interface.name,
-                    // Without interfaces there is nothing to choose from, and the code says so.
-                    interfaces: (try? NetworkInterface.all()) ?? []) : configuration.addresses
+            [addresses = context.addresses] in addresses.current()
         }
         var hosting = StandardServices.Hosting(interface: interface.name, ssdp: context.ssdp, bootID: bootID)
         if let protection { hosting.protect(by: protection) }

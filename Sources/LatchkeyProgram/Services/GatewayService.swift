@@ -50,7 +50,6 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         configuration.listener.maximumConnectionsPerAddress = max(64, 2 * sessions)
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
-        let ssdp = context.ssdp
         let store = context.store
         let nested = context.deviceProtection.map {
             NestedAuthorization(
@@ -60,7 +59,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         self.nested = nested
         self.server = try RemoteAccessServer(
             configuration: configuration, trust: trust,
-            home: context.interface.map { Self.home(on: $0, ssdp: ssdp, context) }, sealingKey: sealingKey,
+            home: Self.home(context), sealingKey: sealingKey,
             gatewayUDN: udn,
             desk: try await RemoteAccessDesk.load(gatewayUDN: udn, from: context.store, logger: logger),
             nested: nested, introduction: introduction,
@@ -71,18 +70,21 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             udn: udn, server: server, trust: trust, protection: self.protection, introduction, context)
     }
 
-    private static func home(
-        on interface: NetworkInterface, ssdp: SSDPConfiguration, _ context: GatewayContext
-    ) -> RemoteAccessServer.Home {
+    private static func home(_ context: GatewayContext) -> RemoteAccessServer.Home? {
+        guard let interface = context.interface, let controlPoint = context.controlPoint else { return nil }
+        let reach = HomeReachCache(interface: interface.name)
+        return RemoteAccessServer.Home(controlPoint: controlPoint, reach: { reach.current() })
+    }
+
+    /// Finds the home's devices, for clients and for the gateway itself.
+    static func controlPoint(
+        on interface: NetworkInterface, ssdp: SSDPConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) -> ControlPoint {
         var configuration = ControlPointConfiguration(interface: interface.name, ssdp: ssdp)
         // Homes are mirrored over IPv4, and what vendors add to descriptions is mirrored too.
         configuration.families = .ipv4
         configuration.keepsDocuments = true
-        let controlPoint = ControlPoint(
-            configuration: configuration,
-            eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-        let reach = HomeReachCache(interface: interface.name)
-        return RemoteAccessServer.Home(controlPoint: controlPoint, reach: { reach.current() })
+        return ControlPoint(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
     }
 
     /// What the log calls the service.

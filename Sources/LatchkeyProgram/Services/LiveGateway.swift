@@ -55,6 +55,10 @@ package struct GatewayContext: Sendable {
     package let identity: GatewayIdentity
     /// Nil when no interface can speak UPnP: pairing and tools are served all the same.
     package let interface: NetworkInterface?
+    /// Where clients reach the gateway at the moment.
+    package let addresses: ReachableAddressBook
+    /// Finds the home's devices; nil without an interface.
+    package let controlPoint: ControlPoint?
     /// How UPnP is spoken at home. What the process sends itself is known to all that have this value, so that the
     /// gateway finds nothing of its own.
     package let ssdp: SSDPConfiguration

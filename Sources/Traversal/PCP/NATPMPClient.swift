@@ -89,7 +89,9 @@ package struct NATPMPClient: PortControlClient {
         if sends > 0 { outputs.append(.silent(requests: sends)) }
         guard sends < Self.sends else {
             // A router that was there once is waited for: it may be starting.
-            guard !hasAnswered else { return .requesting(sends: sends, next: now + Self.firstWait * (1 << (sends - 1))) }
+            guard !hasAnswered else {
+                return .requesting(sends: sends, next: now + Self.firstWait * (1 << (sends - 1)))
+            }
             isEnded = true
             entries = []
             addressPhase = nil
@@ -125,6 +127,14 @@ package struct NATPMPClient: PortControlClient {
         }
         return .send(
             NATPMPRequest.map(entry.target, external: entry.external, lifetime: PortControlLimits.lifetime).encoded)
+    }
+
+    package mutating func discard(
+        _ target: MappingTarget, at now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+    ) -> [PortControlOutput] {
+        guard !isEnded, !entries.contains(where: { $0.target == target }) else { return [] }
+        entries.append(Entry(target: target, external: 0, phase: .releasing(next: now, sends: 0)))
+        return timeOut(at: now, using: &random)
     }
 
     package mutating func releaseAll(

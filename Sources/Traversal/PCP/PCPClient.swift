@@ -151,6 +151,18 @@ package struct PCPClient: PortControlClient {
         return .send(PCPRequest(map, lifetime: lifetime, client: client).encoded)
     }
 
+    package mutating func discard(
+        _ target: MappingTarget, at now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+    ) -> [PortControlOutput] {
+        // Without its nonce a mapping cannot be removed.
+        guard !isEnded, let nonce = kept[target], !entries.contains(where: { $0.target == target }) else { return [] }
+        entries.append(
+            Entry(
+                target: target, nonce: nonce, external: SocketEndpoint(client.any, port: 0),
+                phase: .releasing(next: now, sends: 0)))
+        return timeOut(at: now, using: &random)
+    }
+
     package mutating func releaseAll(
         at now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
     ) -> [PortControlOutput] {

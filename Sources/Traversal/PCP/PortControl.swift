@@ -82,6 +82,10 @@ package protocol PortControlClient: Sendable {
     ) -> [PortControlOutput]
     /// Asks the router whether it is still the same; an answer that says otherwise brings ``PortControlOutput``.
     mutating func probe(at now: ContinuousClock.Instant) -> [PortControlOutput]
+    /// Removes a mapping that an earlier start has made, without asking for it first.
+    mutating func discard(
+        _ target: MappingTarget, at now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator
+    ) -> [PortControlOutput]
     /// Removes every mapping; requests are sent once more if no answer comes, and then forgotten.
     mutating func releaseAll(
         at now: ContinuousClock.Instant, using random: inout some RandomNumberGenerator

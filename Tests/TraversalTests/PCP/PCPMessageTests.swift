@@ -86,7 +86,9 @@ struct PCPMessageTests {
         #expect(unsupported.result == .unsupportedVersion && unsupported.content == .refused(opcode: 0))
     }
 
-    @Test(arguments: ["", "00", "00 80", "00 80 0000 0001E240", "00 81 0000 0001E240 1151 C001", "00 FF 0000", "00 02 0000"])
+    @Test(arguments: [
+        "", "00", "00 80", "00 80 0000 0001E240", "00 81 0000 0001E240 1151 C001", "00 FF 0000", "00 02 0000",
+    ])
     func `what is no answer of NAT-PMP is refused`(hex: String) {
         #expect(throws: NATPMPResponse.Fault.self) { try NATPMPResponse(bytes(hex)) }
     }

@@ -1,0 +1,136 @@
+package import Logging
+package import NIOCore
+package import NIOUPnP
+import NetworkTypes
+package import Reachability
+import ServiceLifecycle
+import Synchronization
+import Traversal
+
+/// Makes the gateway reachable from outside, beside it: nothing that happens here ends the gateway.
+package final class ReachabilityService: Service {
+    private let configuration: GatewayConfiguration
+    private let addresses: ReachableAddressBook
+    private let report: @Sendable (ProgramEvent) -> Void
+    private let logger: Logger
+    private let mapper: PortMapper?
+    private let told = Mutex<Told>(Told())
+
+    /// What the owner has been told last, so that each thing is told once.
+    private struct Told {
+        var grants: [MappingGrant] = []
+        var failures: [MappingMethod: String] = [:]
+    }
+
+    /// - Parameter controlPoint: Finds the router's UPnP device; nil where UPnP is not spoken.
+    package init(
+        _ configuration: GatewayConfiguration, addresses: ReachableAddressBook, controlPoint: ControlPoint?,
+        eventLoopGroup: any EventLoopGroup, logger: Logger, report: @escaping @Sendable (ProgramEvent) -> Void
+    ) {
+        self.configuration = configuration
+        self.addresses = addresses
+        self.report = report
+        self.logger = logger
+        let file = configuration.state.path + "/mapping.json"
+        let memory = MappingMemory(file: file)
+        let methods = configuration.reachability.methods(hasAddresses: !configuration.addresses.isEmpty)
+        let relay = Relay()
+        // Without a way that is wanted, what an earlier start has left behind is removed.
+        if methods.isEmpty && memory.entries.isEmpty || configuration.listen.address.isLoopback {
+            mapper = nil
+        } else {
+            let targets = [MappingTarget(.tcp, port: configuration.listen.port)]
+            var mapping = PortMapper.Configuration(targets: targets)
+            mapping.methods = methods
+            let interface = configuration.interface
+            mapper = PortMapper(
+                mapping, memory: memory, surroundings: { DefaultRoutes.surroundings(interface: interface) },
+                make: PortMapper.workers(
+                    targets: targets, controlPoint: controlPoint,
+                    trustsOtherDevices: configuration.reachability.mapping == .igd, eventLoopGroup: eventLoopGroup),
+                keep: { [logger] in
+                    do {
+                        try $0.write(to: file)
+                    } catch {
+                        logger.warning("what is mapped could not be noted", metadata: ["error": "\(error)"])
+                    }
+                }, changed: { relay.tell($0) })
+        }
+        relay.set { [weak self] in self?.changed($0) }
+    }
+
+    /// Hands on what is told to an object that does not exist yet.
+    private final class Relay: Sendable {
+        private let target = Mutex<(@Sendable (MappingStatus) -> Void)?>(nil)
+
+        func set(_ body: @escaping @Sendable (MappingStatus) -> Void) { target.withLock { $0 = body } }
+
+        func tell(_ status: MappingStatus) {
+            let body = target.withLock { $0 }
+            body?(status)
+        }
+    }
+
+    /// How things stand with mappings; nil where none is wanted.
+    package var mapping: MappingStatus? { mapper?.status }
+
+    /// Works until the program stops, and then removes what was mapped.
+    package func run() async throws {
+        guard let mapper else {
+            return await Self.rest()
+        }
+        await cancelWhenGracefulShutdown { await mapper.run() }
+        // A service that ends ends the program.
+        await Self.rest()
+    }
+
+    private static func rest() async {
+        try? await cancelWhenGracefulShutdown {
+            while true { try await Task.sleep(for: .seconds(86_400)) }
+        }
+    }
+
+    private func changed(_ status: MappingStatus) {
+        addresses.setMapped(status.grants.filter { $0.target.transport == .tcp }.map(\.external))
+        let (grants, failures) = told.withLock { told in
+            let grants = status.grants.filter { grant in
+                !told.grants.contains { $0.target == grant.target && $0.external == grant.external }
+            }
+            told.grants = status.grants
+            var failures: [MappingAttempt] = []
+            for attempt in status.attempts where told.failures[attempt.method] != attempt.result {
+                told.failures[attempt.method] = attempt.result
+                if !attempt.works { failures.append(attempt) }
+            }
+            return (grants, failures)
+        }
+        for attempt in failures {
+            report(
+                ProgramEvent(
+                    "not-mapped", "\(attempt.method.name): \(attempt.result)",
+                    ["method": attempt.method.rawValue, "reason": attempt.result]))
+        }
+        for grant in grants { report(ProgramEvent(grant, status.method)) }
+    }
+}
+
+extension ProgramEvent {
+    fileprivate init(_ grant: MappingGrant, _ method: MappingMethod?) {
+        let way = method.map { "by \($0.name)" } ?? ""
+        let fields = ["address": grant.external.description, "method": method?.rawValue ?? ""]
+        switch AddressReach(grant.external.address) {
+        case .public:
+            self.init("mapped", "reachable from outside at \(grant.external), mapped \(way)", fields)
+        case .carrier:
+            self.init(
+                "mapped-behind-nat",
+                "the router passes \(grant.external) on (\(way)), but that is an address between the provider's NAT and its "
+                    + "customers: nobody outside reaches it", fields)
+        case .private, .reserved:
+            self.init(
+                "mapped-behind-nat",
+                "the router passes \(grant.external) on (\(way)), but stands behind another router itself: nobody outside "
+                    + "reaches that address", fields)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package import NetworkTypes
+package import Traversal
+
+/// How a router is asked for a mapping.
+package enum MappingMethod: String, Hashable, Sendable, Codable, CaseIterable {
+    case pcp
+    case natpmp
+    case igd
+
+    /// As people write it.
+    package var name: String {
+        switch self {
+        case .pcp: "PCP"
+        case .natpmp: "NAT-PMP"
+        case .igd: "UPnP IGD"
+        }
+    }
+}
+
+/// What one way of asking has to tell.
+package enum MappingNews: Sendable, Hashable {
+    /// A mapping is there.
+    case granted(MappingGrant)
+    /// It does not work, at least for some time; a sentence says why.
+    case failed(String)
+    /// What was granted is gone.
+    case lost(String)
+    /// Something that a later start needs.
+    case remember(MappingMemory.Entry)
+}
+
+/// One way of asking, at work until its task is cancelled.
+package protocol MappingWorker: Sendable {
+    var method: MappingMethod { get }
+    /// Asks, keeps what it gets, and tells of it. Returns when it cannot work here, or when the task is cancelled; what
+    /// it has mapped it leaves alone.
+    func run(_ tell: @escaping @Sendable (MappingNews) -> Void) async
+    /// Removes what it has mapped; takes two seconds at most.
+    func remove() async
+    /// Removes what an earlier start has made. For a worker that does not run.
+    func discard(_ entries: [MappingMemory.Entry]) async
+}
+
+/// What was tried with what result.
+package struct MappingAttempt: Hashable, Sendable, Codable {
+    package let method: MappingMethod
+    /// A sentence without a full stop.
+    package var result: String
+    package var works: Bool
+    /// From the beginning of the race to the first answer of either kind.
+    package var milliseconds: Int?
+}
+
+/// How things stand with mappings.
+package struct MappingStatus: Hashable, Sendable {
+    /// The way that works; nil while none does.
+    package var method: MappingMethod?
+    /// What is mapped, in the order of the targets' ports.
+    package var grants: [MappingGrant] = []
+    /// The last attempt of each way.
+    package var attempts: [MappingAttempt] = []
+
+    package init() {}
+
+    /// Where the tunnel is reached by TCP, as the router says.
+    package var external: SocketEndpoint? { grants.first { $0.target.transport == .tcp }?.external }
+}

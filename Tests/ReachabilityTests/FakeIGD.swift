@@ -1,0 +1,96 @@
+import NetworkTypes
+import Synchronization
+import Traversal
+import UPnP
+
+@testable import Reachability
+
+/// A gateway device in memory, with the manners of one router or another.
+final class FakeIGD: IGDActions {
+    struct Entry: Hashable {
+        var client: String
+        var port: UInt16
+        var lease: String
+    }
+
+    struct State {
+        var mappings: [UInt16: Entry] = [:]
+        var external = "203.0.113.5"
+        var status = "Connected"
+        /// Actions that are answered with an error.
+        var refusals: [String: Int] = [:]
+        /// Whether a lease other than 0 is refused (725).
+        var isPermanentOnly = false
+        /// Whether another external port than the internal one is refused (724).
+        var wantsSamePort = false
+        var calls: [String] = []
+        var pinholes = 0
+    }
+
+    let connection: String
+    let firewall: String?
+    let state: Mutex<State>
+
+    init(version: Int, firewall: Bool = false, _ state: State = State()) {
+        connection = "urn:schemas-upnp-org:service:WANIPConnection:\(version)"
+        self.firewall = firewall ? "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1" : nil
+        self.state = Mutex(state)
+    }
+
+    func invoke(_ action: String, of service: String, _ arguments: [(String, String)]) throws -> [String: String] {
+        try state.withLock { try Self.answer(action, Dictionary(arguments) { first, _ in first }, &$0) }
+    }
+
+    var mappings: [UInt16: Entry] { state.withLock { $0.mappings } }
+    var calls: [String] { state.withLock { $0.calls } }
+
+    private static func fault(_ code: Int) -> UPnPFault { UPnPFault(UPnPErrorCode(rawValue: code)) }
+
+    private static func answer(
+        _ action: String, _ values: [String: String], _ state: inout State
+    ) throws -> [String: String] {
+        state.calls.append(action)
+        if let code = state.refusals[action] { throw fault(code) }
+        let port = values["NewExternalPort"].flatMap { UInt16($0) } ?? 0
+        switch action {
+        case "GetStatusInfo": return ["NewConnectionStatus": state.status]
+        case "GetExternalIPAddress": return ["NewExternalIPAddress": state.external]
+        case "AddPortMapping":
+            try check(values, port, state)
+            if let other = state.mappings[port], other.client != values["NewInternalClient"] { throw fault(718) }
+            state.mappings[port] = entry(values)
+            return [:]
+        case "AddAnyPortMapping":
+            try check(values, port, state)
+            var given = port
+            while let other = state.mappings[given], other.client != values["NewInternalClient"] { given += 1 }
+            state.mappings[given] = entry(values)
+            return ["NewReservedPort": "\(given)"]
+        case "GetSpecificPortMappingEntry":
+            guard let found = state.mappings[port] else { throw fault(714) }
+            return ["NewInternalClient": found.client, "NewInternalPort": "\(found.port)"]
+        case "DeletePortMapping":
+            guard state.mappings.removeValue(forKey: port) != nil else { throw fault(714) }
+            return [:]
+        case "GetFirewallStatus": return ["FirewallEnabled": "1", "InboundPinholeAllowed": "1"]
+        case "AddPinhole":
+            state.pinholes += 1
+            return ["UniqueID": "7"]
+        case "DeletePinhole":
+            state.pinholes -= 1
+            return [:]
+        default: throw fault(401)
+        }
+    }
+
+    private static func check(_ values: [String: String], _ port: UInt16, _ state: State) throws {
+        if state.isPermanentOnly, values["NewLeaseDuration"] != "0" { throw fault(725) }
+        if state.wantsSamePort, values["NewInternalPort"] != "\(port)" { throw fault(724) }
+    }
+
+    private static func entry(_ values: [String: String]) -> Entry {
+        Entry(
+            client: values["NewInternalClient"] ?? "", port: values["NewInternalPort"].flatMap { UInt16($0) } ?? 0,
+            lease: values["NewLeaseDuration"] ?? "")
+    }
+}

@@ -1,0 +1,96 @@
+"""The network of the reachability steps.
+
+    home  192.168.77.0/24                internet 128.66.0.0/16          away  192.168.88.0/24
+    gateway .10   `latchkey gateway run`    server 128.66.3.10            client .10  `latchkey away run`
+    devices .30   the demonstration devices    name server, push
+    router  .1    NAT, miniupnpd, 128.66.1.2                              away-router .1, NAT, 128.66.2.2
+
+miniupnpd takes no documentation address for its outer side, so the internet here is 128.66/16, which RFC 3330 once
+reserved and nobody has. The core drops private addresses.
+"""
+
+from ..namespaces import Namespace, wire
+
+HOME, AWAY = "192.168.77", "192.168.88"
+HOME_WAN, AWAY_WAN, SERVER = "128.66.1.2", "128.66.2.2", "128.66.3.10"
+_HOME_HOSTS = {"gateway": 10, "devices": 30}
+_AWAY_HOSTS = {"client": 10}
+
+
+class ReachLan:
+    """The namespaces, wired; `host["gateway"]` is one of them."""
+
+    def __init__(self, prefix: str):
+        self.prefix = prefix
+        self.host: dict[str, Namespace] = {}
+
+    @staticmethod
+    def address(name: str) -> str:
+        if name in _HOME_HOSTS:
+            return f"{HOME}.{_HOME_HOSTS[name]}"
+        return f"{AWAY}.{_AWAY_HOSTS[name]}"
+
+    def build(self) -> None:
+        for name in ("core", "server", "router", "away-router", *_HOME_HOSTS, *_AWAY_HOSTS):
+            self.host[name] = Namespace(self.prefix, name)
+        core = self.host["core"]
+        core.sysctl("net.ipv4.ip_forward", 1)
+        for number, (name, far) in enumerate((("router", HOME_WAN), ("away-router", AWAY_WAN), ("server", SERVER)), 1):
+            end = "eth0" if name == "server" else "wan"
+            wire(self.host[name], end, core, f"to-{number}")
+            core.ip("address", "add", f"128.66.{number}.1/24", "dev", f"to-{number}")
+            self.host[name].ip("address", "add", f"{far}/24", "dev", end)
+            self.host[name].ip("route", "add", "default", "via", f"128.66.{number}.1")
+        core.nft(
+            """
+            table ip core {
+                chain forward { type filter hook forward priority 0;
+                    ip saddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 } drop
+                    ip daddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 } drop
+                }
+            }
+            """
+        )
+        self._site("router", HOME, _HOME_HOSTS)
+        self._site("away-router", AWAY, _AWAY_HOSTS)
+
+    def _site(self, router_name: str, lan: str, hosts: dict) -> None:
+        router = self.host[router_name]
+        router.ip("link", "add", "br-lan", "type", "bridge")
+        router.ip("link", "set", "br-lan", "up")
+        router.ip("address", "add", f"{lan}.1/24", "dev", "br-lan")
+        router.sysctl("net.ipv4.ip_forward", 1)
+        for name, number in hosts.items():
+            host = self.host[name]
+            wire(host, "eth0", router, f"p-{name}")
+            host.ip("address", "add", f"{lan}.{number}/24", "broadcast", f"{lan}.255", "dev", "eth0")
+            host.ip("route", "add", "default", "via", f"{lan}.1")
+            router.ip("link", "set", f"p-{name}", "master", "br-lan")
+        router.nft(
+            f"""
+            table ip nat {{
+                chain postrouting {{ type nat hook postrouting priority 100;
+                    oifname "wan" ip saddr {lan}.0/24 masquerade
+                }}
+            }}
+            table ip filter {{
+                chain forward {{ type filter hook forward priority 0; policy drop;
+                    ct state established,related accept
+                    ct status dnat accept
+                    iifname "br-lan" oifname "wan" accept
+                }}
+            }}
+            """
+        )
+
+    def remove(self) -> None:
+        for namespace in reversed(list(self.host.values())):
+            namespace.remove()
+        self.host.clear()
+
+    def move_home(self, address: str) -> None:
+        """The provider gives the home another address (in the same network), as it does at night."""
+        router = self.host["router"]
+        router.ip("address", "flush", "dev", "wan")
+        router.ip("address", "add", f"{address}/24", "dev", "wan")
+        router.ip("route", "replace", "default", "via", f"{address.rpartition('.')[0]}.1")
