@@ -154,7 +154,10 @@ package struct NATPMPClient: PortControlClient {
         do {
             response = try NATPMPResponse(bytes)
         } catch {
-            guard case .version(let version) = error, bytes.count >= 4, bytes[1] >= 128 else { return [] }
+            // A router that speaks both announces itself in PCP too, which is no refusal.
+            guard case .version(let version) = error, bytes.count >= 4, bytes[1] >= 128, bytes[3] == 1 else {
+                return []
+            }
             return end(version)
         }
         guard response.result != .unsupportedVersion else { return end(0) }

@@ -181,8 +181,11 @@ package struct PCPClient: PortControlClient {
         do {
             response = try PCPResponse(bytes)
         } catch {
-            // What speaks another version says so in its own words (§9).
-            guard case .version(let version) = error, bytes.count >= 4, bytes[1] >= 128 else { return [] }
+            // What speaks another version says so in its own words (§9); a router that speaks both announces itself in
+            // both, which is no refusal.
+            guard case .version(let version) = error, bytes.count >= 4, bytes[1] >= 128, bytes[3] == 1 else {
+                return []
+            }
             return end(version)
         }
         guard response.result != .unsupportedVersion else { return end(PCPHeader.version) }

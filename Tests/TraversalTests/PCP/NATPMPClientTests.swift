@@ -113,6 +113,17 @@ struct NATPMPClientTests {
         #expect(erratum.said == [.unsupported(version: 0)])
     }
 
+    @Test func `a router that speaks both protocols and announces itself in PCP is still spoken to`() {
+        var scene = scene()
+        scene.add(tunnel)
+        scene.receive([2, 0x80, 0, 0] + [UInt8](repeating: 0, count: 20))
+        #expect(scene.said.isEmpty && scene.client.next != nil)
+        var pcp = PortControlScene(PCPClient(server: Scene.router, client: Scene.router.address))
+        pcp.add(tunnel)
+        pcp.receive(address())
+        #expect(pcp.said.isEmpty && pcp.client.next != nil)
+    }
+
     @Test func `removal asks for port 0 and lifetime 0`() {
         var scene = scene()
         scene.add(tunnel)
