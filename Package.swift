@@ -64,7 +64,7 @@ var targets: [Target] = [
     .target(
         name: "TestKit",
         dependencies: [
-            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "GroupKeys", "SUPnP", httpTypes,
+            "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "GroupKeys", "SUPnP", "Traversal", httpTypes,
             nio("NIOCore"),
         ] + certificates,
         swiftSettings: strict

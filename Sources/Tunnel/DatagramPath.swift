@@ -31,7 +31,8 @@ package struct DatagramRoute: Hashable, Sendable {
 /// proved by whoever uses the path, because anybody may have sent them.
 ///
 /// A path outlives its route: when a better way is found or the present one dies, ``routes`` says so and datagrams
-/// go on. It ends when no way is left: both streams finish.
+/// go on. While there is no way, what is sent is lost. When the path is closed, by its user or by whoever made it, both
+/// streams finish.
 package protocol DatagramPath: Sendable {
     /// Sends a datagram at best effort: what is too large, or more than the socket takes, is dropped. Never waits.
     func send(_ datagram: ByteBuffer)

@@ -60,6 +60,9 @@ package struct STUNCredentials: Sendable {
         }
     }
 
+    /// Whether requests bear this nonce at the moment: others are from before a refusal.
+    package func uses(nonce: [UInt8]?) -> Bool { challenge?.nonce == nonce }
+
     /// Adds what names the user, and returns the key to encode the request with; nil while none is known.
     package func prove(_ request: inout STUNMessage) -> STUNKey? {
         guard let challenge else { return nil }
