@@ -91,6 +91,6 @@ package struct STUNDatagram: Sendable {
         var covered = Array(bytes[..<offset])
         covered.setLength(offset + 4 + count)
         let expected = key.authenticator(covered, best)
-        return zip(expected, bytes[(offset + 4)...]).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
+        return zip(expected, bytes[(offset + 4)...]).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }

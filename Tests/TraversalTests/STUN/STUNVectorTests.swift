@@ -127,6 +127,19 @@ struct STUNVectorTests {
         }
     }
 
+    @Test func `no proof is taken of which only a part fits`() throws {
+        // Without FINGERPRINT, whose eight bytes follow the proof's twenty.
+        var forged = Array(request.dropLast(8))
+        forged[3] -= 8
+        #expect(try STUNDatagram(forged).isAuthentic(Self.ice))
+        for first in [0x00, 0xFF] as [UInt8] {
+            for last in 0...UInt8.max {
+                forged.replaceSubrange((forged.count - 20)..., with: [UInt8](repeating: first, count: 19) + [last])
+                #expect(try !STUNDatagram(forged).isAuthentic(Self.ice), "last byte \(last)")
+            }
+        }
+    }
+
     @Test func `what is cut off anywhere is refused`() {
         for count in request.indices {
             #expect(throws: STUNError.self) { _ = try STUNDatagram(Array(request[..<count])) }
