@@ -125,6 +125,11 @@ if !coreOnly {
             providers: [.apt(["libngtcp2-dev", "libngtcp2-crypto-gnutls-dev", "libgnutls28-dev"])]
         ),
         .target(
+            name: "NIOTraversal",
+            dependencies: ["NetworkTypes", "Tunnel", "Traversal", nio("NIOCore"), nio("NIOPosix")],
+            swiftSettings: strict
+        ),
+        .target(
             name: "NIOTunnelQUIC",
             dependencies: [
                 "NetworkTypes", "Tunnel", "CNgtcp2", httpTypes, crypto, logging, nio("NIOCore"), nio("NIOPosix"),
@@ -218,12 +223,21 @@ if !coreOnly {
             path: "Sources/DemoDevices",
             swiftSettings: strict
         ),
+        // For the laboratory: one direct path, driven by lines, without a gateway around it.
+        .executableTarget(
+            name: "latchkey-lab-path",
+            dependencies: [
+                "NetworkTypes", "Tunnel", "Traversal", "NIOTraversal", "NIOTunnel", nio("NIOCore"), nio("NIOPosix"),
+            ],
+            path: "Sources/LabPath",
+            swiftSettings: strict
+        ),
         // Beside the layers: what must hold for every input, for the fuzzer and for the replay of its finds.
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "UPnP", "NIOUPnP", "GroupKeys", "SUPnP", "TrustCore", "AccessPolicy", "PolicyFile", "NetworkTypes",
-                crypto, httpTypes, nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"),
+                "UPnP", "NIOUPnP", "GroupKeys", "SUPnP", "TrustCore", "AccessPolicy", "PolicyFile", "Traversal",
+                "NetworkTypes", crypto, httpTypes, nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"),
             ],
             path: "Fuzzing/Targets",
             swiftSettings: watched
@@ -239,6 +253,10 @@ if !coreOnly {
         tests(
             "NIOTunnelQUICTests",
             ["NIOTunnelQUIC", "Tunnel", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging, crypto]
+        ),
+        tests(
+            "NIOTraversalTests",
+            ["NIOTraversal", "Traversal", "Tunnel", "NetworkTypes", nio("NIOCore"), nio("NIOPosix")]
         ),
         tests(
             "SQLiteStoreTests",

@@ -44,6 +44,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case supnpSegments = "supnp-segments"
     /// A data message.
     case supnpPayload = "supnp-payload"
+    /// A datagram of STUN.
+    case stun
+    /// What a peer tells of itself, and a check.
+    case ice
+    /// What a TURN server sends.
+    case turn
 
     /// Reads `input`; throws when a property does not hold that holds for every input. Refusing is no fault.
     public func check(_ input: [UInt8]) throws(BrokenProperty) {
@@ -69,6 +75,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .supnpChannel: try SUPnPChannelProperties.check(input)
         case .supnpSegments: try SUPnPSegmentProperties.check(input)
         case .supnpPayload: try SUPnPPayloadProperties.check(input)
+        case .stun: try STUNProperties.check(input)
+        case .ice: try ICEProperties.check(input)
+        case .turn: try TURNProperties.check(input)
         }
     }
 }

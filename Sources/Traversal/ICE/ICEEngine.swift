@@ -116,6 +116,9 @@ package struct ICEEngine: Sendable {
     /// What the peer is to be told.
     package var localDescription: ICEDescription { agent.localDescription }
 
+    /// A relay by its number; nil where there is none.
+    package func relay(_ index: Int) -> Relay? { relays.indices.contains(index) ? relays[index].relay : nil }
+
     /// The way of data; nil while there is none.
     package var route: ICERoute? { agent.route }
 
