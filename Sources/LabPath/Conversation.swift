@@ -4,6 +4,7 @@ import NIOPosix
 import NIOTraversal
 import NetworkTypes
 import Traversal
+import Tunnel
 
 /// A path that is driven by lines: what happens is written, what the peer tells and what is to be sent is read.
 ///

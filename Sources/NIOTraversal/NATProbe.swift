@@ -14,10 +14,9 @@ package func findNATBehavior(
     server: SocketEndpoint, from own: InterfaceAddress, on loop: any EventLoop
 ) async throws -> NATBehavior {
     let promise = loop.makePromise(of: NATBehavior.self)
-    let run = try await loop.submit {
-        let run = try ProbeRun(server: server, from: own, on: loop, promise: promise)
-        return NIOLoopBound(run, eventLoop: loop)
-    }.flatMapErrorThrowing { error in
+    let run = try await loop.submit { () throws -> NIOLoopBound<ProbeRun> in
+        NIOLoopBound(try ProbeRun(server: server, from: own, on: loop, promise: promise), eventLoop: loop)
+    }.flatMapErrorThrowing { error -> NIOLoopBound<ProbeRun> in
         promise.fail(error)
         throw error
     }.get()

@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import NetworkTypes
+internal import Synchronization
 internal import Traversal
 internal import Tunnel
 

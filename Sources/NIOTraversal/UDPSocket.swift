@@ -29,16 +29,16 @@ final class UDPSocket {
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
         Self.set(descriptor, SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer)
         if family == AF_INET6 {
-            Self.set(descriptor, CInt(IPPROTO_IPV6.rawValue), IPV6_V6ONLY, 1)
-            Self.set(descriptor, CInt(IPPROTO_IPV6.rawValue), IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
+            Self.set(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 1)
+            Self.set(descriptor, CInt(IPPROTO_IPV6), IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
         } else {
             // No packet is broken up on its way (RFC 9000 §14), and no router's word is taken for what fits.
-            Self.set(descriptor, CInt(IPPROTO_IP.rawValue), IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+            Self.set(descriptor, CInt(IPPROTO_IP), IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
         }
         let wanted = SocketEndpoint(address, port: 0, zone: zone)
         guard wanted.withSystemAddress({ bind(descriptor, $0, $1) }) == 0, let port = Self.port(of: descriptor) else {
             let error = errno
-            close(descriptor)
+            Glibc.close(descriptor)
             throw IOError(errnoCode: error, reason: "bind to \(address)")
         }
         base = SocketEndpoint(address, port: port, zone: zone)
@@ -88,7 +88,7 @@ final class UDPSocket {
 
     static func send(_ bytes: UnsafeRawBufferPointer, to peer: SocketEndpoint, through descriptor: CInt) {
         peer.withSystemAddress {
-            _ = sendto(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_DONTWAIT.rawValue), $0, $1)
+            _ = sendto(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_DONTWAIT), $0, $1)
         }
     }
 

@@ -126,6 +126,6 @@ struct ICESessionTests {
         // Nobody listens at port 1 of a loopback's other address.
         let server = SocketEndpoint(.v4(IPv4Address(127, 9, 9, 9)), port: 1)
         let found = try await findNATBehavior(server: server, from: own, on: loop)
-        #expect(found == NATBehavior())
+        #expect(found.mapping == nil && found.filtering == nil && found.outside == nil)
     }
 }
