@@ -161,7 +161,8 @@ if !coreOnly {
         .target(
             name: "RemoteAccess",
             dependencies: [
-                "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                "NetworkTypes", "UPnP", "Tunnel", "Traversal", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                "NIOTunnelQUIC", "NIOTraversal",
                 httpTypes, crypto, logging, nio("NIOCore"),
                 cryptoExtras,
             ],
@@ -194,9 +195,9 @@ if !coreOnly {
         .target(
             name: "LatchkeyProgram",
             dependencies: [
-                "NetworkTypes", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP", "Groups", "CQREncode",
-                "Reachability", "Traversal", httpTypes,
+                "NetworkTypes", "UPnP", "Tunnel", "Traversal", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
+                "NIOTunnelQUIC", "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP",
+                "Groups", "CQREncode", "Reachability", httpTypes,
                 crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

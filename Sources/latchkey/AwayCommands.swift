@@ -111,8 +111,11 @@ struct AwayRun: ProgramCommand {
         help: .init("After how many silent seconds the gateway counts as lost; 10 by default.", valueName: "seconds"))
     var silence: Int?
 
+    @OptionGroup var paths: PathOptions
+
     func note(_ values: inout CommandLineValues) {
         network.note(&values)
+        paths.note(&values, stun: .awaySTUN, direct: .awayDirect)
         values.set(.awayGateway, gateway)
         values.set(.awayListen, listen)
         values.set(.awayShare, share)

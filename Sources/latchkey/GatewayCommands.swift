@@ -73,8 +73,11 @@ struct GatewayRun: ProgramCommand {
                 + "by default.", valueName: "name"))
     var groupInterface: [String] = []
 
+    @OptionGroup var paths: PathOptions
+
     func note(_ values: inout CommandLineValues) {
         network.note(&values)
+        paths.note(&values, stun: .gatewaySTUN, direct: .gatewayDirect)
         values.setChoice(.groupKeyManager, groupKeyManager)
         if noGroupForwarder { values.setChoice(.groupForwarder, false) }
         if noStandardServices { values.setChoice(.gatewayStandardServices, false) }

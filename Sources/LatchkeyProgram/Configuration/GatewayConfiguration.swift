@@ -14,6 +14,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var name: String?
     /// `host:port`, as clients reach the gateway from outside; they go into pairing codes.
     package var addresses: [GatewayAddress]
+    /// How direct paths are found with clients.
+    package var traversal: TraversalSettings
     package var maxSessions: Int
     package var minimumTLS: MinimumTLS
     /// Whether the gateway is an `RAServer` at home; without it is a device that has no services.
@@ -44,6 +46,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.listen = try settings.endpoint(.gatewayListen) ?? Self.defaultListen
         self.name = try settings.gatewayName()
         self.addresses = try settings.gatewayAddresses()
+        self.traversal = try TraversalSettings(
+            settings, stun: .gatewaySTUN, turn: .gatewayTURN, direct: .gatewayDirect)
         self.maxSessions = try settings.integer(.gatewayMaxSessions, in: 1...100_000) ?? 32
         self.minimumTLS =
             try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13
@@ -79,6 +83,8 @@ package struct AwayConfiguration: Hashable, Sendable {
     package var allow: [IPPrefix]
     /// How long the gateway may be silent before it is taken for lost.
     package var silence: Duration
+    /// How a direct path is found with the gateway.
+    package var traversal: TraversalSettings
     package var ssdp: SSDPSettings
 
     package init(_ invocation: Invocation) throws {
@@ -92,6 +98,7 @@ package struct AwayConfiguration: Hashable, Sendable {
         guard share || allow.isEmpty else {
             throw ProgramError.usage("--allow names neighbours to share with, but sharing is off; add --share")
         }
+        self.traversal = try TraversalSettings(settings, stun: .awaySTUN, turn: .awayTURN, direct: .awayDirect)
         self.silence = .seconds(try settings.integer(.awaySilence, in: 2...3600) ?? 10)
         self.ssdp = try SSDPSettings(settings)
     }

@@ -48,6 +48,12 @@ extension SettingKey {
     package static let gatewayName = SettingKey("gateway", "name", option: "--name")
     /// The addresses that pairing codes carry.
     package static let gatewayAddresses = SettingKey("gateway", "addresses", option: "--address")
+    /// Servers that say where the gateway is outside.
+    package static let gatewaySTUN = SettingKey("gateway", "stun", option: "--stun")
+    /// Servers that relay datagrams; their passwords are not for a command line, which every program on the host can read.
+    package static let gatewayTURN = SettingKey("gateway", "turn", option: nil)
+    /// Whether clients that have a session may find a direct path of datagrams with the gateway.
+    package static let gatewayDirect = SettingKey("gateway", "direct", option: "--no-direct")
     /// How many sessions are served at a time.
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
     /// The lowest TLS version that is spoken.
@@ -80,6 +86,12 @@ extension SettingKey {
     package static let groupAllowUnencrypted = SettingKey("group", "allowUnencrypted", option: nil)
     /// How many registrations are taken in a second, of one address too.
     package static let groupRegistrationsPerSecond = SettingKey("group", "registrationsPerSecond", option: nil)
+    /// Servers that say where this client is outside.
+    package static let awaySTUN = SettingKey("away", "stun", option: "--stun")
+    /// Servers that relay datagrams, likewise not for a command line.
+    package static let awayTURN = SettingKey("away", "turn", option: nil)
+    /// Whether a direct path of datagrams is looked for.
+    package static let awayDirect = SettingKey("away", "direct", option: "--no-direct")
     /// Which of several paired gateways to use.
     package static let awayGateway = SettingKey("away", "gateway", option: "--gateway")
     /// Where the away client serves the mirrored devices.
@@ -111,11 +123,12 @@ extension SettingKey {
     /// Every key; a configuration file that holds another one is refused.
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
-        .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayMaxSessions, .gatewayMinimumTLS,
+        .gatewayListen, .gatewayName, .gatewayAddresses, .gatewaySTUN, .gatewayTURN, .gatewayDirect,
+        .gatewayMaxSessions, .gatewayMinimumTLS,
         .gatewayStandardServices, .gatewayMapping, .gatewayCertificateLife, .auditEntries, .auditBytes,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
-        .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
+        .awaySTUN, .awayTURN, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
         .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanPolicy, .vlanSubject, .vlanAllow, .vlanEventsPort,
     ]
 }

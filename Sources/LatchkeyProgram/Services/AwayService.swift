@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOTunnel
+import NIOTunnelQUIC
 import NIOUPnP
 import NetworkTypes
 import RemoteAccess
@@ -35,13 +36,25 @@ struct AwayService: LiveAway, CustomStringConvertible {
         let serving = context.serving
         let store = context.store
         let logger = context.logger
+        let group = context.eventLoopGroup
+        let punching = context.configuration.traversal.punching()
+        let quic = QUICDialer(eventLoopGroup: group, logger: logger)
         self.client = RemoteAccessClient(
             configuration: configuration, neighbours: neighbours,
             target: {
                 let (gateway, identity) = known.presented
-                return SessionKeeper.Target(
-                    addresses: gateway.addresses.compactMap { TunnelAddress($0.description) }, identity: identity,
-                    verifyServer: PairingClient.verification(pins: gateway.pins))
+                let verification = PairingClient.verification(pins: gateway.pins)
+                var ways = [
+                    Way.tunnel(
+                        .direct, to: gateway.addresses.compactMap { TunnelAddress($0.description) }, identity: identity,
+                        verifyServer: verification)
+                ]
+                if let punching {
+                    ways.append(
+                        .punched(
+                            punching, dialer: quic, identity: identity, eventLoopGroup: group, verifyServer: verification))
+                }
+                return SessionKeeper.Target(ways: ways)
             },
             onPins: { pins in
                 guard let pins = known.announced(pins) else { return }
@@ -186,10 +199,9 @@ extension ProgramEvent {
             self.init(
                 "connected", "connected to “\(answer.gatewayName)” as “\(answer.clientName)”",
                 ["gateway": answer.gatewayName, "client": answer.clientName, "resumed": String(answer.resumed)])
-        case .path(let way):
+        case .path(let kind, let name):
             self.init(
-                "path", "the home is reached \(way.kind.words) (\(way.name))",
-                ["kind": "\(way.kind)", "way": way.name])
+                "path", "the home is reached \(kind.words) (\(name))", ["kind": "\(kind)", "way": name])
         case .disconnected(let reason):
             self.init("disconnected", "disconnected: \(reason)", ["reason": reason])
         case .waiting(let reason, let next):

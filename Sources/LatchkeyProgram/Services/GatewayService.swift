@@ -50,6 +50,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         configuration.listener.maximumConnectionsPerAddress = max(64, 2 * sessions)
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
+        configuration.punching = context.configuration.traversal.punching()
         let store = context.store
         let nested = context.deviceProtection.map {
             NestedAuthorization(
@@ -193,6 +194,9 @@ extension ProgramEvent {
         switch event {
         case .listening(let endpoint):
             self.init("listening", "serving clients on \(endpoint)", ["address": endpoint.description])
+        case .listeningQUIC(let endpoint):
+            self.init(
+                "listening-quic", "serving clients on \(endpoint) by QUIC", ["address": endpoint.description])
         case .device(.appeared(let device)): self.init("device-appeared", "found \(device.name)", device)
         case .device(.changed(let device)): self.init("device-changed", "changed: \(device.name)", device)
         case .device(.disappeared(let device)): self.init("device-disappeared", "gone: \(device.name)", device)

@@ -52,7 +52,7 @@ package final class RemoteAccessClient: Sendable {
         case connected(SessionAnswer)
         case disconnected(String)
         /// The session goes over this way from now on.
-        case path(Way)
+        case path(PathKind, String)
         case waiting(reason: String, next: Duration)
         case mirror(MirrorState.Action)
     }
@@ -279,7 +279,10 @@ private struct ClientObserver: SessionObserver {
         await driver.lost()
     }
 
-    func uses(_ way: Way) async { onEvent(.path(way)) }
+    func uses(_ way: Way.Reached) async {
+        let now = way.now()
+        onEvent(.path(now.kind, now.name))
+    }
 
     func waiting(_ reason: String, next: Duration) async {
         onEvent(.waiting(reason: reason, next: next))

@@ -14,7 +14,7 @@ package protocol SessionObserver: Sendable {
     /// The carrier ended.
     func lost(_ reason: String) async
     /// The session goes over this way from now on.
-    func uses(_ way: Way) async
+    func uses(_ way: Way.Reached) async
     /// The gateway does not let the client in, or could not be reached; it will be tried again.
     func waiting(_ reason: String, next: Duration) async
 }
@@ -42,18 +42,12 @@ package struct SessionKeeper: Sendable {
             addresses: [TunnelAddress], identity: TunnelIdentity,
             verifyServer: @escaping @Sendable (PeerCertificate) -> String?
         ) {
-            let name = "tcp \(addresses.map { "\($0)" }.joined(separator: ", "))"
-            self.ways = [
-                Way(.direct, name) { dialer in
-                    try await dialer.connect(
-                        to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
-                }
-            ]
+            self.ways = [.tunnel(.direct, to: addresses, identity: identity, verifyServer: verifyServer)]
         }
 
         /// A gateway in this process.
         package init(entrance: LocalEntrance) {
-            self.ways = [Way(.direct, "in this process") { _ in try entrance.connect() }]
+            self.ways = [Way(.direct, "in this process", dial: { _ in try entrance.connect() })]
         }
     }
 
@@ -156,8 +150,10 @@ package struct SessionKeeper: Sendable {
     }
 
     /// Reaches the gateway in one of the ways, and opens or resumes the session there.
-    private func stand(in ways: [Way], authority: String, position: Position) async throws -> Standing {
-        let winner = try await race.first(of: ways)
+    private func stand(
+        in ways: [Way], link: Link? = nil, authority: String, position: Position
+    ) async throws -> Standing {
+        let winner = try await race.first(of: ways, link: link)
         do {
             let answer = try await open(winner.carrier, authority: authority, position: position)
             return Standing(winner: winner, answer: answer)
@@ -178,12 +174,12 @@ package struct SessionKeeper: Sendable {
             let current = Link(carrier: standing.carrier, session: standing.answer.session)
             position.opened(standing.answer)
             link.up(current)
-            book.uses(standing.winner.way)
+            book.uses(standing.winner.reached)
             if isNews { await observer.opened(standing.answer) }
-            await observer.uses(standing.winner.way)
+            await observer.uses(standing.winner.reached)
             let outcome: Outcome
             do {
-                outcome = try await outcomeOf(standing, authority: authority, target: target, position: position)
+                outcome = try await outcomeOf(standing, current, authority: authority, target: target, position: position)
             } catch {
                 standing.carrier.close(.closed)
                 throw error
@@ -213,12 +209,12 @@ package struct SessionKeeper: Sendable {
 
     /// Follows the event log, and looks for a better way meanwhile.
     private func outcomeOf(
-        _ standing: Standing, authority: String, target: @escaping @Sendable () -> Target, position: Position
+        _ standing: Standing, _ link: Link, authority: String, target: @escaping @Sendable () -> Target, position: Position
     ) async throws -> Outcome {
         try await withThrowingTaskGroup(of: Outcome?.self) { tasks in
             tasks.addTask { .ended(try await follow(standing.carrier, position: position)) }
             tasks.addTask {
-                try await climb(above: standing.winner.way.kind, authority, target, position).map(Outcome.climbed)
+                try await climb(above: standing.winner.way.kind, link, authority, target, position).map(Outcome.climbed)
             }
             var outcome: Result<Outcome, any Error>?
             while let result = await tasks.nextResult() {
@@ -239,7 +235,7 @@ package struct SessionKeeper: Sendable {
 
     /// Tries the ways that are better, again and again; nil when there is no sense in going on.
     private func climb(
-        above kind: PathKind, _ authority: String, _ target: @Sendable () -> Target, _ position: Position
+        above kind: PathKind, _ link: Link, _ authority: String, _ target: @Sendable () -> Target, _ position: Position
     ) async throws -> Standing? {
         var schedule = pace.climb
         while let pause = schedule.next() {
@@ -247,7 +243,7 @@ package struct SessionKeeper: Sendable {
             let better = target().ways.filter { $0.kind < kind }
             guard !better.isEmpty else { continue }
             do {
-                return try await stand(in: better, authority: authority, position: position)
+                return try await stand(in: better, link: link, authority: authority, position: position)
             } catch is CancellationError {
                 throw CancellationError()
             } catch {

@@ -16,6 +16,7 @@ struct ExchangeRouter: Sendable {
     let media: MediaProxy
     let discovery: DiscoveryEndpoint
     let passage: SecurePassage
+    let punches: PunchDesk?
     let limits: WireLimits
     let logger: Logger
 
@@ -65,6 +66,11 @@ struct ExchangeRouter: Sendable {
         case _ where plain.hasPrefix(DiscoveryEndpoint.prefix):
             try await discovery.serve(exchange, path: plain, of: session)
         case (.post, WirePath.renewal): try await upkeep.renew(exchange, of: session, peer: peer)
+        case (.post, WirePath.path):
+            guard let punches else {
+                throw Problem(.notFound, "This gateway looks for no direct paths.", status: 404)
+            }
+            try await punches.answer(exchange, from: peer)
         case (.post, WirePath.audit): try await upkeep.audit(exchange, of: session)
         case (.post, WirePath.role):
             try await RoleEndpoint(trust: endpoints.trust, nested: endpoints.nested, limits: limits)

@@ -28,6 +28,7 @@ extension RemoteAccessServer {
     /// invariant 6). Answers how many sessions there were.
     package func endSessions(of subject: SubjectID) async -> Int {
         listener.closeCarriers(of: subject.rawValue, reason: .revoked)
+        quicListener.closeCarriers(reason: .revoked) { $0.subject == subject.rawValue }
         let ended = registry.endAll(of: subject)
         for session in ended { await router.endpoints.end(session) }
         return ended.count

@@ -3,6 +3,7 @@ import Foundation
 package import Logging
 package import NIOCore
 package import NIOTunnel
+package import NIOTunnelQUIC
 package import NIOUPnP
 package import NetworkTypes
 import Synchronization
@@ -27,6 +28,11 @@ package final class RemoteAccessServer: Sendable {
         package var sessions = SessionTable.Limits()
         package var sessionLimits = RemoteSession.Limits()
         package var listener = TunnelListenerConfiguration()
+        /// Where clients connect over QUIC; nil where none do, but for those that find a path with the gateway.
+        package var listenQUIC: SocketEndpoint?
+        package var quic = QUICListenerConfiguration()
+        /// How direct paths are found; nil where none are.
+        package var punching: PunchingSettings?
         /// Whether an action may name an address on the public internet; it is passed unfetched.
         package var allowsPublicURLs = false
         /// How long a client's discovery agent may take to answer a call of the gateway's.
@@ -61,6 +67,7 @@ package final class RemoteAccessServer: Sendable {
     /// What the owner is told while it runs.
     package enum Event: Sendable {
         case listening(SocketEndpoint)
+        case listeningQUIC(SocketEndpoint)
         case device(HomeDirectory.Change)
         case connected(client: String, from: SocketEndpoint)
         case disconnected(client: String)
@@ -80,6 +87,8 @@ package final class RemoteAccessServer: Sendable {
     let mirror: HomeMirror
     let router: ExchangeRouter
     let listener: TunnelListener
+    let quicListener: QUICListener
+    private let punches: PunchDesk?
     private let logger: Logger
     /// What the Remote Access services are set to.
     package let desk: RemoteAccessDesk
@@ -113,6 +122,7 @@ package final class RemoteAccessServer: Sendable {
             directory: directory, registry: registry, reach: reach, sealer: try URLSealer(key: sealingKey),
             allowsPublicURLs: configuration.allowsPublicURLs, policy: trust.policy, observer: observer,
             exports: { desk.exports($0, to: $1) })
+        self.punches = configuration.punching.map { PunchDesk($0, eventLoopGroup: eventLoopGroup) }
         let limits = WireLimits()
         let requester = HomeRequester(
             client: HTTPClient(eventLoopGroup: eventLoopGroup, logger: logger), nested: nested)
@@ -128,11 +138,13 @@ package final class RemoteAccessServer: Sendable {
             media: MediaProxy(requester: requester, registry: registry),
             discovery: DiscoveryEndpoint(
                 desk: desk, mirror: mirror, limits: limits, callTime: configuration.peerCallTime, logger: logger),
-            passage: SecurePassage(eventLoopGroup: eventLoopGroup, reach: reach, logger: logger),
+            passage: SecurePassage(eventLoopGroup: eventLoopGroup, reach: reach, logger: logger), punches: punches,
             limits: limits,
             logger: logger)
         self.listener = TunnelListener(
             configuration: configuration.listener, eventLoopGroup: eventLoopGroup, logger: logger)
+        self.quicListener = QUICListener(
+            configuration: configuration.quic, eventLoopGroup: eventLoopGroup, logger: logger)
     }
 
     /// Runs the gateway until the task is cancelled or it was asked to stop.
@@ -152,6 +164,10 @@ package final class RemoteAccessServer: Sendable {
             if let listen = configuration.listen {
                 group.addTask { try await self.listen(on: listen, onEvent) }
             }
+            if let listen = configuration.listenQUIC {
+                group.addTask { try await self.listenQUIC(on: listen, onEvent) }
+            }
+            if let punches { group.addTask { await self.servePaths(punches, onEvent) } }
             if let entrance = configuration.entrance {
                 group.addTask { try await self.serve(entrance) }
             }
@@ -179,16 +195,39 @@ package final class RemoteAccessServer: Sendable {
         try await listener.run(
             on: endpoint, onBound: { onEvent(.listening($0)) }, identity: { self.trust.tunnelIdentity },
             pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
-            sessions: { carrier, peer in
-                let name = self.registry.nameCarrier()
-                let client = self.trust.activeSubject(peer.subject)?.name ?? peer.subject
-                if peer.purpose == .session { onEvent(.connected(client: client, from: peer.remote)) }
-                defer {
-                    if peer.purpose == .session { onEvent(.disconnected(client: client)) }
-                }
-                await self.serve(carrier, of: peer, name: name)
-            },
-            pairing: { await pairing.handle($0, from: $1) })
+            sessions: { await self.welcome($0, $1, onEvent) }, pairing: { await pairing.handle($0, from: $1) })
+    }
+
+    private func listenQUIC(
+        on endpoint: SocketEndpoint, _ onEvent: @escaping @Sendable (Event) -> Void
+    ) async throws {
+        let pairing = PairingService(trust: trust, introduction: introduction, logger: logger)
+        try await quicListener.run(
+            on: endpoint, onBound: { onEvent(.listeningQUIC($0)) }, identity: { self.trust.tunnelIdentity },
+            pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
+            sessions: { await self.welcome($0, $1, onEvent) }, pairing: { await pairing.handle($0, from: $1) })
+    }
+
+    /// Paths of datagrams that were found with clients; nobody pairs over one.
+    private func servePaths(_ punches: PunchDesk, _ onEvent: @escaping @Sendable (Event) -> Void) async {
+        await punches.run { path in
+            try await self.quicListener.run(
+                over: path, identity: { self.trust.tunnelIdentity }, pairingOpen: { false },
+                authorize: { self.trust.authorize($0) }, sessions: { await self.welcome($0, $1, onEvent) },
+                pairing: { exchange, _ in exchange.reset(.refused) })
+        }
+    }
+
+    private func welcome(
+        _ carrier: any Carrier, _ peer: AdmittedPeer, _ onEvent: @escaping @Sendable (Event) -> Void
+    ) async {
+        let name = registry.nameCarrier()
+        let client = trust.activeSubject(peer.subject)?.name ?? peer.subject
+        if peer.purpose == .session { onEvent(.connected(client: client, from: peer.remote)) }
+        defer {
+            if peer.purpose == .session { onEvent(.disconnected(client: client)) }
+        }
+        await serve(carrier, of: peer, name: name)
     }
 
     /// Answers everything that a peer asks over one carrier, until it ends.

@@ -9,6 +9,8 @@ package enum WirePath {
     package static let renewal = "/v1/renew"
     package static let audit = "/v1/audit"
     package static let role = "/v1/role"
+    /// Where both ends tell each other their candidates.
+    package static let path = "/v1/path"
     /// Before the path of a mirrored description: bytes to and from the device's own TLS.
     package static let secure = "/v1/secure"
 }

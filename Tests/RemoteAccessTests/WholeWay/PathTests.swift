@@ -50,14 +50,14 @@ struct PathTests {
         var target: SessionKeeper.Target {
             SessionKeeper.Target(
                 ways: kinds.map { kind in
-                    Way(kind, "test \(kind)") { dialer in
+                    Way(kind, "test \(kind)", dial: { dialer in
                         guard self.state.withLock({ $0.isOpen[kind] == true }) else {
                             throw TunnelError(.unreachable, "closed")
                         }
                         let carrier = try await self.connect(dialer)
                         self.state.withLock { $0.carriers[kind, default: []].append(carrier) }
                         return carrier
-                    }
+                    })
                 })
         }
     }
@@ -89,12 +89,12 @@ struct PathTests {
     func climbs() async throws {
         try await Street().whileOpen { street, endpoint in
             try await self.withClient(street, endpoint, open: [.relay]) { app, ways in
-                await app.said.wait(for: "path(RemoteAccess.Way(kind: RemoteAccess.PathKind.relay")
+                await app.said.wait(for: "path(RemoteAccess.PathKind.relay")
                 _ = try await app.device(named: "Light")
                 ways.set(.punched, open: true)
-                await app.said.wait(for: "path(RemoteAccess.Way(kind: RemoteAccess.PathKind.punched")
+                await app.said.wait(for: "path(RemoteAccess.PathKind.punched")
                 ways.set(.direct, open: true)
-                await app.said.wait(for: "path(RemoteAccess.Way(kind: RemoteAccess.PathKind.direct")
+                await app.said.wait(for: "path(RemoteAccess.PathKind.direct")
                 #expect(app.client.paths.report.kind == .direct)
                 let sessions = street.server.sessions
                 #expect(sessions.count == 1, "\(sessions)")

@@ -23,7 +23,7 @@ package final class PathBook: Sendable {
     private static let most = 32
 
     private struct State {
-        var current: (kind: PathKind, name: String, since: ContinuousClock.Instant)?
+        var current: (now: @Sendable () -> (kind: PathKind, name: String), since: ContinuousClock.Instant)?
         var attempts: [PathAttempt] = []
     }
 
@@ -42,17 +42,17 @@ package final class PathBook: Sendable {
         }
     }
 
-    func uses(_ way: Way?) {
-        state.withLock { $0.current = way.map { ($0.kind, $0.name, .now) } }
+    func uses(_ reached: Way.Reached?) {
+        state.withLock { $0.current = reached.map { ($0.now, .now) } }
     }
 
     /// What is known.
     package var report: Report {
-        state.withLock { state in
-            Report(
-                kind: state.current?.kind, name: state.current?.name,
+        let state = state.withLock { $0 }
+        let now = state.current?.now()
+        return Report(
+                kind: now?.kind, name: now?.name,
                 seconds: state.current.map { Int((ContinuousClock.now - $0.since).components.seconds) } ?? 0,
                 attempts: state.attempts.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) })
-        }
     }
 }

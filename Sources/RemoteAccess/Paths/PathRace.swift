@@ -11,12 +11,16 @@ struct PathRace: Sendable {
     /// A way that stands.
     struct Winner: Sendable {
         let way: Way
-        let carrier: any Carrier
+        let reached: Way.Reached
+
+        var carrier: any Carrier { reached.carrier }
     }
 
     /// The first of the ways that stands; the others are given up.
     /// - Throws: what the best of the ways failed with, when all did.
-    func first(of ways: [Way]) async throws -> Winner {
+    /// - Parameter link: The carrier that stands, when there is one already.
+    func first(of ways: [Way], link: Link? = nil) async throws -> Winner {
+        let context = Way.Context(dialer: dialer, link: link)
         let ordered = ways.sorted { $0.kind < $1.kind }
         return try await withThrowingTaskGroup(of: Attempted.self) { attempts in
             var waiting = ordered[...]
@@ -25,7 +29,7 @@ struct PathRace: Sendable {
             func begin() {
                 guard let way = waiting.popFirst() else { return }
                 running += 1
-                attempts.addTask { await attempt(way) }
+                attempts.addTask { await attempt(way, context) }
                 if !waiting.isEmpty {
                     let next = waiting.startIndex
                     attempts.addTask {
@@ -70,12 +74,12 @@ struct PathRace: Sendable {
         case timeIsUp(Int)
     }
 
-    private func attempt(_ way: Way) async -> Attempted {
+    private func attempt(_ way: Way, _ context: Way.Context) async -> Attempted {
         let begun = ContinuousClock.now
         do {
-            let carrier = try await way.connect(dialer)
+            let reached = try await way.connect(context)
             book.note(way, failure: nil, after: .now - begun)
-            return .stood(Winner(way: way, carrier: carrier))
+            return .stood(Winner(way: way, reached: reached))
         } catch {
             if !Task.isCancelled { book.note(way, failure: SessionKeeper.sentence(error), after: .now - begun) }
             return .failed(way.kind, error)

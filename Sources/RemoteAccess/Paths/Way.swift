@@ -1,0 +1,110 @@
+package import NIOTunnel
+package import Tunnel
+
+/// By what means a gateway is reached. What is less is better: fewer hosts stand between, and nobody else pays.
+package enum PathKind: Int, Hashable, Sendable, Comparable, CaseIterable, Codable {
+    /// A connection to an address of the gateway: on the same LAN, a public one, or one that its router maps.
+    case direct
+    /// Datagrams through a hole that both ends punched in their NATs (RFC 8445).
+    case punched
+    /// Datagrams over a TURN server (RFC 8656).
+    case turn
+    /// The blind relay.
+    case relay
+
+    /// For people.
+    package var words: String {
+        switch self {
+        case .direct: "directly"
+        case .punched: "directly, through a hole in both NATs"
+        case .turn: "over a TURN server"
+        case .relay: "over the relay"
+        }
+    }
+
+    /// What is less is better.
+    package static func < (left: PathKind, right: PathKind) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// One way to a gateway that can be tried.
+package struct Way: Sendable {
+    /// By what means.
+    package let kind: PathKind
+    /// Which one, for logs and reports: `tcp 192.0.2.1:47000`.
+    package let name: String
+    /// Opens a carrier.
+    let connect: @Sendable (Context) async throws -> Reached
+
+    /// What a way may use.
+    package struct Context: Sendable {
+        /// Opens tunnels over TCP.
+        package let dialer: TunnelDialer
+        /// The carrier that stands, when there is one already.
+        package let link: Link?
+    }
+
+    /// A carrier, and how it goes at the moment.
+    package struct Reached: Sendable {
+        package let carrier: any Carrier
+        /// What is known of the way now; a path of datagrams may change it while it stands.
+        package let now: @Sendable () -> (kind: PathKind, name: String)
+
+        package init(carrier: any Carrier, now: @escaping @Sendable () -> (kind: PathKind, name: String)) {
+            self.carrier = carrier
+            self.now = now
+        }
+    }
+
+    /// Makes a way.
+    package init(
+        _ kind: PathKind, _ name: String, connect: @escaping @Sendable (Context) async throws -> Reached
+    ) {
+        self.kind = kind
+        self.name = name
+        self.connect = connect
+    }
+
+    /// Makes a way over a carrier that is what it is.
+    package init(
+        _ kind: PathKind, _ name: String, dial: @escaping @Sendable (TunnelDialer) async throws -> any Carrier
+    ) {
+        self.init(kind, name) { context in
+            Reached(carrier: try await dial(context.dialer), now: { (kind, name) })
+        }
+    }
+}
+
+extension Way {
+    /// A tunnel over TCP, to whichever of the addresses answers first.
+    /// - Parameters:
+    ///   - addresses: In the order of preference.
+    ///   - verifyServer: Nil to accept the gateway's certificate, or a sentence that says why not.
+    package static func tunnel(
+        _ kind: PathKind, to addresses: [TunnelAddress], identity: TunnelIdentity,
+        verifyServer: @escaping @Sendable (PeerCertificate) -> String?
+    ) -> Way {
+        Way(
+            kind, "tcp \(addresses.map { "\($0)" }.joined(separator: ", "))",
+            dial: { dialer in
+                try await dialer.connect(
+                    to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
+            })
+    }
+}
+
+/// What came of an attempt to reach the gateway in one way.
+package struct PathAttempt: Hashable, Sendable, Codable {
+    package var kind: PathKind
+    package var name: String
+    /// Nil when it stood.
+    package var failure: String?
+    /// From the beginning of the attempt, in milliseconds.
+    package var milliseconds: Int
+
+    package init(kind: PathKind, name: String, failure: String?, milliseconds: Int) {
+        self.kind = kind
+        self.name = name
+        self.failure = failure
+        self.milliseconds = milliseconds
+    }
+}

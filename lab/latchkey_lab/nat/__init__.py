@@ -1,0 +1,1 @@
+"""Every kind of NAT and firewall, squared: what reaches what, by which path, how fast."""

@@ -1,0 +1,73 @@
+"""The kinds of routers that a home or a traveller stands behind, as nftables rules.
+
+The names are those of RFC 4787: how a port is mapped, and who may send to it. Rules cover UDP; TCP is mapped as
+Linux does it and lets nobody in.
+"""
+
+from dataclasses import dataclass
+
+_MASQUERADE = """
+table ip nat {
+    chain post { type nat hook postrouting priority 100; oifname "wan" masquerade; }
+}
+"""
+
+# What SNAT chose is learned behind it, and leads in again.
+_LEARNING = """
+table ip nat {
+    map inward { type inet_service : ipv4_addr . inet_service; flags dynamic, timeout; timeout 120s; size 65535; }
+    set talked { type inet_service . ipv4_addr; flags dynamic, timeout; timeout 120s; size 65535; }
+    chain post { type nat hook postrouting priority 100; oifname "wan" masquerade; }
+    chain learn { type filter hook postrouting priority 101;
+        oifname "wan" meta l4proto udp update @inward { udp sport : ct original ip saddr . ct original proto-src }
+        oifname "wan" meta l4proto udp update @talked { udp sport . ip daddr }
+    }
+    chain pre { type nat hook prerouting priority -100; iifname "wan" meta l4proto udp %s dnat ip to udp dport map @inward; }
+}
+"""
+
+_SYMMETRIC = """
+table ip nat {
+    chain post { type nat hook postrouting priority 100; oifname "wan" masquerade fully-random; }
+}
+"""
+
+_NO_UDP = """
+table ip filter {
+    chain forward { type filter hook forward priority 0; meta l4proto udp drop; }
+}
+"""
+
+_ONLY_443 = """
+table ip filter {
+    chain forward { type filter hook forward priority 0; policy drop;
+        ct state established,related accept
+        iifname != "wan" tcp dport 443 accept
+    }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    #: For the table's margin.
+    words: str
+    rules: str = ""
+    #: The same rules once more at the provider.
+    twice: bool = False
+    #: No router at all: the host has a public address.
+    is_public: bool = False
+
+
+KINDS = (
+    Kind("public", "a public address", is_public=True),
+    Kind("eim", "endpoint-independent", _LEARNING % ""),
+    Kind("address", "address-restricted", _LEARNING % "udp dport . ip saddr @talked"),
+    Kind("port", "port-restricted", _MASQUERADE),
+    Kind("symmetric", "symmetric", _SYMMETRIC),
+    Kind("cgnat", "CGNAT twice", _MASQUERADE, twice=True),
+    Kind("no-udp", "UDP blocked", _MASQUERADE + _NO_UDP),
+    Kind("tcp443", "only TCP 443 out", _MASQUERADE + _ONLY_443),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}
