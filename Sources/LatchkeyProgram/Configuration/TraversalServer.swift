@@ -1,4 +1,4 @@
-package import NetworkTypes
+import NetworkTypes
 
 /// A STUN or TURN server as it is configured: `host[:port]`, or `user:password@host[:port][/tcp]`.
 package struct TraversalServer: Hashable, Sendable, CustomStringConvertible {
@@ -6,7 +6,8 @@ package struct TraversalServer: Hashable, Sendable, CustomStringConvertible {
     package enum Transport: String, Hashable, Sendable, CaseIterable { case udp, tcp, tls }
 
     static let expectedSTUN = "a server such as stun.example.org or 203.0.113.10:3478"
-    static let expectedTURN = "a server such as name:password@turn.example.org:3478, with /tcp or /tls at its end for these"
+    static let expectedTURN =
+        "a server such as name:password@turn.example.org:3478, with /tcp or /tls at its end for these"
 
     /// A name or a literal address, without brackets.
     package var host: String
@@ -79,9 +80,11 @@ package struct TraversalSettings: Hashable, Sendable {
 
     package init(_ settings: Settings, stun: SettingKey, turn: SettingKey, direct: SettingKey) throws {
         stunServers =
-            try settings.list(stun, limit: 4, expecting: TraversalServer.expectedSTUN, TraversalServer.init(stun:)) ?? []
+            try settings.list(stun, limit: 4, expecting: TraversalServer.expectedSTUN, TraversalServer.init(stun:))
+            ?? []
         turnServers =
-            try settings.list(turn, limit: 4, expecting: TraversalServer.expectedTURN, TraversalServer.init(turn:)) ?? []
+            try settings.list(turn, limit: 4, expecting: TraversalServer.expectedTURN, TraversalServer.init(turn:))
+            ?? []
         isEnabled = try settings.flag(direct) ?? true
     }
 }

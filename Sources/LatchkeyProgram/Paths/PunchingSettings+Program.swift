@@ -29,7 +29,9 @@ extension TraversalSettings {
     }
 
     /// Where the servers are at the moment; those whose names are unknown are left out.
-    private static func resolve(_ servers: [TraversalServer]) async -> [(server: TraversalServer, endpoint: SocketEndpoint)] {
+    private static func resolve(_ servers: [TraversalServer]) async -> [(
+        server: TraversalServer, endpoint: SocketEndpoint
+    )] {
         await withTaskGroup(of: (Int, SocketEndpoint)?.self) { group in
             for (index, server) in servers.enumerated() {
                 group.addTask {

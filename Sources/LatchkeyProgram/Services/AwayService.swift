@@ -52,7 +52,8 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 if let punching {
                     ways.append(
                         .punched(
-                            punching, dialer: quic, identity: identity, eventLoopGroup: group, verifyServer: verification))
+                            punching, dialer: quic, identity: identity, eventLoopGroup: group,
+                            verifyServer: verification))
                 }
                 return SessionKeeper.Target(ways: ways)
             },

@@ -179,7 +179,8 @@ package struct SessionKeeper: Sendable {
             await observer.uses(standing.winner.reached)
             let outcome: Outcome
             do {
-                outcome = try await outcomeOf(standing, current, authority: authority, target: target, position: position)
+                outcome = try await outcomeOf(
+                    standing, current, authority: authority, target: target, position: position)
             } catch {
                 standing.carrier.close(.closed)
                 throw error
@@ -209,7 +210,8 @@ package struct SessionKeeper: Sendable {
 
     /// Follows the event log, and looks for a better way meanwhile.
     private func outcomeOf(
-        _ standing: Standing, _ link: Link, authority: String, target: @escaping @Sendable () -> Target, position: Position
+        _ standing: Standing, _ link: Link, authority: String, target: @escaping @Sendable () -> Target,
+        position: Position
     ) async throws -> Outcome {
         try await withThrowingTaskGroup(of: Outcome?.self) { tasks in
             tasks.addTask { .ended(try await follow(standing.carrier, position: position)) }

@@ -51,8 +51,8 @@ package final class PathBook: Sendable {
         let state = state.withLock { $0 }
         let now = state.current?.now()
         return Report(
-                kind: now?.kind, name: now?.name,
-                seconds: state.current.map { Int((ContinuousClock.now - $0.since).components.seconds) } ?? 0,
-                attempts: state.attempts.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) })
+            kind: now?.kind, name: now?.name,
+            seconds: state.current.map { Int((ContinuousClock.now - $0.since).components.seconds) } ?? 0,
+            attempts: state.attempts.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) })
     }
 }

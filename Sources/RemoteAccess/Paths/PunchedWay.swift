@@ -1,5 +1,5 @@
-package import NIOCore
 import HTTPTypes
+package import NIOCore
 import NIOTraversal
 package import NIOTunnelQUIC
 import Traversal
@@ -14,7 +14,8 @@ extension Way {
     ) -> Way {
         Way(.punched, "udp") { context in
             guard let link = context.link else {
-                throw TunnelError(.unreachable, "Another way is needed first, over which both ends tell where they are.")
+                throw TunnelError(
+                    .unreachable, "Another way is needed first, over which both ends tell where they are.")
             }
             let session = try await settings.begin(.controlling, on: eventLoopGroup.next())
             do {
@@ -27,7 +28,8 @@ extension Way {
                         carrier: carrier,
                         now: {
                             guard let route = path.route else { return (.punched, "udp") }
-                            let kind: PathKind = route.kind == .relayed ? .turn : route.kind == .host ? .direct : .punched
+                            let kind: PathKind =
+                                route.kind == .relayed ? .turn : route.kind == .host ? .direct : .punched
                             return (kind, "udp \(route.remote)")
                         })
                 }

@@ -1,5 +1,5 @@
 package import NIOCore
-package import NIOTraversal
+import NIOTraversal
 package import NetworkTypes
 package import Traversal
 

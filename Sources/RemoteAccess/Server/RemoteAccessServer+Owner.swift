@@ -1,3 +1,4 @@
+import NIOTunnelQUIC
 package import TrustCore
 import Tunnel
 

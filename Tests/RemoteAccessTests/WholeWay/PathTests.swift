@@ -50,14 +50,16 @@ struct PathTests {
         var target: SessionKeeper.Target {
             SessionKeeper.Target(
                 ways: kinds.map { kind in
-                    Way(kind, "test \(kind)", dial: { dialer in
-                        guard self.state.withLock({ $0.isOpen[kind] == true }) else {
-                            throw TunnelError(.unreachable, "closed")
-                        }
-                        let carrier = try await self.connect(dialer)
-                        self.state.withLock { $0.carriers[kind, default: []].append(carrier) }
-                        return carrier
-                    })
+                    Way(
+                        kind, "test \(kind)",
+                        dial: { dialer in
+                            guard self.state.withLock({ $0.isOpen[kind] == true }) else {
+                                throw TunnelError(.unreachable, "closed")
+                            }
+                            let carrier = try await self.connect(dialer)
+                            self.state.withLock { $0.carriers[kind, default: []].append(carrier) }
+                            return carrier
+                        })
                 })
         }
     }
