@@ -61,6 +61,8 @@ var targets: [Target] = [
         swiftSettings: watched
     ),
     .target(name: "Traversal", dependencies: ["NetworkTypes", crypto], swiftSettings: watched),
+    // What the relay's own small program shares with the gateway, and nothing else of it.
+    .target(name: "RelayProtocol", dependencies: ["NetworkTypes", crypto, nio("NIOCore")], swiftSettings: watched),
     .target(
         name: "TestKit",
         dependencies: [
@@ -83,6 +85,7 @@ targets += [
     tests("AccessPolicyTests", ["AccessPolicy", "TrustCore", "NetworkTypes", crypto]),
     tests("GroupKeysTests", ["GroupKeys", "NetworkTypes", crypto], exclude: ["README.md"]),
     tests("TraversalTests", ["Traversal", "NetworkTypes"]),
+    tests("RelayProtocolTests", ["RelayProtocol", "NetworkTypes", crypto, nio("NIOCore")]),
     tests("SUPnPTests", ["SUPnP", "GroupKeys", "NetworkTypes", crypto, cryptoExtras]),
 ]
 
@@ -112,7 +115,7 @@ if !coreOnly {
         .target(
             name: "NIOTunnel",
             dependencies: [
-                "NetworkTypes", "Tunnel", httpTypes, crypto, logging,
+                "NetworkTypes", "Tunnel", "RelayProtocol", httpTypes, crypto, logging,
                 nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
@@ -184,6 +187,15 @@ if !coreOnly {
             ],
             swiftSettings: strict
         ),
+        // The relay alone: nothing of a gateway is linked with it.
+        .target(
+            name: "Relay",
+            dependencies: [
+                "NetworkTypes", "RelayProtocol", logging, nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
+                nio("NIOHTTP1"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + certificates,
+            swiftSettings: strict
+        ),
         // L4
         // The groups' member for C: a header, and the functions that it declares.
         .target(name: "CLatchkeyGroups"),
@@ -249,7 +261,10 @@ if !coreOnly {
             "NIOUPnPTests", ["NIOUPnP", "UPnP", "CZlib", "NetworkTypes", nio("NIOCore"), nio("NIOPosix"), httpTypes]),
         tests(
             "NIOTunnelTests",
-            ["NIOTunnel", "Tunnel", "TrustCore", nio("NIOCore"), nio("NIOPosix"), httpTypes, logging] + certificates
+            [
+                "NIOTunnel", "Tunnel", "TrustCore", "Relay", "RelayProtocol", "NetworkTypes", nio("NIOCore"),
+                nio("NIOPosix"), httpTypes, logging,
+            ] + certificates
         ),
         tests(
             "NIOTunnelQUICTests",

@@ -41,9 +41,11 @@ final class ConnectionCore {
 
     /// Puts HTTP/2 into the pipeline, behind TLS.
     func start(
-        _ mode: NIOHTTP2Handler.ParserMode, purpose: ConnectionPurpose, settings: ConnectionSettings
+        _ mode: NIOHTTP2Handler.ParserMode, purpose: ConnectionPurpose, settings: ConnectionSettings,
+        ends: ConnectionEnds? = nil
     ) throws -> TunnelConnection {
-        let connection = TunnelConnection(self, channel: channel, purpose: purpose, settings: settings)
+        let connection = TunnelConnection(
+            self, channel: channel, purpose: purpose, settings: settings, ends: ends ?? ConnectionEnds(channel))
         self.connection = connection
         let core = NIOLoopBound(self, eventLoop: channel.eventLoop)
         let http2 = NIOHTTP2Handler(

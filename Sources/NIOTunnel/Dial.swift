@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 internal import NetworkTypes
+internal import RelayProtocol
 internal import Tunnel
 
 /// One attempt after another to reach the same gateway in the same way.
@@ -16,7 +17,7 @@ struct Dial: Sendable {
     /// it lets us in: with TLS 1.3 the client is done first.
     func connect(_ address: TunnelAddress, _ purpose: ConnectionPurpose) async throws -> TunnelConnection {
         let outcome = ClientGate.Outcome()
-        let bootstrap = try bootstrap(purpose, outcome)
+        let bootstrap = try bootstrap(purpose, outcome, serverName: address.relayed?.serverName(at: address.host))
         let connecting: EventLoopFuture<any Channel>
         if let ip = IPAddress(address.host) {
             connecting = bootstrap.connect(to: try SocketEndpoint(ip, port: address.port).socketAddress())
@@ -36,7 +37,9 @@ struct Dial: Sendable {
         return try result.get()
     }
 
-    private func bootstrap(_ purpose: ConnectionPurpose, _ outcome: ClientGate.Outcome) throws -> ClientBootstrap {
+    private func bootstrap(
+        _ purpose: ConnectionPurpose, _ outcome: ClientGate.Outcome, serverName: String?
+    ) throws -> ClientBootstrap {
         let context: NIOSSLContext
         do {
             context = try contexts.context(for: identity, purpose)
@@ -49,7 +52,7 @@ struct Dial: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     try SocketOptions.apply(to: channel)
                     let tls = try NIOSSLClientHandler(
-                        context: context, serverHostname: nil,
+                        context: context, serverHostname: serverName,
                         customVerificationCallback: { chain, promise in
                             promise.completeWith(verify(chain, outcome))
                         }, configuration: .init()

@@ -18,3 +18,22 @@ extension SocketEndpoint {
 
     static let unknown = SocketEndpoint(.v4(.unspecified), port: 0)
 }
+
+/// From where to where a connection goes.
+struct ConnectionEnds: Hashable, Sendable {
+    var remote: SocketEndpoint
+    var local: SocketEndpoint
+    /// The relay between them, which told them; nil where the socket did.
+    var relay: SocketEndpoint?
+
+    init(remote: SocketEndpoint, local: SocketEndpoint, relay: SocketEndpoint) {
+        self.remote = remote
+        self.local = local
+        self.relay = relay
+    }
+
+    init(_ channel: any Channel) {
+        self.remote = SocketEndpoint(channel.remoteAddress) ?? .unknown
+        self.local = SocketEndpoint(channel.localAddress) ?? .unknown
+    }
+}

@@ -32,12 +32,14 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
 
     private let house: House
     private let place: Admission.Place
+    private let ends: ConnectionEnds
     private var timer: Scheduled<Void>?
     private var isOpen = false
 
-    init(house: House, place: Admission.Place) {
+    init(house: House, place: Admission.Place, ends: ConnectionEnds) {
         self.house = house
         self.place = place
+        self.ends = ends
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -79,7 +81,7 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
         let tls = try context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
         let channel = context.channel
         let certificate = try tls.peerCertificate.map { try PeerCertificate($0) }
-        switch verdict(purpose, certificate, channel) {
+        switch verdict(purpose, certificate) {
         case .session(let peer):
             let connection = try start(channel, purpose)
             guard house.admission.settle(place, peer: peer, close: { [weak connection] in connection?.close($0) })
@@ -97,9 +99,7 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func verdict(
-        _ purpose: ConnectionPurpose, _ certificate: PeerCertificate?, _ channel: any Channel
-    ) -> Verdict {
+    private func verdict(_ purpose: ConnectionPurpose, _ certificate: PeerCertificate?) -> Verdict {
         if purpose == .pairing {
             return house.pairingOpen()
                 ? .pairing
@@ -115,9 +115,8 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
         case .admit(let subject):
             return .session(
                 AdmittedPeer(
-                    subject: subject, certificate: certificate,
-                    remote: SocketEndpoint(channel.remoteAddress) ?? .unknown,
-                    local: SocketEndpoint(channel.localAddress) ?? .unknown, purpose: purpose
+                    subject: subject, certificate: certificate, remote: ends.remote, local: ends.local,
+                    purpose: purpose, relay: ends.relay
                 )
             )
         }
@@ -128,7 +127,7 @@ final class ServerGate: ChannelInboundHandler, RemovableChannelHandler {
         SocketOptions.apply(settings, purpose, to: channel)
         let core = ConnectionCore(channel: channel, upkeep: .init(purpose, house.configuration.keepalive))
         try channel.pipeline.syncOperations.addHandler(ActivityHandler(core: core))
-        return try core.start(.server, purpose: purpose, settings: settings)
+        return try core.start(.server, purpose: purpose, settings: settings, ends: ends)
     }
 
     private func refuse(_ channel: any Channel, _ sentence: String) throws {

@@ -1,4 +1,5 @@
 package import NIOCore
+package import RelayProtocol
 package import Tunnel
 
 /// What TLS may negotiate, alike at both ends.
@@ -74,6 +75,11 @@ package struct TunnelListenerConfiguration: Sendable {
     package var maximumConnectionsPerAddress = 64
     /// Connections at once that have not finished their handshake.
     package var maximumHandshakes = 64
+    /// How fast one source may come through relays, before TLS has cost anything. The source is the relay's word.
+    package var relayedSourceRate = RateLimit.Rate(perSecond: 5, burst: 32)
+    /// How fast everybody together may come through relays. They have half of all places and of all handshakes at most,
+    /// so that no relay, whatever it says, keeps out who comes directly.
+    package var relayedRate = RateLimit.Rate(perSecond: 30, burst: 128)
     /// How long a handshake may take.
     package var handshakeTimeout = TimeAmount.seconds(10)
     /// How long a pairing connection may live.
@@ -102,6 +108,9 @@ package struct TunnelDialerConfiguration: Sendable {
     package var connectTimeout = TimeAmount.seconds(10)
     /// How long the next address waits for the one before it (RFC 8305 §5).
     package var raceDelay = TimeAmount.milliseconds(250)
+    /// How long a relay waits for the gateway's own addresses, however many there are: long enough that a path on the
+    /// same continent is direct, short enough that nobody notices when none is.
+    package var relayDelay = TimeAmount.milliseconds(350)
     /// How many addresses are tried at most.
     package var maximumAddresses = 16
     /// How long an unused media connection is kept.

@@ -11,6 +11,7 @@ final class TunnelConnection: Sendable {
     let channel: any Channel
     let purpose: ConnectionPurpose
     let settings: ConnectionSettings
+    let ends: ConnectionEnds
     let end = Latch<CarrierEnd>()
     /// Exchanges that the peer opened, in order; as many at most as the peer may have open.
     let inbound: AsyncStream<ServerExchange>
@@ -26,7 +27,11 @@ final class TunnelConnection: Sendable {
     }
 
     /// Must be made on the channel's event loop.
-    init(_ core: ConnectionCore, channel: any Channel, purpose: ConnectionPurpose, settings: ConnectionSettings) {
+    init(
+        _ core: ConnectionCore, channel: any Channel, purpose: ConnectionPurpose, settings: ConnectionSettings,
+        ends: ConnectionEnds
+    ) {
+        self.ends = ends
         self.channel = channel
         self.purpose = purpose
         self.settings = settings
@@ -35,8 +40,8 @@ final class TunnelConnection: Sendable {
         (self.inbound, self.offer) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(settings.streams * 2))
     }
 
-    var remote: SocketEndpoint { SocketEndpoint(channel.remoteAddress) ?? .unknown }
-    var local: SocketEndpoint { SocketEndpoint(channel.localAddress) ?? .unknown }
+    var remote: SocketEndpoint { ends.remote }
+    var local: SocketEndpoint { ends.local }
 
     /// Always in a later turn of the loop: what a task says in one go is then written in one go.
     func onLoop(_ body: @escaping @Sendable (ConnectionCore) -> Void) {

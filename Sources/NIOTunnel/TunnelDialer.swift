@@ -20,7 +20,7 @@ package struct TunnelDialer: CarrierDialer {
         self.logger = logger
     }
 
-    /// Races the addresses and returns the first tunnel on which the listener itself has answered.
+    /// Races the addresses, those of the gateway itself first, and returns the first tunnel on which the listener itself has answered.
     ///
     /// The media connection is opened to the same address at the first exchange of class media.
     ///
@@ -41,13 +41,20 @@ package struct TunnelDialer: CarrierDialer {
             configuration: configuration, contexts: contexts, group: group, identity: identity,
             verifyServer: verifyServer
         )
-        let candidates = Array(addresses.prefix(configuration.maximumAddresses))
+        // Ways through a relay come last, however they were given.
+        let ordered = addresses.filter { $0.relayed == nil } + addresses.filter { $0.relayed != nil }
+        let candidates = Array(ordered.prefix(configuration.maximumAddresses))
         guard !candidates.isEmpty else { throw TunnelError(.unreachable, "No address of the gateway is known.") }
+        let firstRelayed = candidates.firstIndex { $0.relayed != nil } ?? candidates.endIndex
         let failed = candidates.map { _ in Latch<Void>() }
         return try await withThrowingTaskGroup(of: Result<TLSCarrier, any Error>.self) { attempts in
             for (index, address) in candidates.enumerated() {
                 attempts.addTask {
-                    if index > 0 { await wait(for: failed[index - 1]) }
+                    if index == firstRelayed {
+                        await wait(for: failed[..<index], atMost: configuration.relayDelay)
+                    } else if index > 0 {
+                        await wait(for: failed[(index - 1)..<index], atMost: configuration.raceDelay)
+                    }
                     do {
                         return .success(try await attempt(address, purpose, dial))
                     } catch {
@@ -72,10 +79,11 @@ package struct TunnelDialer: CarrierDialer {
         try await connect(to: addresses, identity: identity, purpose: purpose, verifyServer: verifyServer)
     }
 
-    private func wait(for previous: Latch<Void>) async {
+    private func wait(for previous: ArraySlice<Latch<Void>>, atMost time: TimeAmount) async {
+        guard !previous.isEmpty else { return }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = await previous.wait() }
-            group.addTask { try? await Task.sleep(for: Duration(configuration.raceDelay)) }
+            group.addTask { for latch in previous { _ = await latch.wait() } }
+            group.addTask { try? await Task.sleep(for: Duration(time)) }
             await group.next()
             group.cancelAll()
         }

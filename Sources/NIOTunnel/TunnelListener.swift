@@ -1,7 +1,6 @@
 package import Logging
 package import NIOCore
 internal import NIOPosix
-internal import NIOSSL
 package import NetworkTypes
 internal import Synchronization
 package import Tunnel
@@ -13,6 +12,8 @@ package final class TunnelListener: CarrierListener {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let admission: Admission
+    /// What is decided and served while it runs.
+    private let entrance = Mutex<TunnelEntrance?>(nil)
 
     /// Makes a listener; nothing is bound yet.
     package init(
@@ -51,7 +52,10 @@ package final class TunnelListener: CarrierListener {
             admit: { arrivals.yield(Guest(connection: $0, peer: $1)) },
             pair: { arrivals.yield(Guest(connection: $0, peer: nil)) }, logger: logger
         )
-        let server = try await bind(endpoint, identity, house)
+        let entrance = try TunnelEntrance(house: house, tls: configuration.tls, identity: identity)
+        let server = try await bind(endpoint, entrance)
+        self.entrance.withLock { $0 = entrance }
+        defer { self.entrance.withLock { $0 = nil } }
         server.closeFuture.whenComplete { _ in arrivals.finish() }
         if let bound = SocketEndpoint(server.localAddress) { onBound(bound) }
         await withDiscardingTaskGroup { group in
@@ -98,34 +102,45 @@ package final class TunnelListener: CarrierListener {
         }
     }
 
-    private func bind(
-        _ endpoint: SocketEndpoint, _ identity: @escaping @Sendable () -> TunnelIdentity, _ house: ServerGate.House
-    ) async throws -> any Channel {
-        let contexts = ServerContextCache(configuration.tls)
-        // A bad identity is found here, and not by the first client.
-        _ = try contexts.context(for: identity())
-        return try await ServerBootstrap(group: group)
+    private func bind(_ endpoint: SocketEndpoint, _ entrance: TunnelEntrance) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let remote = SocketEndpoint(channel.remoteAddress),
-                        let place = house.admission.enter(
-                            from: remote.address, close: { channel.close(promise: nil) })
-                    else {
-                        // Before TLS has cost anything; NIO closes a channel whose initialiser fails.
-                        throw TunnelError(.refused, "There are too many connections.")
-                    }
-                    channel.closeFuture.whenComplete { _ in house.admission.leave(place) }
-                    try SocketOptions.apply(to: channel)
-                    let tls = NIOSSLServerHandler(
-                        context: try contexts.context(for: identity()),
-                        customVerificationCallback: { _, promise in promise.succeed(.certificateVerified) },
-                        configuration: .init()
-                    )
-                    try channel.pipeline.syncOperations.addHandlers([tls, ServerGate(house: house, place: place)])
+                    // NIO closes a channel whose initialiser fails.
+                    try entrance.admit(channel, ConnectionEnds(channel))
                 }
             }
             .bind(to: try endpoint.socketAddress()).get()
+    }
+
+    /// Fetches a client that waits at a relay: connects to it, shows what `hello` says, and takes the connection in as
+    /// if it had come to this listener, from the source that the relay tells. Returns once the relay has passed it on.
+    /// - Throws: `TunnelError`: unreachable, timed out, refused for a limit, or not running.
+    package func fetch(
+        from relay: SocketEndpoint, hello: ByteBuffer, within time: TimeAmount = .seconds(10)
+    ) async throws {
+        guard let entrance = entrance.withLock({ $0 }) else {
+            throw TunnelError(.refused, "The gateway does not listen.")
+        }
+        let arrival = Latch<Result<Void, TunnelError>>()
+        let connecting = ClientBootstrap(group: group)
+            .connectTimeout(time)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        RelayedArrivalHandler(entrance, relay: relay, hello: hello, within: time, arrival: arrival))
+                }
+            }
+            .connect(to: try relay.socketAddress())
+        connecting.whenFailure { error in
+            arrival.set(.failure(TunnelError(.unreachable, "The relay \(relay) cannot be reached: \(error).")))
+        }
+        guard let result = await arrival.wait() else {
+            connecting.whenSuccess { $0.close(promise: nil) }
+            throw CancellationError()
+        }
+        try result.get()
     }
 }

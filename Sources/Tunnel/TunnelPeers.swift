@@ -1,4 +1,5 @@
 package import NetworkTypes
+package import RelayProtocol
 
 /// What a connection is for. The ALPN identifier tells it (RFC 7301), so that it is known before the first byte.
 package enum ConnectionPurpose: String, Hashable, Sendable, CaseIterable {
@@ -30,12 +31,15 @@ package struct AdmittedPeer: Hashable, Sendable {
     package let local: SocketEndpoint
     /// What the connection is for: `.session` or `.media`.
     package let purpose: ConnectionPurpose
+    /// The relay that it came through, whose word `remote` is then; nil when it came directly.
+    package let relay: SocketEndpoint?
 
     /// Makes a peer of its parts.
     package init(
         subject: String, certificate: PeerCertificate, remote: SocketEndpoint, local: SocketEndpoint,
-        purpose: ConnectionPurpose
+        purpose: ConnectionPurpose, relay: SocketEndpoint? = nil
     ) {
+        self.relay = relay
         self.subject = subject
         self.certificate = certificate
         self.remote = remote
@@ -50,11 +54,15 @@ package struct TunnelAddress: Hashable, Sendable, CustomStringConvertible {
     package let host: String
     /// The port, TCP for a carrier on TLS and UDP for one on QUIC.
     package let port: UInt16
+    /// Whom to ask for there, where the address is a relay's: the gateway's own key, which its pin names. Nil where the
+    /// address is the gateway's.
+    package let relayed: RelayName?
 
     /// Makes an address of a host and a port.
-    package init(host: String, port: UInt16) {
+    package init(host: String, port: UInt16, relayed: RelayName? = nil) {
         self.host = host
         self.port = port
+        self.relayed = relayed
     }
 
     /// Makes an address of an endpoint.
@@ -82,5 +90,8 @@ package struct TunnelAddress: Hashable, Sendable, CustomStringConvertible {
             || byte == 0x2D || byte == 0x2E || byte == 0x5F
     }
 
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String {
+        let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        return relayed == nil ? place : "relay \(place)"
+    }
 }

@@ -1,4 +1,5 @@
 package import FoundationEssentials
+import NetworkTypes
 
 /// What a gateway's owner hands to a client: where the gateway is, how to know it, and a one-time secret.
 package struct PairingCode: Hashable, Sendable {

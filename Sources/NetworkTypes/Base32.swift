@@ -1,9 +1,10 @@
 /// The base 32 of RFC 4648 §6 in upper case and without padding: all of it lies in the alphabet of a QR
 /// code's alphanumeric mode, which takes 5.5 bits a character where bytes take 8.
-enum Base32 {
+package enum Base32 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    /// Encodes; the length is that of the input, 8 bits becoming 5 at a time.
+    package static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count * 8 + 4) / 5)
         var buffer: UInt32 = 0
@@ -22,7 +23,7 @@ enum Base32 {
 
     /// Nil when a character is outside the alphabet (either case is taken), the length is impossible or
     /// the spare bits at the end are not zero, so that every value has one spelling.
-    static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var buffer: UInt32 = 0
         var bits: UInt32 = 0
