@@ -62,6 +62,7 @@ lab-shell: ## a prompt on the away LAN of that laboratory, with everything runni
 
 bench: release ## measure beside stunnel, HAProxy, libupnp, gupnp, mosquitto, PyCasbin and the paper's key tree, write docs/performance.md (root; 40 min after the release build; options: ARGS='--only host,control-point')
 	@scripts/setup lab
+	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product latchkey-relay
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product host-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product channel-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product policy-bench

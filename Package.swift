@@ -165,7 +165,7 @@ if !coreOnly {
             name: "RemoteAccess",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "Traversal", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "NIOTunnelQUIC", "NIOTraversal",
+                "NIOTunnelQUIC", "NIOTraversal", "RelayProtocol",
                 httpTypes, crypto, logging, nio("NIOCore"),
                 cryptoExtras,
             ],
@@ -209,8 +209,7 @@ if !coreOnly {
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "Traversal", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
                 "NIOTunnelQUIC", "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP",
-                "Groups", "CQREncode", "Reachability", httpTypes,
-                crypto,
+                "Groups", "CQREncode", "Reachability", "RelayProtocol", httpTypes, crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -218,10 +217,27 @@ if !coreOnly {
             ],
             swiftSettings: strict
         ),
+        // `relay run`, for the relay's own small program and for the whole one.
+        .target(
+            name: "RelayCommands",
+            dependencies: [
+                "NetworkTypes", "RelayProtocol", "Relay", logging, nio("NIOCore"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "latchkey-relay",
+            dependencies: [
+                "RelayCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/RelayProgram",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "latchkey",
             dependencies: [
-                "LatchkeyProgram", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "LatchkeyProgram", "RelayCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),
@@ -407,6 +423,7 @@ if !coreOnly {
         // With its header, for programs in C.
         .library(name: "LatchkeyGroups", type: .dynamic, targets: ["LatchkeyGroups", "CLatchkeyGroups"]),
         .executable(name: "latchkey", targets: ["latchkey"]),
+        .executable(name: "latchkey-relay", targets: ["latchkey-relay"]),
     ]
 }
 

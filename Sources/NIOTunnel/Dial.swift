@@ -2,7 +2,6 @@ internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 internal import NetworkTypes
-internal import RelayProtocol
 internal import Tunnel
 
 /// One attempt after another to reach the same gateway in the same way.
@@ -17,7 +16,7 @@ struct Dial: Sendable {
     /// it lets us in: with TLS 1.3 the client is done first.
     func connect(_ address: TunnelAddress, _ purpose: ConnectionPurpose) async throws -> TunnelConnection {
         let outcome = ClientGate.Outcome()
-        let bootstrap = try bootstrap(purpose, outcome, serverName: address.relayed?.serverName(at: address.host))
+        let bootstrap = try bootstrap(purpose, outcome, serverName: address.serverName)
         let connecting: EventLoopFuture<any Channel>
         if let ip = IPAddress(address.host) {
             connecting = bootstrap.connect(to: try SocketEndpoint(ip, port: address.port).socketAddress())

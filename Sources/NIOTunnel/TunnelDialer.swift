@@ -42,10 +42,10 @@ package struct TunnelDialer: CarrierDialer {
             verifyServer: verifyServer
         )
         // Ways through a relay come last, however they were given.
-        let ordered = addresses.filter { $0.relayed == nil } + addresses.filter { $0.relayed != nil }
+        let ordered = addresses.filter { $0.serverName == nil } + addresses.filter { $0.serverName != nil }
         let candidates = Array(ordered.prefix(configuration.maximumAddresses))
         guard !candidates.isEmpty else { throw TunnelError(.unreachable, "No address of the gateway is known.") }
-        let firstRelayed = candidates.firstIndex { $0.relayed != nil } ?? candidates.endIndex
+        let firstRelayed = candidates.firstIndex { $0.serverName != nil } ?? candidates.endIndex
         let failed = candidates.map { _ in Latch<Void>() }
         return try await withThrowingTaskGroup(of: Result<TLSCarrier, any Error>.self) { attempts in
             for (index, address) in candidates.enumerated() {

@@ -172,7 +172,7 @@ private struct GatewayRows {
 
     private func decode(_ row: Row) throws -> PairedGateway {
         guard let id = GatewayID(try row.read("id", as: String.self)),
-            let addresses = list(try row.read("addresses"), GatewayAddress.init),
+            let addresses = list(try row.read("addresses"), { GatewayAddress($0) }),
             let pins = list(try row.read("pins"), { KeyPin(base64URL: $0) }),
             let chain = list(try row.read("chain"), { try? IssuedCertificate(pem: $0) })
         else { throw StoreError.damagedFile(state.path, "the record of a gateway cannot be read") }

@@ -1,5 +1,4 @@
 package import NetworkTypes
-package import RelayProtocol
 
 /// What a connection is for. The ALPN identifier tells it (RFC 7301), so that it is known before the first byte.
 package enum ConnectionPurpose: String, Hashable, Sendable, CaseIterable {
@@ -54,15 +53,14 @@ package struct TunnelAddress: Hashable, Sendable, CustomStringConvertible {
     package let host: String
     /// The port, TCP for a carrier on TLS and UDP for one on QUIC.
     package let port: UInt16
-    /// Whom to ask for there, where the address is a relay's: the gateway's own key, which its pin names. Nil where the
-    /// address is the gateway's.
-    package let relayed: RelayName?
+    /// Whom to ask for there in TLS (RFC 6066 §3), where the address is a relay's. Nil where it is the gateway's own.
+    package let serverName: String?
 
     /// Makes an address of a host and a port.
-    package init(host: String, port: UInt16, relayed: RelayName? = nil) {
+    package init(host: String, port: UInt16, serverName: String? = nil) {
         self.host = host
         self.port = port
-        self.relayed = relayed
+        self.serverName = serverName
     }
 
     /// Makes an address of an endpoint.
@@ -92,6 +90,6 @@ package struct TunnelAddress: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         let place = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        return relayed == nil ? place : "relay \(place)"
+        return serverName == nil ? place : "relay \(place)"
     }
 }

@@ -47,6 +47,13 @@ struct GatewayRun: ProgramCommand {
                 + "answers first, unless --address names a way in.", valueName: "way"))
     var mapping: String?
 
+    @Option(
+        help: .init(
+            "A relay that clients reach the gateway through as well, where nothing can be let in from outside "
+                + "(see “latchkey relay run”); put into pairing codes. With its pin before it, no other relay is "
+                + "taken for it. May be repeated.", valueName: "[pin@]host[:port]"))
+    var relay: [String] = []
+
     @Option(help: .init("How many sessions are served at a time; 32 by default.", valueName: "count"))
     var maxSessions: Int?
 
@@ -86,6 +93,7 @@ struct GatewayRun: ProgramCommand {
         values.set(.gatewayName, name)
         values.set(.gatewayAddresses, address)
         values.set(.gatewayMapping, mapping)
+        values.set(.gatewayRelays, relay)
         values.set(.gatewayMaxSessions, maxSessions)
         values.set(.gatewayMinimumTLS, minimumTls)
     }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import RelayCommands
 
 /// The program's whole command line.
 package struct LatchkeyCommand: AsyncParsableCommand {
@@ -30,7 +31,7 @@ package struct LatchkeyCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             GatewayCommands.self, PolicyCommands.self, AuditCommands.self, AwayCommands.self, VLANCommands.self,
-            GroupCommands.self, MemberCommands.self, UPnPCommands.self, BenchCommands.self,
+            GroupCommands.self, MemberCommands.self, RelayCommand.self, UPnPCommands.self, BenchCommands.self,
         ]
     )
 

@@ -131,8 +131,30 @@ struct PairingCodeTests {
     }
 
     @Test func `a code of another version says which`() {
-        // Base 32 of a version byte 2, and of 9 zero bytes that may mean anything in it.
-        #expect(throws: PairingCodeError.otherVersion(2)) { try PairingCode("latchkey:AIAAAAAAAAAAAAAA") }
+        // Base 32 of a version byte 3, and of 9 zero bytes that may mean anything in it.
+        #expect(throws: PairingCodeError.otherVersion(3)) { try PairingCode("latchkey:AMAAAAAAAAAAAAAA") }
+    }
+
+    @Test func `a code with relays is of version 2 and read as it was made, one without them is of version 1`() throws {
+        let direct = ["192.0.2.1:4433", "home.example:4433"]
+        let relays = ["relay:203.0.113.10:443", "relay:[2001:db8::1]:443", "relay:relay.example.org:8443"]
+        let both = try code(addresses: direct + relays)
+        // The five bits after the first five end the version and begin the id.
+        #expect("IJKL".contains(both.uri.dropFirst(10).prefix(1)))
+        #expect(try PairingCode(both.uri) == both)
+        #expect(try PairingCode(both.uri).addresses.map(\.description) == direct + relays)
+        #expect(try PairingCode(both.uri).addresses.map(\.isRelay) == [false, false, true, true, true])
+        #expect("EFGH".contains(try code(addresses: direct).uri.dropFirst(10).prefix(1)))
+    }
+
+    @Test func `a relay is named with or without a port, and is never a gateway's own address`() throws {
+        #expect(GatewayAddress(relay: "relay.example.org")?.description == "relay:relay.example.org:443")
+        #expect(GatewayAddress(relay: "203.0.113.10:8443")?.description == "relay:203.0.113.10:8443")
+        #expect(GatewayAddress(relay: "2001:db8::1")?.description == "relay:[2001:db8::1]:443")
+        #expect(GatewayAddress(relay: "relay:203.0.113.10:443") == nil)
+        #expect(GatewayAddress("relay:relay:203.0.113.10:443") == nil)
+        #expect(GatewayAddress("relay:203.0.113.10:443") != GatewayAddress("203.0.113.10:443"))
+        #expect(GatewayAddress("relay:203.0.113.10") == nil)
     }
 
     @Test func `the secret is not in the code's description`() throws {

@@ -96,7 +96,7 @@ def _values(out: str) -> list:
 
 
 def find_binaries(folder: Path, *names: str) -> Path:
-    for name in names or ("latchkey", "latchkey-demo-devices"):
+    for name in names or ("latchkey", "latchkey-demo-devices", "latchkey-relay"):
         if not os.access(folder / name, os.X_OK):
             raise LabError(f"{folder / name} is not built: run `swift build`, or `make lab`, which does")
     return folder

@@ -103,6 +103,16 @@ class Network:
         """The home's router passes one TCP port on to a host inside."""
         self.host["home-gw"].nft(_forward(port, address, inner))
 
+    def public_host(self, name: str, address: str) -> Namespace:
+        """A machine on the internet, on a network of its own; the core is its router."""
+        host = self.host[name] = Namespace(self.prefix, name)
+        network = address.rpartition(".")[0]
+        wire(host, "eth0", self.host["inet"], f"to-{name}")
+        self.host["inet"].ip("address", "add", f"{network}.1/24", "dev", f"to-{name}")
+        host.ip("address", "add", f"{address}/24", "dev", "eth0")
+        host.ip("route", "add", "default", "via", f"{network}.1")
+        return host
+
     # What a person or a bad line does to it.
 
     def cut_tunnel(self) -> None:

@@ -16,6 +16,10 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var addresses: [GatewayAddress]
     /// How direct paths are found with clients.
     package var traversal: TraversalSettings
+    /// The relays that it is reached through as well; they go into pairing codes too.
+    package var relays: [RelaySetting]
+    /// The secret of an invitation to them.
+    package var relayInvitation: String?
     package var maxSessions: Int
     package var minimumTLS: MinimumTLS
     /// Whether the gateway is an `RAServer` at home; without it is a device that has no services.
@@ -48,6 +52,11 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.addresses = try settings.gatewayAddresses()
         self.traversal = try TraversalSettings(
             settings, stun: .gatewaySTUN, turn: .gatewayTURN, direct: .gatewayDirect)
+        self.relays =
+            try settings.list(.gatewayRelays, limit: 4, expecting: RelaySetting.expected, RelaySetting.init) ?? []
+        self.relayInvitation = try settings.value(
+            .gatewayRelayInvitation, expecting: "a secret of 16 to 128 characters",
+            { (16...128).contains($0.utf8.count) ? $0 : nil })
         self.maxSessions = try settings.integer(.gatewayMaxSessions, in: 1...100_000) ?? 32
         self.minimumTLS =
             try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13

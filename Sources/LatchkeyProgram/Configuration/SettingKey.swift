@@ -54,6 +54,10 @@ extension SettingKey {
     package static let gatewayTURN = SettingKey("gateway", "turn", option: nil)
     /// Whether clients that have a session may find a direct path of datagrams with the gateway.
     package static let gatewayDirect = SettingKey("gateway", "direct", option: "--no-direct")
+    /// The relays that the gateway is reached through as well.
+    package static let gatewayRelays = SettingKey("gateway", "relays", option: "--relay")
+    /// The secret of an invitation to those relays; never on a command line, which every program on the host can read.
+    package static let gatewayRelayInvitation = SettingKey("gateway", "relayInvitation", option: nil)
     /// How many sessions are served at a time.
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
     /// The lowest TLS version that is spoken.
@@ -123,8 +127,8 @@ extension SettingKey {
     /// Every key; a configuration file that holds another one is refused.
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
-        .gatewayListen, .gatewayName, .gatewayAddresses, .gatewaySTUN, .gatewayTURN, .gatewayDirect,
-        .gatewayMaxSessions, .gatewayMinimumTLS,
+        .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayRelays, .gatewayRelayInvitation, .gatewaySTUN,
+        .gatewayTURN, .gatewayDirect, .gatewayMaxSessions, .gatewayMinimumTLS,
         .gatewayStandardServices, .gatewayMapping, .gatewayCertificateLife, .auditEntries, .auditBytes,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,

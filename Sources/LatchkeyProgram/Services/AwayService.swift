@@ -44,11 +44,9 @@ struct AwayService: LiveAway, CustomStringConvertible {
             target: {
                 let (gateway, identity) = known.presented
                 let verification = PairingClient.verification(pins: gateway.pins)
-                var ways = [
-                    Way.tunnel(
-                        .direct, to: gateway.addresses.compactMap { TunnelAddress($0.description) }, identity: identity,
-                        verifyServer: verification)
-                ]
+                var ways = Way.tunnels(
+                    to: gateway.addresses.tunnelAddresses(pins: gateway.pins), identity: identity,
+                    verifyServer: verification)
                 if let punching {
                     ways.append(
                         .punched(

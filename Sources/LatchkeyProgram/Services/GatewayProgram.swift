@@ -143,7 +143,7 @@ package enum GatewayProgram {
         StoreControlHandler(
             store: store, name: configuration.name, groups: GroupControlHandler(store: store, service: service),
             policies: PolicyControlHandler(store: store),
-            protections: ProtectionControlHandler(store: store)
+            protections: ProtectionControlHandler(store: store), relays: configuration.relays.map(\.address)
         ) { addresses.current() }
     }
 }

@@ -37,7 +37,7 @@ extension GatewayService {
         }
         let configuration = context.configuration
         let administration = GatewayAdministration(trust: trust, introduction: introduction) {
-            [addresses = context.addresses] in addresses.current()
+            [addresses = context.addresses] in configuration.codeAddresses(addresses.current())
         }
         var hosting = StandardServices.Hosting(interface: interface.name, ssdp: context.ssdp, bootID: bootID)
         if let protection { hosting.protect(by: protection) }

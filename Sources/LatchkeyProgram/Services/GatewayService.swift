@@ -43,6 +43,9 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         protection.audits = { [audit] in audit.record($0, pace: $0.outcome == .denied ? .refusals : .each) }
         self.introduction = introduction
         var configuration = RemoteAccessServer.Configuration(listen: context.configuration.listen)
+        configuration.relays = context.configuration.relays.map {
+            $0.registrar(invitation: context.configuration.relayInvitation)
+        }
         let sessions = context.configuration.maxSessions
         configuration.sessions.sessions = sessions
         // A session has a media connection too, and a household comes from one address.
@@ -182,7 +185,7 @@ extension AuditEvent {
     /// What of the gateway's events goes into the audit log. Where a client connects from does not.
     fileprivate init?(_ event: RemoteAccessServer.Event) {
         switch event {
-        case .connected(let client, _): self.init(.sessionOpened, client: client)
+        case .connected(let client, _, _): self.init(.sessionOpened, client: client)
         case .disconnected(let client): self.init(.sessionEnded, client: client)
         default: return nil
         }
@@ -200,10 +203,15 @@ extension ProgramEvent {
         case .device(.appeared(let device)): self.init("device-appeared", "found \(device.name)", device)
         case .device(.changed(let device)): self.init("device-changed", "changed: \(device.name)", device)
         case .device(.disappeared(let device)): self.init("device-disappeared", "gone: \(device.name)", device)
-        case .connected(let client, let remote):
+        case .connected(let client, let remote, nil):
             self.init(
                 "client-connected", "\(client) connected from \(remote)",
                 ["client": client, "from": remote.description])
+        case .connected(let client, let remote, let relay?):
+            self.init(
+                "client-connected", "\(client) connected from \(remote), through the relay \(relay)",
+                ["client": client, "from": remote.description, "relay": relay.description])
+        case .relay(let relay, let event): self.init(relay, event)
         case .consentAsked(let question):
             let command = "latchkey gateway consent allow \(question.client) \(question.rule)"
             self.init(

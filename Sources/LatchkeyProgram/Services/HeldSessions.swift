@@ -25,7 +25,7 @@ extension AwayProgram {
         let holder = SessionHolder(
             dialer: TunnelDialer(
                 eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: invocation.logger("away")),
-            addresses: gateway.addresses.compactMap { TunnelAddress($0.description) },
+            addresses: gateway.addresses.tunnelAddresses(pins: gateway.pins),
             identity: try TunnelIdentity(
                 chainDER: gateway.chain.map(\.der), privateKeyDER: gateway.key.pkcs8DER),
             verifyServer: PairingClient.verification(pins: gateway.pins))

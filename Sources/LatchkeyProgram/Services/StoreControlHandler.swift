@@ -8,6 +8,7 @@ package import TrustCore
 package struct StoreControlHandler: ControlRequestHandler {
     private let store: any GatewayStore
     private let name: String?
+    private let relays: [GatewayAddress]
     private let fallbackAddresses: @Sendable () -> [GatewayAddress]
     private let groups: GroupControlHandler?
     private let policies: PolicyControlHandler?
@@ -16,13 +17,14 @@ package struct StoreControlHandler: ControlRequestHandler {
 
     /// `groups`: answers for the secure group; nil where the store keeps none. `policies`: for the policy, likewise.
     /// `name`: what the gateway is to be called, nil for the name that it has.
-    /// `fallbackAddresses`: what a code carries when neither the order nor the configuration names any.
+    /// `relays`: what every code carries besides. `fallbackAddresses`: what a code carries when neither the order nor the configuration names any.
     package init(
         store: any GatewayStore,
         name: String?,
         groups: GroupControlHandler? = nil,
         policies: PolicyControlHandler? = nil,
         protections: ProtectionControlHandler? = nil,
+        relays: [GatewayAddress] = [],
         fallbackAddresses: @escaping @Sendable () -> [GatewayAddress],
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -31,6 +33,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         self.groups = groups
         self.policies = policies
         self.protections = protections
+        self.relays = relays
         self.fallbackAddresses = fallbackAddresses
         self.now = now
     }
@@ -101,13 +104,14 @@ package struct StoreControlHandler: ControlRequestHandler {
             }
             return address
         }
-        let addresses = named.isEmpty ? fallbackAddresses() : named
+        let own = named.isEmpty ? fallbackAddresses() : named
+        let addresses = own.prefix(PairingCode.maximumAddresses - relays.count) + relays.filter { !own.contains($0) }
         guard !addresses.isEmpty else {
             throw ProgramError.failure(
                 "the gateway has no address that a client could reach; name one with --address HOST:PORT"
             )
         }
-        return addresses
+        return Array(addresses)
     }
 
     private func scope(_ order: PairingOrder) throws -> Grant.Scope {

@@ -9,6 +9,8 @@ final class RelayHouse {
     typealias ID = Switchboard.ConnectionID
 
     let configuration: RelayConfiguration
+    /// Who may register; nil everybody.
+    var invited: InviteList?
     let context: NIOSSLContext
     /// The relay's own pin, as registrations must name it.
     let audience: [UInt8]
@@ -31,6 +33,7 @@ final class RelayHouse {
         loop: any EventLoop
     ) {
         self.configuration = configuration
+        self.invited = configuration.invited
         self.context = context
         self.audience = audience
         self.logger = logger
@@ -76,7 +79,7 @@ final class RelayHouse {
     func register(_ request: RegistrationRequest?, pin: [UInt8], from source: IPAddress) -> RegistrationAnswer {
         guard let request, let name = RelayName(keyDigest: pin) else { return refuse(.malformed) }
         guard request.audience == audience else { return refuse(.wrongAudience) }
-        if let invited = configuration.invited, !invited.admits(name, request) { return refuse(.notInvited) }
+        if let invited, !invited.admits(name, request) { return refuse(.notInvited) }
         let answer = switchboard.register(name, from: source, now: .now, using: &random)
         if case .refused(let refusal) = answer { counters.refuse(refusal) }
         return answer

@@ -3,6 +3,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 package import NetworkTypes
+package import RelayProtocol
 internal import Synchronization
 
 /// A rendezvous and blind relay: gateways register outbound, clients ask for a gateway by the server name of their
@@ -55,6 +56,12 @@ package final class RelayServer: Sendable {
 
     /// Takes nobody new, and ends ``run(onEvent:)`` when those who talk are done or their time is over.
     package func beginGracefulShutdown() { stop.continuation.finish() }
+
+    /// Who may register from here on; those who are registered stay.
+    package func invite(_ list: InviteList) {
+        guard let house = running.withLock({ $0 }) else { return }
+        house.eventLoop.execute { house.value.invited = list }
+    }
 
     /// What it counts.
     package func counters() async throws -> RelayCounters {

@@ -149,4 +149,7 @@ package struct InviteList: Hashable, Sendable {
 package struct InviteListFault: Error, Hashable, Sendable {
     /// Counted from 1.
     package let line: Int
+
+    /// Makes a fault.
+    package init(line: Int) { self.line = line }
 }

@@ -69,7 +69,7 @@ package struct StandbyCodec: Sendable {
 
     /// In a time that does not tell where they differ.
     static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-        left.count == right.count && zip(left, right).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
+        left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }
 

@@ -19,7 +19,7 @@ package struct PairingClient: Sendable {
     package func redeem(_ code: PairingCode, deviceName: String) async throws -> PairedGateway {
         let key = IdentityKey()
         let request = try PairingRequest.make(code: code, key: key, deviceName: deviceName)
-        let addresses = code.addresses.compactMap { TunnelAddress($0.description) }
+        let addresses = code.addresses.tunnelAddresses(pins: [code.pin])
         let carrier = try await dialer.connect(
             to: addresses, identity: nil, purpose: .pairing, verifyServer: Self.verification(pins: [code.pin]))
         defer { carrier.close(.closed) }

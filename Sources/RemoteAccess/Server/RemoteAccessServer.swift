@@ -22,6 +22,8 @@ package final class RemoteAccessServer: Sendable {
     package struct Configuration: Sendable {
         /// Where clients connect; nil where nobody does from outside.
         package var listen: SocketEndpoint?
+        /// The relays through which clients come as well; they need a listener.
+        package var relays: [RelayRegistrar.Configuration] = []
         /// Where an away client of this process comes in.
         package var entrance: LocalEntrance?
         /// The bounds of the session table.
@@ -69,7 +71,10 @@ package final class RemoteAccessServer: Sendable {
         case listening(SocketEndpoint)
         case listeningQUIC(SocketEndpoint)
         case device(HomeDirectory.Change)
-        case connected(client: String, from: SocketEndpoint)
+        /// `through`: the relay whose word `from` is.
+        case connected(client: String, from: SocketEndpoint, through: SocketEndpoint?)
+        /// How it stands with a relay.
+        case relay(TunnelAddress, RelayRegistrar.Event)
         case disconnected(client: String)
         /// A client asked for something to whose first use the owner has to consent.
         case consentAsked(ConsentDesk.Question)
@@ -89,6 +94,7 @@ package final class RemoteAccessServer: Sendable {
     let listener: TunnelListener
     let quicListener: QUICListener
     private let punches: PunchDesk?
+    private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     /// What the Remote Access services are set to.
     package let desk: RemoteAccessDesk
@@ -112,6 +118,7 @@ package final class RemoteAccessServer: Sendable {
         self.trust = trust
         self.introduction = introduction
         self.home = home
+        self.eventLoopGroup = eventLoopGroup
         self.logger = logger
         self.desk = desk
         self.registry = SessionRegistry(limits: configuration.sessions, sessionLimits: configuration.sessionLimits)
@@ -163,6 +170,12 @@ package final class RemoteAccessServer: Sendable {
             group.addTask { try await self.expireSessions() }
             if let listen = configuration.listen {
                 group.addTask { try await self.listen(on: listen, onEvent) }
+                for relay in configuration.relays {
+                    let registrar = RelayRegistrar(
+                        configuration: relay, identity: { self.trust.tunnelIdentity }, listener: listener,
+                        eventLoopGroup: eventLoopGroup, logger: logger)
+                    group.addTask { try await registrar.run { onEvent(.relay(relay.relay, $0)) } }
+                }
             }
             if let listen = configuration.listenQUIC {
                 group.addTask { try await self.listenQUIC(on: listen, onEvent) }
@@ -223,7 +236,9 @@ package final class RemoteAccessServer: Sendable {
     ) async {
         let name = registry.nameCarrier()
         let client = trust.activeSubject(peer.subject)?.name ?? peer.subject
-        if peer.purpose == .session { onEvent(.connected(client: client, from: peer.remote)) }
+        if peer.purpose == .session {
+            onEvent(.connected(client: client, from: peer.remote, through: peer.relay))
+        }
         defer {
             if peer.purpose == .session { onEvent(.disconnected(client: client)) }
         }

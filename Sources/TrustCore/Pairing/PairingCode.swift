@@ -5,8 +5,9 @@ import NetworkTypes
 package struct PairingCode: Hashable, Sendable {
     /// The URI scheme.
     package static let scheme = "latchkey"
-    /// The version of the encoding.
-    package static let version: UInt8 = 1
+    /// The newest version of the encoding: 2 has addresses of relays. A code without any is written as version 1, which
+    /// every program reads.
+    package static let version: UInt8 = 2
     /// The longest gateway name, in bytes of UTF-8.
     package static let maximumNameBytes = 64
     /// The most addresses.

@@ -8,10 +8,12 @@ import NetworkTypes
 //     | address count 1 | addresses | check 4
 //
 // An address is a kind (4: IPv4, 4 bytes; 6: IPv6, 16 bytes; 0: a name, its length 1 and its bytes) and a
-// port 2. The check is the beginning of the SHA-256 of what stands before it: it finds mistakes of copying
+// port 2; in version 2, 128 more as its kind says that a relay is there. A relay is asked for the gateway by its pin,
+// which the code holds already. The check is the beginning of the SHA-256 of what stands before it: it finds mistakes of copying
 // and is no protection against an attacker, who cannot know a secret that the gateway accepts.
 extension PairingCode {
     private static let checkBytes = 4
+    private static let relayKind: UInt8 = 0x80
     /// Far above what a code of this version can be long.
     private static let maximumCharacters = 1024
 
@@ -24,12 +26,12 @@ extension PairingCode {
         var body = trimmed.dropFirst(prefix.count)
         while body.last?.isWhitespace == true { body = body.dropLast() }
         guard let bytes = Base32.decode(body), let version = bytes.first else { throw .damaged }
-        guard version == Self.version else { throw .otherVersion(version) }
+        guard (1...Self.version).contains(version) else { throw .otherVersion(version) }
         guard bytes.count > Self.checkBytes, bytes.count <= Self.maximumBytes else { throw .damaged }
         let payload = bytes.dropLast(Self.checkBytes)
         guard Self.check(payload) == bytes.suffix(Self.checkBytes) else { throw .damaged }
         var reader = ByteReader(payload.dropFirst())
-        guard let code = try Self.read(&reader), reader.isAtEnd else { throw .damaged }
+        guard let code = try Self.read(&reader, version: version), reader.isAtEnd else { throw .damaged }
         self = code
     }
 
@@ -41,7 +43,7 @@ extension PairingCode {
     }
 
     var encoded: [UInt8] {
-        var bytes: [UInt8] = [Self.version]
+        var bytes: [UInt8] = [addresses.contains(where: \.isRelay) ? 2 : 1]
         bytes += id.bytes
         bytes += secret.bytes
         bytes += pin.bytes
@@ -59,14 +61,15 @@ extension PairingCode {
 
     private static func encode(_ address: GatewayAddress) -> [UInt8] {
         let port = bigEndian(address.port)
+        let relay = address.isRelay ? relayKind : 0
         switch address.endpoint?.address {
-        case .v4(let v4): return [4] + bigEndian(v4.rawValue) + port
-        case .v6(let v6): return [6] + bigEndian(v6.high) + bigEndian(v6.low) + port
-        case nil: return [0, UInt8(truncatingIfNeeded: address.host.utf8.count)] + address.host.utf8 + port
+        case .v4(let v4): return [4 | relay] + bigEndian(v4.rawValue) + port
+        case .v6(let v6): return [6 | relay] + bigEndian(v6.high) + bigEndian(v6.low) + port
+        case nil: return [relay, UInt8(truncatingIfNeeded: address.host.utf8.count)] + address.host.utf8 + port
         }
     }
 
-    private static func read(_ reader: inout ByteReader) throws(PairingCodeError) -> PairingCode? {
+    private static func read(_ reader: inout ByteReader, version: UInt8) throws(PairingCodeError) -> PairingCode? {
         guard let id = reader.take(PairingCodeID.byteCount).flatMap({ PairingCodeID(bytes: $0) }),
             let secret = reader.take(PairingSecret.byteCount).flatMap({ PairingSecret(bytes: $0) }),
             let pin = reader.take(32).flatMap({ KeyPin(bytes: $0) }),
@@ -76,7 +79,7 @@ extension PairingCode {
         else { return nil }
         var addresses: [GatewayAddress] = []
         for _ in 0..<count {
-            guard let address = address(&reader) else { return nil }
+            guard let address = address(&reader, relays: version >= 2) else { return nil }
             addresses.append(address)
         }
         guard !addresses.isEmpty, !name.isEmpty, name.utf8.count <= maximumNameBytes else { return nil }
@@ -86,8 +89,14 @@ extension PairingCode {
         )
     }
 
-    private static func address(_ reader: inout ByteReader) -> GatewayAddress? {
-        switch reader.integer(UInt8.self) {
+    private static func address(_ reader: inout ByteReader, relays: Bool) -> GatewayAddress? {
+        guard let kind = reader.integer(UInt8.self) else { return nil }
+        guard relays, kind & relayKind != 0 else { return place(kind, &reader) }
+        return place(kind & ~relayKind, &reader)?.asRelay
+    }
+
+    private static func place(_ kind: UInt8, _ reader: inout ByteReader) -> GatewayAddress? {
+        switch kind {
         case 4:
             guard let raw = reader.integer(UInt32.self), let port = reader.integer(UInt16.self) else { return nil }
             return GatewayAddress(SocketEndpoint(.v4(IPv4Address(rawValue: raw)), port: port))

@@ -12,7 +12,7 @@ from ..laboratory import MEDIA_FOLDER, REPOSITORY, Laboratory
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError
-from . import control_point, group, group_live, group_report, host, latency, media_server, memory, peer_report, policy, report
+from . import control_point, group, group_live, group_report, host, latency, media_server, memory, peer_report, policy, relay, report
 from . import throughput
 from .paths import all_ways
 from .street import Street
@@ -20,7 +20,7 @@ from .street import Street
 GIB = 1 << 30
 TUNNEL = ("throughput", "latency", "memory")
 LIVE = ("group-fans", "group-evictions", "group-registrations", "group-crowd")
-PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", *LIVE, "policy")
+PARTS = (*TUNNEL, "host", "media-server", "control-point", "group", "channels", *LIVE, "policy", "relay")
 WHOLES = {"tunnel": TUNNEL, "group-live": LIVE}
 
 
@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
         prog="lab/bench",
         description="Measures Latchkey beside others in the same run, and writes docs/performance.md: "
         "the tunnel beside stunnel and HAProxy, a hosted device beside libupnp and gupnp, a control point beside gupnp, "
-        "a secure group's key tree beside the paper's, its channels, its forwarder beside mosquitto, and a policy's decisions beside PyCasbin.",
+        "a secure group's key tree beside the paper's, its channels, its forwarder beside mosquitto, a policy's decisions beside PyCasbin, and a relay beside HAProxy.",
     )
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build-release/release", help="the release build")
     parser.add_argument("--only", type=parts, action="extend", default=[], help=f"parts, by commas: {', '.join((*WHOLES, *PARTS))}")
@@ -50,6 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--changes", type=int, default=200, help="how often a single join or eviction is measured")
     parser.add_argument("--evictions", type=int, default=150, help="evictions from a group under loss")
     parser.add_argument("--crowd", type=int, default=1000, help="members that register, and from which one is evicted")
+    parser.add_argument("--waiting", type=int, default=10_000, help="gateways that wait at a relay")
     parser.add_argument("--dry", action="store_true", help="print the tables, write nothing")
     return parser.parse_args()
 
@@ -149,6 +150,14 @@ def main() -> int:
         print("a policy's decisions …", flush=True)
         conditions = report.conditions(command)
         keep("policy", conditions, policy.table(*policy.measure(options.bin.resolve())))
+    if "relay" in wanted:
+        print("a relay …", flush=True)
+        find_binaries(options.bin, "latchkey-relay")
+        conditions = report.conditions(command)
+        with relay.Place(options.bin.resolve(), out) as place:
+            passed = relay.measure_passing(place, options.rounds, options.size)
+            waiting = relay.measure_waiting(place, options.waiting)
+        keep("relay", conditions, relay.tables(passed, waiting, options.size))
     return 0
 
 
