@@ -266,6 +266,7 @@ if !coreOnly {
             name: "FuzzTargets",
             dependencies: [
                 "UPnP", "NIOUPnP", "GroupKeys", "SUPnP", "TrustCore", "AccessPolicy", "PolicyFile", "Traversal",
+                "RelayProtocol",
                 "NetworkTypes", crypto, httpTypes, nio("NIOCore"), nio("NIOEmbedded"), nio("NIOHTTP1"),
             ],
             path: "Fuzzing/Targets",
@@ -314,7 +315,8 @@ if !coreOnly {
         tests(
             "ReachabilityTests",
             [
-                "Reachability", "Traversal", "TrustCore", "UPnP", "NIOUPnP", "NIOTunnel", "NetworkTypes", httpTypes, crypto,
+                "Reachability", "Traversal", "TrustCore", "UPnP", "NIOUPnP", "NIOTunnel", "NetworkTypes", httpTypes,
+                crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
             ]
         ),
@@ -326,7 +328,7 @@ if !coreOnly {
             "RemoteAccessTests",
             [
                 "RemoteAccess", "UPnP", "Tunnel", "TrustCore", "AccessPolicy", "PolicyFile", "NIOUPnP", "NIOTunnel",
-                nio("NIOCore"), nio("NIOPosix"), httpTypes, crypto, logging,
+                "Relay", nio("NIOCore"), nio("NIOPosix"), httpTypes, crypto, logging,
             ]
         ),
         tests(

@@ -28,6 +28,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case protectionIdentities = "protection-identities"
     /// A message of an introduction by Wi-Fi Protected Setup.
     case wps
+    /// The beginning of a connection to a relay.
+    case relayHello = "relay-hello"
+    /// What a gateway reads of a relay.
+    case relayPeer = "relay-peer"
     /// A policy's text.
     case policy
     /// A datagram on SUPnP's port: what it is.
@@ -67,6 +71,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .protectionACL: try ProtectionProperties.checkACL(input)
         case .protectionIdentities: try ProtectionProperties.checkIdentities(input)
         case .wps: try WPSProperties.check(input)
+        case .relayHello: try RelayHelloProperties.check(input)
+        case .relayPeer: try RelayPeerProperties.check(input)
         case .policy: try PolicyProperties.check(input)
         case .supnpHeader: try SUPnPHeaderProperties.check(input)
         case .supnpControl: try SUPnPControlProperties.check(input)

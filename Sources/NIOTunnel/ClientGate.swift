@@ -14,9 +14,13 @@ final class ClientGate: ChannelInboundHandler, RemovableChannelHandler {
     private let purpose: ConnectionPurpose
     private let configuration: TunnelDialerConfiguration
     private let outcome: Outcome
+    private let isRelayed: Bool
     private var timer: Scheduled<Void>?
 
-    init(_ purpose: ConnectionPurpose, _ configuration: TunnelDialerConfiguration, _ outcome: Outcome) {
+    init(
+        _ purpose: ConnectionPurpose, _ configuration: TunnelDialerConfiguration, _ outcome: Outcome, isRelayed: Bool
+    ) {
+        self.isRelayed = isRelayed
         self.purpose = purpose
         self.configuration = configuration
         self.outcome = outcome
@@ -36,6 +40,10 @@ final class ClientGate: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Whoever is on the way may have said so; what is said of a gateway's absence is not to be relied on anyway.
+        guard !isRelayed || !"\(error)".contains("UNRECOGNIZED_NAME") else {
+            return fail(context, TunnelError(.unreachable, "The gateway is not registered at the relay at the moment."))
+        }
         fail(context, TunnelError(.handshakeFailed, "The TLS handshake failed: \(error)."))
     }
 

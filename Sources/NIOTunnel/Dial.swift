@@ -56,7 +56,7 @@ struct Dial: Sendable {
                             promise.completeWith(verify(chain, outcome))
                         }, configuration: .init()
                     )
-                    let gate = ClientGate(purpose, configuration, outcome)
+                    let gate = ClientGate(purpose, configuration, outcome, isRelayed: serverName != nil)
                     try channel.pipeline.syncOperations.addHandlers([tls, gate])
                 }
             }

@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOSSL
 internal import NetworkTypes
 internal import RelayProtocol
+internal import Tunnel
 
 /// Where connections come in while a listener runs, whichever way they came.
 struct TunnelEntrance: Sendable {

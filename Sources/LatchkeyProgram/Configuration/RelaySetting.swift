@@ -1,5 +1,6 @@
 import NIOTunnel
 package import TrustCore
+import Tunnel
 
 /// A relay as it is configured: `[PIN@]host[:port]`.
 package struct RelaySetting: Hashable, Sendable {

@@ -2,6 +2,7 @@ import Foundation
 import NIOTunnel
 import NetworkTypes
 import RelayProtocol
+import Tunnel
 
 extension ProgramEvent {
     /// How it stands with a relay.

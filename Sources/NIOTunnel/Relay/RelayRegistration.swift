@@ -4,6 +4,7 @@ internal import NIOSSL
 internal import NIOTLS
 internal import NetworkTypes
 internal import RelayProtocol
+internal import Tunnel
 
 /// One registration: TLS to the relay with the gateway's own certificate, one message, one answer.
 struct RelayRegistration: Sendable {
@@ -28,7 +29,8 @@ struct RelayRegistration: Sendable {
 
     /// The name that a certificate's key stands for.
     static func name(of identity: TunnelIdentity) -> RelayName? {
-        identity.chain.first.flatMap { try? PeerCertificate($0) }.flatMap { RelayName(keyDigest: $0.keyPin) }
+        identity.chainDER.first.flatMap { try? NIOSSLCertificate(bytes: $0, format: .der) }
+            .flatMap { try? PeerCertificate($0) }.flatMap { RelayName(keyDigest: $0.keyPin) }
     }
 
     /// Throws `TunnelError`; `.refused` when the relay has said no, `.untrustedPeer` when it is another relay.
@@ -89,11 +91,11 @@ struct RelayRegistration: Sendable {
         tls.curves = [.x25519_MLKEM768, .x25519, .secp256r1]
         tls.certificateVerification = .noHostnameVerification
         tls.trustRoots = .certificates([])
-        tls.certificateChain = identity.chain.map { .certificate($0) }
-        tls.privateKey = .privateKey(identity.key)
         tls.applicationProtocols = [RelayPurpose.register.rawValue]
         tls.shutdownTimeout = .seconds(1)
         do {
+            tls.certificateChain = try identity.sources()
+            tls.privateKey = try identity.keySource()
             return try NIOSSLContext(configuration: tls)
         } catch {
             throw TunnelError(.badIdentity, "The gateway's certificate cannot be used: \(error).")

@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NetworkTypes
 internal import RelayProtocol
+internal import Tunnel
 
 /// The gateway's end of a standby connection: proves the key, says that it lives, and hears calls.
 final class StandbyClientHandler: ChannelInboundHandler {

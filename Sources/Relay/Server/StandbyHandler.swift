@@ -25,6 +25,8 @@ final class StandbyHandler: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         let channel = context.channel
+        // NIO keeps a buffer of this size for each connection.
+        try? channel.syncOptions?.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 128))
         // Only a connection that proves nothing is ended by it.
         let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: house.configuration.helloTime) {

@@ -42,7 +42,7 @@ package struct SessionKeeper: Sendable {
             addresses: [TunnelAddress], identity: TunnelIdentity,
             verifyServer: @escaping @Sendable (PeerCertificate) -> String?
         ) {
-            self.ways = [.tunnel(.direct, to: addresses, identity: identity, verifyServer: verifyServer)]
+            self.ways = Way.tunnels(to: addresses, identity: identity, verifyServer: verifyServer)
         }
 
         /// A gateway in this process.

@@ -75,20 +75,27 @@ package struct Way: Sendable {
 }
 
 extension Way {
-    /// A tunnel over TCP, to whichever of the addresses answers first.
+    /// Tunnels over TCP: to whichever of the gateway's own addresses answers first, and through its relays.
     /// - Parameters:
     ///   - addresses: In the order of preference.
     ///   - verifyServer: Nil to accept the gateway's certificate, or a sentence that says why not.
-    package static func tunnel(
-        _ kind: PathKind, to addresses: [TunnelAddress], identity: TunnelIdentity,
+    package static func tunnels(
+        to addresses: [TunnelAddress], identity: TunnelIdentity,
         verifyServer: @escaping @Sendable (PeerCertificate) -> String?
-    ) -> Way {
-        Way(
-            kind, "tcp \(addresses.map { "\($0)" }.joined(separator: ", "))",
-            dial: { dialer in
-                try await dialer.connect(
-                    to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
-            })
+    ) -> [Way] {
+        func way(_ kind: PathKind, _ addresses: [TunnelAddress]) -> Way {
+            Way(
+                kind, "tcp \(addresses.map { "\($0)" }.joined(separator: ", "))",
+                dial: { dialer in
+                    try await dialer.connect(
+                        to: addresses, identity: identity, purpose: .session, verifyServer: verifyServer)
+                })
+        }
+        let own = addresses.filter { $0.serverName == nil }
+        let relays = addresses.filter { $0.serverName != nil }
+        // That there is no address at all is for the dialer to say.
+        let direct = own.isEmpty && !relays.isEmpty ? [] : [way(.direct, own)]
+        return direct + (relays.isEmpty ? [] : [way(.relay, relays)])
     }
 }
 

@@ -5,6 +5,7 @@ import NIOTunnel
 import NetworkTypes
 import Relay
 import RelayProtocol
+import TestKit
 import Testing
 import Tunnel
 
@@ -16,7 +17,8 @@ struct HostileRelayTests {
             // Another gateway's listener, which answers whatever name is asked for.
             try await TestTunnel.run { impostor in
                 let name = try #require(RelayName(keyDigest: tunnel.pin))
-                let address = TunnelAddress(host: "127.0.0.1", port: impostor.endpoint.port, serverName: name.serverName(at: "127.0.0.1"))
+                let address = TunnelAddress(
+                    host: "127.0.0.1", port: impostor.endpoint.port, serverName: name.serverName(at: "127.0.0.1"))
                 await #expect {
                     _ = try await tunnel.dial(by: [address])
                 } throws: { ($0 as? TunnelError)?.code == .untrustedPeer }
@@ -37,7 +39,8 @@ struct HostileRelayTests {
                     let wire = MischievousWire(mischief, to: relay.endpoint)
                     try await wire.run { place in
                         let name = try #require(RelayName(keyDigest: tunnel.pin))
-                        let address = TunnelAddress(host: "127.0.0.1", port: place.port, serverName: name.serverName(at: "127.0.0.1"))
+                        let address = TunnelAddress(
+                            host: "127.0.0.1", port: place.port, serverName: name.serverName(at: "127.0.0.1"))
                         let carrier = try await tunnel.dial(by: [address])
                         defer { carrier.close(.closed) }
                         try await carrier.expect(.ok)

@@ -5,6 +5,8 @@ import NIOTunnel
 import NetworkTypes
 import RelayProtocol
 import Synchronization
+import TestKit
+import Tunnel
 
 /// What a wire can do to bytes.
 enum Mischief: String, Sendable, CaseIterable {

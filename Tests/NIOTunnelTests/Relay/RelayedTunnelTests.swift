@@ -4,6 +4,7 @@ import NIOTunnel
 import NetworkTypes
 import Relay
 import RelayProtocol
+import TestKit
 import Testing
 import Tunnel
 
