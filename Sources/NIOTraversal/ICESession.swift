@@ -103,7 +103,7 @@ package final class ICESession: DatagramPath {
     package func restart() { onLoop { $0.perform { $0.restart(now: $1) } } }
 
     /// Adds a relay, with credentials that serve longer for example.
-    package func addRelay(_ relay: ICEEngine.Relay) { onLoop { $0.perform { $0.addRelay(relay, now: $1) } } }
+    package func addRelay(_ relay: ICEEngine.Relay) { onLoop { $0.addRelay(relay) } }
 
     /// The host's addresses are others: sockets of those that are gone are closed, new ones are opened.
     package func setAddresses(_ addresses: [InterfaceAddress]) { onLoop { $0.setAddresses(addresses) } }

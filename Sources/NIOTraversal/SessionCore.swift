@@ -12,6 +12,7 @@ final class SessionCore {
     private let loop: any EventLoop
     private let streams: SessionStreams
     private var engine: ICEEngine
+    private var configured: [InterfaceAddress] = []
     private var sockets: [SocketEndpoint: UDPSocket] = [:]
     private var relays: [Int: RelayStream] = [:]
     private var timer: (at: ContinuousClock.Instant, scheduled: Scheduled<Void>)?
@@ -38,6 +39,7 @@ final class SessionCore {
     func setAddresses(_ addresses: [InterfaceAddress]) {
         guard !isClosed else { return }
         let wanted = addresses.prefix(ICEEngine.maximumSockets)
+        configured = Array(wanted)
         let gone = sockets.keys.filter { base in !wanted.contains { $0.address == base.address } }
         for base in gone {
             perform { $0.removeSocket(base, now: $1) }
@@ -57,10 +59,24 @@ final class SessionCore {
             streams.event.yield(.unusable(own.address, "\(error)"))
             return
         }
-        sockets[socket.base] = socket
+        adopt(socket)
+        perform { $0.addSocket(socket.base, preference: preference, now: $1) }
+    }
+
+    /// Over UDP it gets a socket of its own, from the first address of its family.
+    func addRelay(_ relay: ICEEngine.Relay) {
+        guard !isClosed else { return }
+        let own = configured.first { $0.address.isIPv4 == relay.server.address.isIPv4 }
+        guard relay.stream == nil, let own, let socket = try? UDPSocket(own.address, zone: own.endpoint(port: 0).zone)
+        else { return perform { $0.addRelay(relay, now: $1) } }
+        adopt(socket)
+        perform { $0.addRelay(relay, via: socket.base, now: $1) }
+    }
+
+    private func adopt(_ socket: UDPSocket) {
         let base = socket.base
+        sockets[base] = socket
         socket.read(on: loop) { [weak self] in self?.received($0, at: base, from: $1) }
-        perform { $0.addSocket(base, preference: preference, now: $1) }
     }
 
     private func close(_ base: SocketEndpoint) {

@@ -54,3 +54,7 @@ extension SocketEndpoint {
         }
     }
 }
+
+extension IPAddress {
+    var isIPv4: Bool { if case .v4 = self { true } else { false } }
+}

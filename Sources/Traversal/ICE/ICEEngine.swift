@@ -165,10 +165,18 @@ package struct ICEEngine: Sendable {
     }
 
     /// Adds a relay, with credentials that serve longer for example; dropped beyond ``maximumServers`` that serve.
-    package mutating func addRelay(_ relay: Relay, now: ContinuousClock.Instant) {
+    ///
+    /// - Parameter base: Over UDP, a socket that is no candidate and serves it alone: a server may hold to the name that
+    ///   a socket has shown first (437 or 441, RFC 8656 §5), also after it was refused.
+    package mutating func addRelay(_ relay: Relay, via base: SocketEndpoint? = nil, now: ContinuousClock.Instant) {
         guard relays.count(where: { !$0.isOver }) < Self.maximumServers else { return }
         append(relay)
-        startRelay(relays.count - 1, now: now)
+        if relay.stream == nil, let base {
+            relays[relays.count - 1].base = base
+            relays[relays.count - 1].client.start(now: now)
+        } else {
+            startRelay(relays.count - 1, now: now)
+        }
         settle(now: now)
     }
 
@@ -299,7 +307,9 @@ package struct ICEEngine: Sendable {
             agent.addLocal(
                 .relayed, address: relayed, base: relayed, server: relay.server,
                 preference: Self.relayPreference - UInt16(clamping: index), now: now)
-            if relay.stream == nil, let base = relays[index].base, let mapped {
+            if relay.stream == nil, let base = relays[index].base, let mapped,
+                sockets.contains(where: { $0.base == base })
+            {
                 addReflexive(mapped, base, relay.server, now: now)
             }
             emit(.described)
