@@ -1,5 +1,5 @@
 import Dispatch
-import Foundation
+import FoundationEssentials
 import Glibc
 
 /// Prints what happens as lines, or as JSON objects with a time, as the other commands do.
@@ -19,8 +19,26 @@ struct RelayEventPrinter: Sendable {
             guard let data = try? encoder.encode(object) else { return }
             line = String(decoding: data, as: UTF8.self)
         }
-        // One write a line, so that a reader never sees half of one.
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+        // Whoever does not read it any more is no reason to stop.
+        _ = Output.write(line + "\n", to: STDOUT_FILENO)
+    }
+}
+
+/// Writing without Foundation's larger half, which would make the program twice as large.
+enum Output {
+    /// Writes all of a text; a line in one call, so that a reader never sees half of one. False when it cannot.
+    static func write(_ text: String, to file: Int32) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)[...]
+            while !rest.isEmpty {
+                let count = Glibc.write(file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return false }
+                rest = rest.dropFirst(count)
+            }
+            return true
+        }
     }
 }
 

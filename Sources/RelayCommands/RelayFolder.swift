@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Glibc
 import Relay
 
@@ -41,11 +41,8 @@ struct RelayFolder {
         unlink(temporary)
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode)
         guard file >= 0 else { throw RelayError("\(path) cannot be written: \(String(cString: strerror(errno)))") }
-        let handle = FileHandle(fileDescriptor: file, closeOnDealloc: true)
-        try handle.write(contentsOf: Data(text.utf8))
-        try handle.synchronize()
-        try handle.close()
-        guard rename(temporary, path) == 0 else {
+        let isWritten = Output.write(text, to: file) && fsync(file) == 0
+        guard close(file) == 0, isWritten, rename(temporary, path) == 0 else {
             throw RelayError("\(path) cannot be written: \(String(cString: strerror(errno)))")
         }
     }

@@ -81,10 +81,10 @@ class Place:
         process.wait_for("ready")
         return process
 
-    def start_haproxy(self, name: str, configuration: str) -> Process:
+    def start_haproxy(self, name: str, configuration: str, most: int = 1000) -> Process:
         file = self.work / f"{name}.cfg"
         file.write_text(
-            "global\n  nbthread 1\n  maxconn 15000\n  ssl-default-bind-options ssl-min-ver TLSv1.3\n"
+            f"global\n  nbthread 1\n  maxconn {most}\n  ssl-default-bind-options ssl-min-ver TLSv1.3\n"
             "defaults\n  timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n" + configuration
         )
         process = self.relay.start(name, "haproxy", "-db", "-f", file, log=self.logs / f"{name}.log")
@@ -210,7 +210,10 @@ def _idle_haproxy(place: Place, count: int) -> Waiting:
         "haproxy-idle",
         f"frontend idle\n  mode http\n  timeout http-request 1h\n  bind {RELAY}:{IDLE_PORT} ssl crt {folder}/haproxy.pem "
         f"ca-file {folder}/haproxy.crt verify optional ca-ignore-err all crt-ignore-err all\n",
+        most=9_900,
     )
+    # It reserves two files for each session, and a process may have 20,000 here.
+    count = min(count, 9_800)
     before, started, held = process.resident_bytes(), time.monotonic(), []
     identity = Identity(folder / "one.pem")
     identity.context.set_alpn_protocols(["http/1.1"])
