@@ -25,6 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--home", default=names, help=f"kinds at home, by commas; all without it: {names}")
     parser.add_argument("--away", default=names, help="kinds away")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "lab/out/nat", help="where table, page and logs go")
+    parser.add_argument("--no-turn", action="store_true", help="without a TURN server: what is not direct goes over the relay")
     return parser.parse_args()
 
 
@@ -54,7 +55,7 @@ def measure(options) -> int:
     try:
         with World(f"lk{os.getpid()}-", kinds) as world:
             world.homes = {name: world.homes[name] for name in homes}
-            grid = Grid(world, options.bin.resolve(), work, logs)
+            grid = Grid(world, options.bin.resolve(), work, logs, turn=not options.no_turn)
             grid.start_servers()
             grid.start_homes()
             for home in homes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..groups.member import EventLog, moment
 from ..latchkey import Client, Gateway
 from ..processes import LabError, Process
+from ..topology import TUNNEL_PORT
 from .kinds import KINDS
 from .world import SECOND, SERVER, Site, World
 
@@ -39,7 +40,8 @@ class Cell:
 class Grid:
     """The world with its servers and gateways; each cell is a client that starts, and what it says of its paths."""
 
-    def __init__(self, world: World, binaries: Path, work: Path, logs: Path):
+    def __init__(self, world: World, binaries: Path, work: Path, logs: Path, turn: bool = True):
+        self.has_turn = turn
         self.world, self.binaries, self.work, self.logs = world, binaries, work, logs
         self.gateways: dict[str, Gateway] = {}
         self.devices: list[Process] = []
@@ -58,14 +60,10 @@ class Grid:
         )  # fmt: skip
         self.relay.wait_for("ready", timeout=20)
 
-    @staticmethod
-    def settings(side: str) -> dict:
+    def settings(self, side: str) -> dict:
         turn = f"{TURN_USER}:{TURN_PASSWORD}@{SERVER}:{STUN_PORT}"
-        return {
-            f"LATCHKEY_{side}_STUN": f"{SERVER}:{STUN_PORT}",
-            f"LATCHKEY_{side}_TURN": f"{turn},{turn}/tcp",
-            "LATCHKEY_LOG_FORMAT": "json",
-        }
+        settings = {f"LATCHKEY_{side}_STUN": f"{SERVER}:{STUN_PORT}"}
+        return settings | ({f"LATCHKEY_{side}_TURN": f"{turn},{turn}/tcp"} if self.has_turn else {})
 
     def start_homes(self) -> None:
         for name, site in self.world.homes.items():
@@ -77,7 +75,8 @@ class Grid:
             )  # fmt: skip
             gateway = Gateway(self.binaries, site.host, site.address, self.work / f"gateway-{name}", self.logs)
             gateway.start(
-                "--relay", f"{SERVER}:{RELAY_PORT}", "--mapping", "off", env=self.settings("GATEWAY"), address=site.wan
+                "--relay", f"{SERVER}:{RELAY_PORT}", "--mapping", "off", "--json", env=self.settings("GATEWAY"),
+                address=f"{site.wan}:{TUNNEL_PORT}",
             )
             self.gateways[name] = gateway
         for gateway in self.gateways.values():
@@ -91,7 +90,7 @@ class Grid:
         try:
             client.pair(gateway.pair(name, "--preset", "full")["code"])
             self._forget(home, site)
-            client.start(env=self.settings("AWAY"))
+            client.start("--json", env=self.settings("AWAY"))
             log = EventLog(client.process)
             begun = moment(log.wait("serving", 10))
             connected = log.wait("connected", 15)
