@@ -23,10 +23,13 @@ final class PathOutlet: DatagramOutlet {
     }
 
     /// The path has a route; true when it took the place of another.
-    func moved(_ route: DatagramRoute) -> Bool {
+    /// - Parameter isSettled: Whether the connections on it have finished their handshakes; before that one may not
+    ///   migrate (RFC 9000 §9), and has learnt nothing of the old route that would be wrong of the new one.
+    func moved(_ route: DatagramRoute, isSettled: Bool) -> Bool {
+        let isFirst = ends == nil
         ends = (route.local, route.remote)
+        guard isSettled, !isFirst else { return false }
         routes &+= 1
-        guard routes > 1 else { return false }
         if isServer { remote.port = Int(2 &+ routes) } else { local.port = Int(2 &+ routes) }
         return true
     }
@@ -111,8 +114,9 @@ final class PathFeed: Sendable {
 
     private func moved(_ route: DatagramRoute) {
         guard let (endpoint, outlet) = state.value else { return }
-        let hasMoved = outlet.moved(route)
-        for connection in endpoint.everyone {
+        let connections = endpoint.everyone
+        let hasMoved = outlet.moved(route, isSettled: !connections.isEmpty && connections.allSatisfy(\.hasEntered))
+        for connection in connections {
             if hasMoved, !connection.isServer { _ = connection.migrate(to: outlet.local) }
             connection.tellEnds(outlet, outlet.remote)
         }

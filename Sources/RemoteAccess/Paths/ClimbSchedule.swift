@@ -7,9 +7,9 @@ package struct ClimbSchedule: Hashable, Sendable {
     package var attempts: Int
     private var made = 0
 
-    /// - Parameter pauses: 1 s, 3 s, 10 s, 1 min and then every 5 min by default.
+    /// - Parameter pauses: 0.1 s, 3 s, 10 s, 1 min and then every 5 min by default.
     package init(
-        pauses: [Duration] = [.seconds(1), .seconds(3), .seconds(10), .seconds(60), .seconds(300)],
+        pauses: [Duration] = [.milliseconds(100), .seconds(3), .seconds(10), .seconds(60), .seconds(300)],
         attempts: Int = 100
     ) {
         self.pauses = pauses

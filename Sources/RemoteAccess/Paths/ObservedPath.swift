@@ -11,33 +11,46 @@ final class Newest: Sendable {
     func set(_ description: ICEDescription) { state.withLock { $0 = description } }
 }
 
-/// A path whose route can be asked for, beside the one who reads its routes.
+/// A path whose route can be waited and asked for, beside the one who reads its routes.
 final class ObservedPath: DatagramPath {
+    let routes: AsyncStream<DatagramRoute>
     private let path: any DatagramPath
-    private let current = Mutex<DatagramRoute?>(nil)
+    private let first = Latch<Void>()
+    private let current: CurrentRoute
 
-    init(_ path: any DatagramPath) { self.path = path }
-
-    /// Where datagrams go at the moment.
-    var route: DatagramRoute? { current.withLock { $0 } }
-
-    var datagrams: AsyncStream<ByteBuffer> { path.datagrams }
-
-    var routes: AsyncStream<DatagramRoute> {
-        let stream = path.routes
-        return AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-            // Ends with the path's own stream.
-            let forwarding = Task {
-                for await route in stream {
-                    self.current.withLock { $0 = route }
-                    continuation.yield(route)
-                }
-                continuation.finish()
-            }
-            continuation.onTermination = { _ in forwarding.cancel() }
-        }
+    private final class CurrentRoute: Sendable {
+        let state = Mutex<DatagramRoute?>(nil)
     }
 
+    init(_ path: any DatagramPath) {
+        self.path = path
+        let (routes, found) = AsyncStream<DatagramRoute>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.routes = routes
+        let (current, first) = (CurrentRoute(), first)
+        self.current = current
+        // Ends with the path's own stream.
+        let forwarding = Task {
+            for await route in path.routes {
+                current.state.withLock { $0 = route }
+                first.set(())
+                found.yield(route)
+            }
+            found.finish()
+        }
+        found.onTermination = { _ in forwarding.cancel() }
+    }
+
+    /// Where datagrams go at the moment.
+    var route: DatagramRoute? { current.state.withLock { $0 } }
+
+    /// Waits until there is a route: what is sent before it is lost, and a handshake would wait a second for its
+    /// repetition.
+    func waitForRoute() async throws {
+        _ = await first.wait()
+        try Task.checkCancellation()
+    }
+
+    var datagrams: AsyncStream<ByteBuffer> { path.datagrams }
     var maximumDatagramSize: Int { path.maximumDatagramSize }
     func send(_ datagram: ByteBuffer) { path.send(datagram) }
     func close() { path.close() }

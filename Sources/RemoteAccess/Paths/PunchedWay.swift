@@ -23,6 +23,7 @@ extension Way {
                     let own = try await settings.description(of: session)
                     session.setRemote(try await exchange(own, over: link))
                     let path = ObservedPath(session)
+                    try await path.waitForRoute()
                     let carrier = try await dialer.connect(over: path, identity: identity, verifyServer: verifyServer)
                     return Reached(
                         carrier: carrier,
