@@ -31,6 +31,7 @@ package struct LatchkeyCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             GatewayCommands.self, PolicyCommands.self, AuditCommands.self, AwayCommands.self, VLANCommands.self,
+            DoctorCommand.self,
             GroupCommands.self, MemberCommands.self, RelayCommand.self, UPnPCommands.self, BenchCommands.self,
         ]
     )

@@ -32,6 +32,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
     package var group: GroupSettings
     /// How it makes itself reachable from outside.
     package var reachability: ReachabilitySettings
+    /// Where it publishes its addresses.
+    package var publishing: PublishingSettings
 
     /// The lowest version that is spoken; nothing below 1.2 is offered.
     package enum MinimumTLS: String, Hashable, Sendable {
@@ -75,6 +77,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.ssdp = try SSDPSettings(settings)
         self.group = try GroupSettings(settings)
         self.reachability = try ReachabilitySettings(settings)
+        self.publishing = try PublishingSettings(settings)
     }
 }
 
@@ -94,6 +97,10 @@ package struct AwayConfiguration: Hashable, Sendable {
     package var silence: Duration
     /// How a direct path is found with the gateway.
     package var traversal: TraversalSettings
+    /// Whom names are looked up with; nil for the system's.
+    package var nameServer: SocketEndpoint?
+    /// Authorities that are believed in the place of the system's, PEM.
+    package var webRoots: String?
     package var ssdp: SSDPSettings
 
     package init(_ invocation: Invocation) throws {
@@ -108,6 +115,8 @@ package struct AwayConfiguration: Hashable, Sendable {
             throw ProgramError.usage("--allow names neighbours to share with, but sharing is off; add --share")
         }
         self.traversal = try TraversalSettings(settings, stun: .awaySTUN, turn: .awayTURN, direct: .awayDirect)
+        self.nameServer = try settings.endpoint(.awayNameServer)
+        self.webRoots = try settings.text(.webRoots)
         self.silence = .seconds(try settings.integer(.awaySilence, in: 2...3600) ?? 10)
         self.ssdp = try SSDPSettings(settings)
     }

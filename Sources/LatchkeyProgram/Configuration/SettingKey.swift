@@ -64,6 +64,28 @@ extension SettingKey {
     package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
     /// Whether and how the home's router is asked to pass the gateway's port on.
     package static let gatewayMapping = SettingKey("gateway", "mapping", option: "--mapping")
+    /// The name that is kept at the gateway's current address.
+    package static let ddnsName = SettingKey("ddns", "name", option: nil)
+    /// A dyndns2 server's update URL.
+    package static let ddnsURL = SettingKey("ddns", "url", option: nil)
+    /// Who asks there.
+    package static let ddnsUser = SettingKey("ddns", "user", option: nil)
+    /// The file with the password.
+    package static let ddnsPasswordFile = SettingKey("ddns", "passwordFile", option: nil)
+    /// The name server that takes updates (RFC 2136).
+    package static let ddnsServer = SettingKey("ddns", "server", option: nil)
+    /// The zone that is updated.
+    package static let ddnsZone = SettingKey("ddns", "zone", option: nil)
+    /// The file with the TSIG key.
+    package static let ddnsKeyFile = SettingKey("ddns", "keyFile", option: nil)
+    /// Where address records are posted.
+    package static let pushURL = SettingKey("push", "url", option: nil)
+    /// The file with the token for that.
+    package static let pushTokenFile = SettingKey("push", "tokenFile", option: nil)
+    /// Authorities that are believed in the place of the system's.
+    package static let webRoots = SettingKey("web", "roots", option: nil)
+    /// The name server that an away client asks.
+    package static let awayNameServer = SettingKey("away", "nameServer", option: nil)
     /// Whether the gateway is an `RAServer` at home, with the Remote Access services.
     package static let gatewayStandardServices = SettingKey(
         "gateway", "standardServices", option: "--no-standard-services")
@@ -130,6 +152,8 @@ extension SettingKey {
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayRelays, .gatewayRelayInvitation, .gatewaySTUN,
         .gatewayTURN, .gatewayDirect, .gatewayMaxSessions, .gatewayMinimumTLS,
         .gatewayStandardServices, .gatewayMapping, .gatewayCertificateLife, .auditEntries, .auditBytes,
+        .ddnsName, .ddnsURL, .ddnsUser, .ddnsPasswordFile, .ddnsServer, .ddnsZone, .ddnsKeyFile, .pushURL, .pushTokenFile,
+        .webRoots, .awayNameServer,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awaySTUN, .awayTURN, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,

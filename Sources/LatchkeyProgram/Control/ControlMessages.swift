@@ -7,6 +7,8 @@ package enum ControlRequest: Hashable, Sendable {
     case ping
     /// What the program is doing.
     case status
+    /// How it is reached, and what would improve that.
+    case doctor
     /// The sessions that are being served.
     case sessions
     /// The devices that are known: at home for a gateway, mirrored for an away client.
@@ -69,6 +71,7 @@ package struct PairingOrder: Codable, Hashable, Sendable {
 package enum ControlReply: Hashable, Sendable {
     case pong(ProgramIdentity)
     case status(StatusReport)
+    case doctor(DoctorReport)
     case sessions([SessionReport])
     case devices([DeviceReport])
     case clients([ClientReport])
@@ -95,7 +98,7 @@ extension ControlRequest: Codable {
     private enum Key: String, CodingKey { case request, name, order, group, policy, consent, role, protection }
 
     private enum Word: String, Codable {
-        case ping, status, sessions, devices, clients, revoke, pair, group, policy, consent, role, protection
+        case ping, status, doctor, sessions, devices, clients, revoke, pair, group, policy, consent, role, protection
         case rotateKey = "rotate-key"
     }
 
@@ -104,6 +107,7 @@ extension ControlRequest: Codable {
         switch try container.decode(Word.self, forKey: .request) {
         case .ping: self = .ping
         case .status: self = .status
+        case .doctor: self = .doctor
         case .sessions: self = .sessions
         case .devices: self = .devices
         case .clients: self = .clients
@@ -124,6 +128,7 @@ extension ControlRequest: Codable {
             switch self {
             case .ping: .ping
             case .status: .status
+            case .doctor: .doctor
             case .sessions: .sessions
             case .devices: .devices
             case .clients: .clients
@@ -156,7 +161,8 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
     case error(String)
 
     private enum Key: String, CodingKey {
-        case error, pong, status, sessions, devices, clients, revoked, pairing, introduction, rotated, group, policy,
+        case error, pong, status, doctor, sessions, devices, clients, revoked, pairing, introduction, rotated, group,
+            policy,
             consents, role, protection, pins
     }
 
@@ -175,6 +181,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
             case .error: .error(try read())
             case .pong: .result(.pong(try read()))
             case .status: .result(.status(try read()))
+            case .doctor: .result(.doctor(try read()))
             case .sessions: .result(.sessions(try read()))
             case .devices: .result(.devices(try read()))
             case .clients: .result(.clients(try read()))
@@ -197,6 +204,7 @@ package enum ControlAnswer: Hashable, Sendable, Codable {
         case .error(let sentence): try container.encode(sentence, forKey: .error)
         case .result(.pong(let report)): try container.encode(report, forKey: .pong)
         case .result(.status(let report)): try container.encode(report, forKey: .status)
+        case .result(.doctor(let report)): try container.encode(report, forKey: .doctor)
         case .result(.sessions(let reports)): try container.encode(reports, forKey: .sessions)
         case .result(.devices(let reports)): try container.encode(reports, forKey: .devices)
         case .result(.clients(let reports)): try container.encode(reports, forKey: .clients)

@@ -22,6 +22,7 @@ package struct ResultPrinter: Sendable {
         switch result {
         case .pong(let identity): console.line("\(identity.role) is running, process \(identity.pid)")
         case .status(let status): show(status)
+        case .doctor(let report): DoctorProgram.lines(report).forEach(console.line)
         case .sessions(let sessions): show(sessions)
         case .devices(let devices): show(devices)
         case .clients(let clients): show(clients)
@@ -58,6 +59,7 @@ package struct ResultPrinter: Sendable {
         switch result {
         case .pong(let report): try console.json(report)
         case .status(let report): try console.json(report)
+        case .doctor(let report): try console.json(report)
         case .sessions(let reports): try reports.forEach(console.json)
         case .devices(let reports): try reports.forEach(console.json)
         case .clients(let reports): try reports.forEach(console.json)

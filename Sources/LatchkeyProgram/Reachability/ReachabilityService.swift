@@ -6,6 +6,7 @@ package import Reachability
 import ServiceLifecycle
 import Synchronization
 import Traversal
+import TrustCore
 
 /// Makes the gateway reachable from outside, beside it: nothing that happens here ends the gateway.
 package final class ReachabilityService: Service {
@@ -73,6 +74,26 @@ package final class ReachabilityService: Service {
 
     /// How things stand with mappings; nil where none is wanted.
     package var mapping: MappingStatus? { mapper?.status }
+
+    /// What is known of the way in, and what would improve it.
+    package func diagnosis(_ publishing: PublishingService) -> DoctorReport {
+        let place = DefaultRoutes.surroundings(interface: configuration.interface)
+        var facts = GatewayDiagnosis(port: configuration.listen.port)
+        facts.own = place.own?.address
+        facts.router = place.router
+        facts.publicIPv6 = place.publicIPv6
+        facts.configured = configuration.addresses.map(\.description)
+        let isWanted = !configuration.reachability.methods(hasAddresses: !facts.configured.isEmpty).isEmpty
+        facts.mapping = isWanted ? mapping : nil
+        facts.isPublished = configuration.publishing.isOn
+        var report = DoctorReport(role: "gateway")
+        facts.judge(&report)
+        for (place, attempt) in publishing.attempts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            report.attempts.append(
+                .init(what: "publishing by \(place.rawValue)", result: attempt.sentence, works: attempt.works))
+        }
+        return report
+    }
 
     /// Works until the program stops, and then removes what was mapped.
     package func run() async throws {

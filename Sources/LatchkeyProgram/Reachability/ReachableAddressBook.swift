@@ -15,6 +15,11 @@ package final class ReachableAddressBook: Sendable {
     /// Takes over what a router passes on.
     package func setMapped(_ endpoints: [SocketEndpoint]) { mapped.withLock { $0 = endpoints } }
 
+    /// What is published: what anybody on the internet can try.
+    package func outside() -> [GatewayAddress] {
+        current().filter { address in address.endpoint.map { AddressReach($0.address) == .public } ?? true }
+    }
+
     /// What a pairing code carries, the most promising first. What can be reached from nowhere else is left out of what a
     /// router says: behind a second NAT its outer address is nobody's.
     package func current() -> [GatewayAddress] {

@@ -16,10 +16,13 @@ import UPnP
 struct AwayService: LiveAway, CustomStringConvertible {
     private let client: RemoteAccessClient
     private let context: AwayContext
+    private let finding: GatewayFinding
+    private let known: KnownGateway
 
     init(_ context: AwayContext) throws {
         self.context = context
         let known = try KnownGateway(context.gateway)
+        self.known = known
         var configuration = RemoteAccessClient.Configuration(
             interface: context.interface.name, listen: context.configuration.listen)
         configuration.ssdp = SSDPConfiguration(group: context.configuration.ssdp.group)
@@ -39,6 +42,19 @@ struct AwayService: LiveAway, CustomStringConvertible {
         let group = context.eventLoopGroup
         let punching = context.configuration.traversal.punching()
         let quic = QUICDialer(eventLoopGroup: group, logger: logger)
+        let finding = try GatewayFinding(
+            file: "\(context.configuration.state.path)/finding-\(context.gateway.id.rawValue.prefix(16)).json",
+            nameServer: context.configuration.nameServer, roots: context.configuration.webRoots,
+            gateway: { known.current },
+            found: { addresses in
+                known.moved(to: addresses)
+                do {
+                    try await store.update(known.current.id, name: nil, addresses: addresses, pins: nil)
+                } catch {
+                    logger.warning("the gateway's addresses could not be kept", metadata: ["error": "\(error)"])
+                }
+            }, report: report, eventLoopGroup: context.eventLoopGroup, logger: logger)
+        self.finding = finding
         self.client = RemoteAccessClient(
             configuration: configuration, neighbours: neighbours,
             target: {
@@ -65,28 +81,48 @@ struct AwayService: LiveAway, CustomStringConvertible {
             },
             onEvent: { event in
                 report(ProgramEvent(event))
-                if case .serving = event { serving() }
+                switch event {
+                case .serving: serving()
+                case .connected: finding.connected(true)
+                case .disconnected, .waiting: finding.connected(false)
+                default: break
+                }
             },
-            upkeep: Self.upkeep(store, known, report), eventLoopGroup: context.eventLoopGroup, logger: logger)
+            upkeep: Self.upkeep(store, known, finding, report), eventLoopGroup: context.eventLoopGroup, logger: logger)
     }
 
     private static func upkeep(
-        _ store: any AwayStore, _ known: KnownGateway, _ report: @escaping @Sendable (ProgramEvent) -> Void
+        _ store: any AwayStore, _ known: KnownGateway, _ finding: GatewayFinding,
+        _ report: @escaping @Sendable (ProgramEvent) -> Void
     ) -> @Sendable (Link) async -> Duration {
         let upkeep = ClientUpkeep(
             store: store, gateway: { known.current }, onRenewed: { known.renewed($0) },
             onNotice: { report(ProgramEvent($0)) })
-        return { await upkeep.run($0) }
+        return { link in
+            if let answer = await link.addresses() { await finding.learn(answer) }
+            return await upkeep.run(link)
+        }
     }
 
     /// What the log calls the service.
     var description: String { "away client" }
 
     func run() async throws {
-        try await withGracefulShutdownHandler {
-            try await client.run()
-        } onGracefulShutdown: {
-            client.beginGracefulShutdown()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await finding.run()
+                // Its end is not the client's: it ends with it.
+                try await Task.sleep(for: .seconds(3_600))
+            }
+            group.addTask {
+                try await withGracefulShutdownHandler {
+                    try await client.run()
+                } onGracefulShutdown: {
+                    client.beginGracefulShutdown()
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
@@ -96,6 +132,15 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 udn: device.root.udn, name: device.friendlyName, type: device.root.deviceType, location: nil,
                 state: silence.map { "silent: \($0)" } ?? "announced")
         }
+    }
+
+    func doctor() async -> DoctorReport {
+        var report = DoctorReport(role: "away")
+        let gateway = known.current
+        let list = gateway.addresses.map(\.description).joined(separator: ", ")
+        report.findings = ["The gateway “\(gateway.name)”: \(client.status). It is tried at \(list)."]
+        finding.judge(&report)
+        return report
     }
 
     func status() async -> StatusReport {
@@ -138,15 +183,19 @@ private final class KnownGateway: Sendable {
     /// The gateway, and as whom it is reached: with the newest certificate at each new carrier.
     var presented: (PairedGateway, TunnelIdentity) { (current, identity.withLock { $0 }) }
 
+    /// It is reached elsewhere now.
+    func moved(to addresses: [GatewayAddress]) { gateway.withLock { $0.addresses = addresses } }
+
     /// The certificate was renewed, and is kept.
     func renewed(_ renewed: PairedGateway) {
         // What cannot be presented was checked against its key before, and the old one is valid still.
         guard let presented = try? Self.identity(of: renewed) else { return }
         identity.withLock { $0 = presented }
         gateway.withLock { gateway in
-            let pins = gateway.pins
+            let (pins, addresses) = (gateway.pins, gateway.addresses)
             gateway = renewed
             gateway.pins = pins
+            gateway.addresses = addresses
         }
     }
 

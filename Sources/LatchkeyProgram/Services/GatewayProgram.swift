@@ -38,6 +38,9 @@ package enum GatewayProgram {
         let reachability = ReachabilityService(
             configuration, addresses: addresses, controlPoint: controlPoint, eventLoopGroup: group,
             logger: invocation.logger("reachability"), report: { report($0) })
+        let publishing = try PublishingService(
+            configuration.publishing, addresses: addresses, store: store, eventLoopGroup: group,
+            logger: invocation.logger("publishing"), report: { report($0) })
         let context = GatewayContext(
             configuration: configuration,
             store: store,
@@ -45,6 +48,8 @@ package enum GatewayProgram {
             identity: try await offline.identity(),
             interface: interface,
             addresses: addresses,
+            addressAnswers: { try await publishing.answer($0) },
+            diagnosis: { reachability.diagnosis(publishing) },
             controlPoint: controlPoint,
             ssdp: ssdp,
             eventLoopGroup: group,
@@ -61,7 +66,7 @@ package enum GatewayProgram {
         ) { readiness.started("control") }
         do {
             try await Daemon.run(
-                [control, gateway, secureGroup, reachability], console: invocation.console, logger: logger)
+                [control, gateway, secureGroup, reachability, publishing], console: invocation.console, logger: logger)
         } catch let error as IOError {
             throw ProgramError.failure(
                 "clients cannot be served on \(configuration.listen): \(String(cString: strerror(error.errnoCode)))"

@@ -46,6 +46,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         configuration.relays = context.configuration.relays.map {
             $0.registrar(invitation: context.configuration.relayInvitation)
         }
+        trust.addresses.open(context.addressAnswers)
         let sessions = context.configuration.maxSessions
         configuration.sessions.sessions = sessions
         // A session has a media connection too, and a household comes from one address.
@@ -153,6 +154,16 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
 
     func deviceFacts() async -> [DeviceFacts] { server.devices.map(\.0.facts) }
 
+    func doctor() async -> DoctorReport {
+        var report = context.diagnosis()
+        report.paths = server.sessions.map { session in
+            .init(
+                peer: session.name, path: session.paths.joined(separator: ", "),
+                since: Date() - session.openedAt.duration(to: .now).seconds)
+        }
+        return report
+    }
+
     func status() async -> StatusReport {
         StatusReport(
             role: "gateway", name: trust.identity.name, state: "serving",
@@ -160,6 +171,7 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
                 "listen": context.configuration.listen.description, "sessions": String(server.sessions.count),
                 "sessions-limit": String(context.configuration.maxSessions), "devices": String(server.devices.count),
                 "interface": context.interface?.name ?? "none",
+                "addresses": context.addresses.current().map(\.description).joined(separator: " "),
                 "device-roles": nested.map { $0.rolesInUse.sorted().map(\.rawValue).joined(separator: " ") } ?? "",
                 "uptime-seconds": String(startedAt.duration(to: .now).components.seconds),
             ])

@@ -12,8 +12,15 @@ package protocol LiveAway: Service {
     func devices() async -> [DeviceReport]
     /// What it is doing: connected, reconnecting, silent because it is at home, ….
     func status() async -> StatusReport
+    /// How the gateway is reached, and what would improve that.
+    func doctor() async -> DoctorReport
     /// Does something about the role of the session; answers the role after it.
     func role(_ order: RoleOrder) async throws -> RoleReport
+}
+
+extension LiveAway {
+    /// Nothing is known of it.
+    package func doctor() async -> DoctorReport { DoctorReport(role: "away") }
 }
 
 /// What an away client is made of.
@@ -45,6 +52,7 @@ package struct LiveAwayHandler: ControlRequestHandler {
         case .ping: .pong(ProgramIdentity(role: "away", pid: pid))
         case .status: .status(await away.status())
         case .devices: .devices(await away.devices())
+        case .doctor: .doctor(await away.doctor())
         case .role(let order): .role(try await away.role(order))
         case .sessions, .clients, .revoke, .pair, .rotateKey, .group, .policy, .consent, .protection:
             throw ProgramError.failure("only a gateway can answer this, and this is an away client")

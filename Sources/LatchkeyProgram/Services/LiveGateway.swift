@@ -2,6 +2,7 @@ package import AccessPolicy
 package import Logging
 package import NIOCore
 package import NIOUPnP
+package import RemoteAccess
 package import ServiceLifecycle
 import Synchronization
 package import TrustCore
@@ -18,6 +19,8 @@ package protocol LiveGateway: Service {
     func deviceFacts() async -> [DeviceFacts]
     /// What it is doing.
     func status() async -> StatusReport
+    /// How it is reached, and what would improve that.
+    func doctor() async -> DoctorReport
     /// Takes over what was just written to the store, without waiting until the store tells it.
     func storeChanged() async
     /// Does something about consents; answers the questions that are open after it.
@@ -32,6 +35,9 @@ package protocol LiveGateway: Service {
 }
 
 extension LiveGateway {
+    /// Nothing is known of it.
+    package func doctor() async -> DoctorReport { DoctorReport(role: "gateway") }
+
     /// None: the devices that were seen before have to do.
     package func deviceFacts() async -> [DeviceFacts] { [] }
 
@@ -57,6 +63,10 @@ package struct GatewayContext: Sendable {
     package let interface: NetworkInterface?
     /// Where clients reach the gateway at the moment.
     package let addresses: ReachableAddressBook
+    /// What a client is told of how the gateway is found.
+    package let addressAnswers: AddressDesk.Answers
+    /// What is known of the way in.
+    package let diagnosis: @Sendable () -> DoctorReport
     /// Finds the home's devices; nil without an interface.
     package let controlPoint: ControlPoint?
     /// How UPnP is spoken at home. What the process sends itself is known to all that have this value, so that the
@@ -90,6 +100,7 @@ package struct LiveGatewayHandler: ControlRequestHandler {
             status.details.merge(await store.groupDetails()) { own, _ in own }
             return .status(status)
         case .sessions: return .sessions(await gateway.sessions())
+        case .doctor: return .doctor(await gateway.doctor())
         case .devices: return .devices(await gateway.devices())
         case .clients, .group: return try await store.handle(request)
         case .policy(let request):

@@ -51,7 +51,7 @@ package struct StoreControlHandler: ControlRequestHandler {
         case .rotateKey: .rotated(try await rotateKey())
         case .protection(let order): try await protection(order)
         case .role: throw ProgramError.failure("roles are taken up by away clients, and this is a gateway")
-        case .ping, .status, .sessions, .devices, .consent:
+        case .ping, .status, .doctor, .sessions, .devices, .consent:
             throw ProgramError.failure("the gateway is not running")
         }
     }

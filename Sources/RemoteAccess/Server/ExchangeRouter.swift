@@ -72,6 +72,7 @@ struct ExchangeRouter: Sendable {
             }
             try await punches.answer(exchange, from: peer)
         case (.post, WirePath.audit): try await upkeep.audit(exchange, of: session)
+        case (.post, WirePath.addresses): try await upkeep.addresses(exchange, of: session)
         case (.post, WirePath.role):
             try await RoleEndpoint(trust: endpoints.trust, nested: endpoints.nested, limits: limits)
                 .hold(exchange, of: session)

@@ -23,6 +23,8 @@ package final class GatewayTrust: Sendable {
     package let policy: PolicyBook
     /// What the owner is asked to consent to.
     package let consents = ConsentDesk()
+    /// Where the gateway is reached.
+    package let addresses = AddressDesk()
     let policies: PolicySource?
     /// How long the certificates that are issued are good for.
     let lifetimes: CertificateLifetimes

@@ -47,6 +47,19 @@ struct UpkeepEndpoints: Sendable {
             json: RenewalAnswer(chain: [Data(leaf.der), Data(identity.authority.certificate.der)]))
     }
 
+    /// `POST /v1/addresses`: where the gateway is reached, and how it is found again.
+    func addresses(_ exchange: any InboundExchange, of session: RemoteSession) async throws {
+        _ = try await exchange.body.collect(upTo: limits.messageBytes)
+        // The live table: a record's key must not go to who was revoked.
+        guard trust.activeSubject(session.subject.id.rawValue) != nil else {
+            throw Problem(.refused, "The pairing was revoked.", status: 403)
+        }
+        guard let answer = try await trust.addresses.answer(session.subject.id) else {
+            throw Problem(.notFound, "This gateway does not tell its addresses.", status: 404)
+        }
+        try await exchange.respond(json: answer)
+    }
+
     /// `POST /v1/audit`: the newest checkpoint, to an administrator's client.
     func audit(_ exchange: any InboundExchange, of session: RemoteSession) async throws {
         let body = try await exchange.body.collect(upTo: limits.messageBytes)

@@ -8,6 +8,7 @@ package enum WirePath {
     package static let pairing = "/v1/pair"
     package static let renewal = "/v1/renew"
     package static let audit = "/v1/audit"
+    package static let addresses = "/v1/addresses"
     package static let role = "/v1/role"
     /// Where both ends tell each other their candidates.
     package static let path = "/v1/path"

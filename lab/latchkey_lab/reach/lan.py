@@ -94,3 +94,5 @@ class ReachLan:
         router.ip("address", "flush", "dev", "wan")
         router.ip("address", "add", f"{address}/24", "dev", "wan")
         router.ip("route", "replace", "default", "via", f"{address.rpartition('.')[0]}.1")
+        # Who remembers the old address's hardware would still reach the router by it.
+        self.host["core"].ip("neigh", "flush", "dev", "to-1")

@@ -1,8 +1,12 @@
 """What the reachability steps share: the network, a router that maps ports, a gateway and a client."""
 
 import contextlib
+import http.server
 import json
 import re
+import shutil
+import ssl
+import threading
 import time
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +15,8 @@ from .. import ssdp, upnp
 from ..latchkey import Client, Gateway
 from ..namespaces import Namespace
 from ..processes import LabError, Process, run
-from .lan import ReachLan
+from ..steps import Skipped
+from .lan import SERVER, ReachLan
 
 
 class Router:
@@ -70,6 +75,35 @@ class Router:
         return re.findall(r"dport (\d+).*dnat.* to ([\d.]+:\d+)", rules)
 
 
+class NameServer:
+    """BIND with one zone that a key may change."""
+
+    def __init__(self, host: Namespace, work: Path, logs: Path):
+        self.host, self.folder = host, work / "bind"
+        self.folder.mkdir()
+        self.folder.chmod(0o755)
+        self.key_file = self.folder / "latchkey.key"
+        self.key_file.write_text(run("tsig-keygen", "-a", "hmac-sha256", "latchkey").stdout)
+        (self.folder / "lab.example.zone").write_text(
+            "$TTL 60\n@ IN SOA ns.lab.example. admin.lab.example. 1 3600 600 86400 60\n"
+            f"@ IN NS ns.lab.example.\nns IN A {SERVER}\n"
+        )
+        (self.folder / "named.conf").write_text(
+            f'include "{self.key_file}";\n'
+            f'options {{ directory "{self.folder}"; listen-on port 53 {{ {SERVER}; }}; listen-on-v6 {{ none; }};\n'
+            f'  pid-file "{self.folder}/named.pid"; session-keyfile "{self.folder}/session.key"; recursion no;\n'
+            "  dnssec-validation no; };\n"
+            'zone "lab.example" { type primary; file "lab.example.zone"; allow-update { key "latchkey"; }; };\n'
+        )
+        self.process = host.start(
+            "named", "named", "-g", "-c", self.folder / "named.conf", log=logs / "reach-named.log"
+        )
+        self.process.wait_for("running")
+
+    def dig(self, name: str, kind: str) -> str:
+        return self.host.run("dig", f"@{SERVER}", "+short", "+time=2", name, kind).stdout
+
+
 class ReachGateway(Gateway):
     """A gateway that was told nothing of where it is reached."""
 
@@ -96,6 +130,79 @@ class ReachStage:
     @cached_property
     def router(self) -> Router:
         return Router(self.host("router"), self.work, self.logs)
+
+    @cached_property
+    def name_server(self) -> NameServer:
+        if not shutil.which("named"):
+            raise Skipped("there is no BIND here (Debian: bind9)")
+        return NameServer(self.host("server"), self.work, self.logs)
+
+    @contextlib.contextmanager
+    def push_server(self):
+        """A topic in the manner of ntfy; yields its URL."""
+        messages: list[str] = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                messages.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                self._answer("{}")
+
+            def do_GET(self):
+                lines = [{"event": "open"}, *({"event": "message", "message": text} for text in messages)]
+                self._answer("".join(json.dumps(line) + "\n" for line in lines))
+
+            def _answer(self, text: str):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        with self.host("server").inside():
+            server = upnp.Server((SERVER, 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"http://{SERVER}:{server.port}/home"
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    @contextlib.contextmanager
+    def dyndns_server(self):
+        """A dyndns2 server over HTTPS; yields its URL, what it was asked, what it answers, and its authority's file."""
+        asked: list[str] = []
+        answers = ["good"]
+        certificate, key = self.work / "dyn.pem", self.work / "dyn.key"
+        run(
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", "/CN=dyn.lab.example", "-addext", f"subjectAltName=IP:{SERVER}", "-keyout", key, "-out", certificate,
+        )  # fmt: skip
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                text = answers[0] if self.headers["Authorization"] == "Basic YW5uOnNlY3JldA==" else "badauth"
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with self.host("server").inside():
+            server = upnp.Server((SERVER, 0), Handler)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"https://{SERVER}:{server.port}/nic/update", asked, answers, certificate
+        finally:
+            server.shutdown()
+            server.server_close()
 
     @cached_property
     def devices(self) -> Process:

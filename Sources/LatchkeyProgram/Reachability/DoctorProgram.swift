@@ -1,0 +1,42 @@
+/// `latchkey doctor`, beyond its arguments.
+package enum DoctorProgram {
+    /// Asks the gateway of the state folder, else its away client.
+    package static func run(_ invocation: Invocation) async throws {
+        let folder = try invocation.stateFolder()
+        try await ControlCommands.ask(
+            .doctor, of: .gateway, invocation,
+            offline: { _ in
+                try await ControlCommands.reply(
+                    to: .doctor, of: .away, invocation,
+                    offline: { _ in
+                        throw ProgramError.failure(
+                            "neither a gateway nor an away client runs with the state folder \(folder.path)")
+                    })
+            })
+    }
+
+    /// A report as people read it, a line each.
+    package static func lines(_ report: DoctorReport) -> [String] {
+        var lines = report.findings
+        lines.append(report.paths.isEmpty ? "Nobody is connected." : "Paths in use:")
+        lines += report.paths.map { "  \($0.peer): \($0.path)" }
+        func nat(_ nat: DoctorReport.NAT?, _ whose: String) {
+            guard let nat else { return }
+            let parts = [
+                nat.external.map { "seen from outside at \($0)" }, nat.mapping.map { "\($0) mapping" },
+                nat.filtering.map { "\($0) filtering" },
+            ]
+            lines.append("\(whose) NAT: \(parts.compactMap(\.self).joined(separator: ", "))")
+        }
+        nat(report.ownNAT, "This side's")
+        nat(report.peerNAT, "The other side's")
+        if !report.attempts.isEmpty { lines.append("Tried:") }
+        for attempt in report.attempts {
+            let time = attempt.milliseconds.map { " (\($0) ms)" } ?? ""
+            lines.append("  \(attempt.works ? "yes" : "no ") \(attempt.what): \(attempt.result)\(time)")
+        }
+        lines.append(report.advice.isEmpty ? "Nothing has to be done." : "What would improve it:")
+        lines += report.advice.map { "  \($0)" }
+        return lines
+    }
+}

@@ -1,0 +1,160 @@
+package import Foundation
+package import NetworkTypes
+package import Reachability
+
+/// How a gateway or an away client is reached, why so, and what would improve it.
+package struct DoctorReport: Codable, Hashable, Sendable {
+    /// A path in use.
+    package struct Path: Codable, Hashable, Sendable {
+        /// The client's or the gateway's name.
+        package var peer: String
+        /// Such as `tcp 203.0.113.7:50001`.
+        package var path: String
+        package var since: Date?
+
+        package init(peer: String, path: String, since: Date? = nil) {
+            self.peer = peer
+            self.path = path
+            self.since = since
+        }
+    }
+
+    /// What STUN has found out about the NAT in front of a program (RFC 5780).
+    package struct NAT: Codable, Hashable, Sendable {
+        /// Where datagrams are seen to come from.
+        package var external: String?
+        /// `endpoint-independent`, `address-dependent` or `address-and-port-dependent` (RFC 4787).
+        package var mapping: String?
+        package var filtering: String?
+
+        package init(external: String? = nil, mapping: String? = nil, filtering: String? = nil) {
+            self.external = external
+            self.mapping = mapping
+            self.filtering = filtering
+        }
+    }
+
+    /// What was tried with what result.
+    package struct Attempt: Codable, Hashable, Sendable {
+        package var what: String
+        package var result: String
+        package var works: Bool
+        package var milliseconds: Int?
+    }
+
+    /// `gateway` or `away`.
+    package var role: String
+    /// In a few sentences how things stand, and why so.
+    package var findings: [String]
+    package var paths: [Path]
+    /// The NAT on this side; nil where nobody has looked.
+    package var ownNAT: NAT?
+    /// The NAT on the other side, as its program has told; nil where it has not.
+    package var peerNAT: NAT?
+    package var attempts: [Attempt]
+    /// What would improve it; empty where nothing has to be done.
+    package var advice: [String]
+
+    package init(role: String) {
+        self.role = role
+        findings = []
+        paths = []
+        attempts = []
+        advice = []
+    }
+}
+
+/// What is known of a gateway's way in, judged. Pure.
+package struct GatewayDiagnosis: Sendable {
+    package var port: UInt16
+    package var own: IPAddress?
+    package var router: IPAddress?
+    /// What the owner has named.
+    package var configured: [String]
+    /// Nil where no mapping is wanted.
+    package var mapping: MappingStatus?
+    package var publicIPv6: [IPAddress]
+    /// Where a STUN server sees this host; nil where nobody has asked one.
+    package var seenAt: IPAddress?
+    package var nat: DoctorReport.NAT?
+    package var isPublished: Bool
+
+    package init(port: UInt16) {
+        self.port = port
+        configured = []
+        publicIPv6 = []
+        isPublished = false
+    }
+
+    /// Whether the router stands behind another NAT; nil where that is not known.
+    package var isBehindSecondNAT: Bool? {
+        guard let external = mapping?.external?.address else { return nil }
+        if AddressReach(external) != .public { return true }
+        return seenAt.map { $0.unmapped != external.unmapped }
+    }
+
+    /// Fills what follows from these facts into a report.
+    package func judge(_ report: inout DoctorReport) {
+        report.ownNAT = nat
+        for attempt in mapping?.attempts ?? [] {
+            report.attempts.append(
+                .init(
+                    what: "port mapping by \(attempt.method.name)", result: attempt.result, works: attempt.works,
+                    milliseconds: attempt.milliseconds))
+        }
+        if !configured.isEmpty {
+            report.findings.append(
+                "Clients are told the addresses that you have named: \(configured.joined(separator: ", ")).")
+        }
+        judgeMapping(&report)
+        if let first = publicIPv6.first {
+            report.findings.append(
+                "This host has the public IPv6 address \(first); clients with IPv6 reach it, if the router's firewall lets TCP port \(port) in."
+            )
+        }
+        if !isPublished {
+            report.advice.append(
+                "Clients do not find the gateway again when its address changes while they are away. Configure dynamic DNS (ddns.name and ddns.server or ddns.url) or a push address (push.url)."
+            )
+        }
+    }
+
+    private func judgeMapping(_ report: inout DoctorReport) {
+        if let own, AddressReach(own) == .public {
+            return report.findings.append("This host has the public address \(own) itself; no router is in the way.")
+        }
+        let forward =
+            "forward TCP port \(port) to \(own.map { "\($0)" } ?? "this host"):\(port) and name the outer address with --address"
+        guard let mapping else {
+            guard configured.isEmpty else { return }
+            report.findings.append("No port mapping is wanted (gateway.mapping is off).")
+            return report.advice.append("Set gateway.mapping to auto, or \(forward).")
+        }
+        guard let method = mapping.method, let external = mapping.external else {
+            report.findings.append(
+                "The router\(router.map { " at \($0)" } ?? "") passes no port on: none of the ways to ask it works. Clients reach the gateway at home only\(configured.isEmpty ? "" : ", or at the addresses that you have named")."
+            )
+            return report.advice.append(
+                "Switch UPnP, NAT-PMP or PCP on in the router\(router.map { " at \($0)" } ?? ""), or there \(forward).")
+        }
+        guard isBehindSecondNAT == true else {
+            let proof = seenAt == nil ? "" : ", and a STUN server sees the same address"
+            return report.findings.append(
+                "The router passes \(external) on to the gateway, asked by \(method.name)\(proof). Clients connect directly."
+            )
+        }
+        let why =
+            switch AddressReach(external.address) {
+            case .carrier: "that is an address between a provider's NAT and its customers (100.64.0.0/10)"
+            case .public: "a STUN server sees this home at \(seenAt.map { "\($0)" } ?? "another address")"
+            case .private, .reserved: "that is no address of the internet"
+            }
+        report.findings.append(
+            "The router passes \(external) on to the gateway, but there is a second NAT in front of it: \(why). Nobody outside reaches that address."
+        )
+        report.advice.append(
+            AddressReach(external.address) == .private
+                ? "Put the provider's box in front of the router into bridge mode, or forward TCP port \(external.port) on it to \(external.address)."
+                : "Ask the provider for a public address, or use IPv6 or a relay.")
+    }
+}
