@@ -66,7 +66,11 @@ final class GatewayFinding: Sendable {
     /// Takes over what the gateway says of itself over a carrier, for the time when there is none.
     func learn(_ answer: AddressAnswer) async {
         let addresses = answer.addresses.prefix(AddressRecord.maximumAddresses).compactMap { GatewayAddress($0) }
-        if !addresses.isEmpty, addresses != gateway().addresses { await found(addresses) }
+        let known = gateway().addresses
+        // What was known besides stays behind it: the way in at home, and relays.
+        let merged = Array(
+            (addresses + known.filter { !addresses.contains($0) }).prefix(AddressRecord.maximumAddresses))
+        if !addresses.isEmpty, merged != known { await found(merged) }
         guard AddressRecordKey(rawRepresentation: answer.key) != nil else { return }
         let last = state.withLock { $0.instructions?.sequence ?? 0 }
         keep(
@@ -113,7 +117,7 @@ final class GatewayFinding: Sendable {
         var next = instructions
         next.sequence = record.sequence
         keep(next)
-        guard record.addresses != known.addresses else { return }
+        guard !known.addresses.starts(with: record.addresses) else { return }
         // The old ones stay behind the new ones: the record may be of a network that is not ours.
         let addresses = (record.addresses + known.addresses.filter { !record.addresses.contains($0) })
             .prefix(AddressRecord.maximumAddresses)

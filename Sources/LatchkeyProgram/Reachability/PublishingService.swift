@@ -73,7 +73,7 @@ package final class PublishingService: Service {
     package func answer(_ client: SubjectID) async throws -> AddressAnswer {
         let key = AddressRecordKey(root: try await root(), client: client)
         return AddressAnswer(
-            addresses: addresses.current().map(\.description), key: Data(key.rawRepresentation),
+            addresses: addresses.told().map(\.description), key: Data(key.rawRepresentation),
             sequence: sequence.withLock { $0 }, name: settings.rfc2136 == nil ? nil : settings.name,
             push: settings.push.map { "\($0.url)" })
     }

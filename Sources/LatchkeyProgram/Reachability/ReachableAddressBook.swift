@@ -17,7 +17,12 @@ package final class ReachableAddressBook: Sendable {
 
     /// What is published: what anybody on the internet can try.
     package func outside() -> [GatewayAddress] {
-        current().filter { address in address.endpoint.map { AddressReach($0.address) == .public } ?? true }
+        told().filter { address in address.endpoint.map { AddressReach($0.address) == .public } ?? true }
+    }
+
+    /// What a client is told in its session: everything, relays too.
+    package func told() -> [GatewayAddress] {
+        configuration.codeAddresses(current())
     }
 
     /// What a pairing code carries, the most promising first. What can be reached from nowhere else is left out of what a

@@ -7,6 +7,8 @@ package final class IGDWorker: MappingWorker {
     /// How often the router is asked whether address and mappings are still there.
     private static let checkInterval: Duration = .seconds(30)
     private static let retryInterval: Duration = .seconds(60)
+    /// After an error: a router that has restarted is elsewhere a moment later.
+    private static let errorPause: Duration = .seconds(10)
     private static let removalTime: Duration = .seconds(2)
 
     package let method = MappingMethod.igd
@@ -60,7 +62,7 @@ package final class IGDWorker: MappingWorker {
                 }
                 let sentence = (error as? IGDRouter.Refusal)?.description ?? "the router cannot be asked: \(error)"
                 tell(hadSome ? .lost(sentence) : .failed(sentence))
-                guard (try? await Task.sleep(for: Self.retryInterval)) != nil else { return }
+                guard (try? await Task.sleep(for: Self.errorPause)) != nil else { return }
             }
         }
     }
