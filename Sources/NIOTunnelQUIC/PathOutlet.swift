@@ -106,7 +106,8 @@ final class PathFeed: Sendable {
         let now = QUICConnection.now
         for datagram in datagrams {
             datagram.withUnsafeReadableBytes {
-                endpoint.receive($0, local: outlet.local, remote: outlet.remote, now: now)
+                endpoint.receive(
+                    $0, segment: max($0.count, 1), local: outlet.local, remote: outlet.remote, now: now)
             }
         }
         endpoint.settle()

@@ -75,6 +75,17 @@ protocol DatagramOutlet: AnyObject {
     func close()
 }
 
+/// Through which outlet to whom.
+final class DatagramWay {
+    let outlet: any DatagramOutlet
+    let remote: SocketAddress
+
+    init(_ outlet: any DatagramOutlet, _ remote: SocketAddress) {
+        self.outlet = outlet
+        self.remote = remote
+    }
+}
+
 /// Gathers packets of one size and one way, so that a socket can send them in one call (`UDP_SEGMENT`).
 struct PacketBatch {
     /// How many packets the kernel takes at once, with room to spare.
@@ -84,31 +95,30 @@ struct PacketBatch {
     private var buffer = ByteBuffer()
     private var segment = 0
     private var packets = 0
-    private var outlet: (any DatagramOutlet)?
-    private var remote: SocketAddress?
+    private var way: DatagramWay?
 
     /// Appends what `fill` writes into the room it is given, and returns its answer: how many bytes; at most 0 writes
-    /// nothing. `way` is asked afterwards where the packet goes.
+    /// nothing. `find` is asked afterwards where the packet goes.
     mutating func append(
         upTo size: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int,
-        way: () -> (any DatagramOutlet, SocketAddress)?
+        way find: () -> DatagramWay?
     ) -> Int {
         if Self.capacity - buffer.readableBytes < size || packets == Self.mostPackets { flush() }
         if buffer.capacity == 0 { buffer.reserveCapacity(packets == 0 ? max(size, 2 << 10) : Self.capacity) }
         if buffer.writableBytes < size { buffer.reserveCapacity(Self.capacity) }
         let written = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { max(fill($0), 0) }
         guard written > 0 else { return 0 }
-        guard let (newOutlet, newRemote) = way() else {
+        guard let found = find() else {
             buffer.moveWriterIndex(to: buffer.writerIndex - written)
             return written
         }
-        if packets > 0, newOutlet !== outlet || newRemote != remote || written > segment {
+        if packets > 0, found !== way || written > segment {
             let packet = buffer.getSlice(at: buffer.writerIndex - written, length: written)
             buffer.moveWriterIndex(to: buffer.writerIndex - written)
             flush()
             if let packet { buffer = packet }
         }
-        if packets == 0 { (segment, outlet, remote) = (written, newOutlet, newRemote) }
+        if packets == 0 { (segment, way) = (written, found) }
         packets += 1
         if written < segment { flush() }
         return written
@@ -117,8 +127,8 @@ struct PacketBatch {
     /// Hands over what is there.
     mutating func flush() {
         guard packets > 0 else { return }
-        if let outlet, let remote { outlet.write(buffer, segment: segment, to: remote) }
+        if let way { way.outlet.write(buffer, segment: segment, to: way.remote) }
         buffer = ByteBuffer()
-        (packets, segment, outlet, remote) = (0, 0, nil, nil)
+        (packets, segment, way) = (0, 0, nil)
     }
 }

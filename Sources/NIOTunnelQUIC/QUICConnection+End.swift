@@ -57,9 +57,9 @@ extension QUICConnection {
                         handle, &output.pointee.path, 1, &info, target.bindMemory(to: UInt8.self).baseAddress,
                         target.count, &error, Self.now)), 0)
         }
-        guard written > 0, let (outlet, remote) = currentWay() else { return nil }
-        outlet.write(packet, segment: written, to: remote)
-        outlet.flush()
+        guard written > 0, let way = currentWay(endpoint) else { return nil }
+        way.outlet.write(packet, segment: written, to: way.remote)
+        way.outlet.flush()
         return packet
     }
 
@@ -113,6 +113,8 @@ extension QUICConnection {
 
 /// Bounds of the protocol itself.
 enum QUICLimits {
+    /// How long a peer may be quiet that sends us media before it is asked.
+    static let mediaKeepalive = TimeAmount.milliseconds(400)
     /// The longest sentence in a close, in bytes; it has to fit into one packet.
     static let closeReason = 900
 }

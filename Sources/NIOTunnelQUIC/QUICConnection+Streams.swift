@@ -24,7 +24,10 @@ extension QUICConnection {
         let stream = QUICStream(id: id, isLocal: true, exchange: exchange)
         streams[id] = stream
         byExchange[ObjectIdentifier(exchange)] = stream
-        if exchange.trafficClass == .media { localMedia += 1 }
+        if exchange.trafficClass == .media {
+            localMedia += 1
+            keepAlive()
+        }
         giveWindow(stream, exchange)
         scheduler.ready(id, exchange.trafficClass)
         pump()
@@ -225,7 +228,10 @@ extension QUICConnection {
         if stream.hasMediaWindow { mediaWindows -= 1 }
         if let exchange = stream.exchange { byExchange[ObjectIdentifier(exchange)] = nil }
         if stream.isLocal {
-            if stream.exchange?.trafficClass == .media { localMedia -= 1 }
+            if stream.exchange?.trafficClass == .media {
+                localMedia -= 1
+                keepAlive()
+            }
             if !waiting.isEmpty { mayOpen = true }
         } else if let handle {
             // Only now: what its reader has not read counts until then.

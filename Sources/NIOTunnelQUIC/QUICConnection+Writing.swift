@@ -28,8 +28,9 @@ extension QUICConnection {
 
     /// One packet: with the next bytes of `stream`, and with whatever else is due. Returns its size, or ngtcp2's error;
     /// 0 when nothing can be written.
-    func writePacket(_ stream: QUICStream?, _ now: UInt64) -> (result: Int, bytes: Int) {
-        guard let handle, let endpoint else { return (0, 0) }
+    private func writePacket(
+        _ handle: OpaquePointer, _ endpoint: QUICEndpoint, _ stream: QUICStream?, _ now: UInt64
+    ) -> (result: Int, bytes: Int) {
         var info = ngtcp2_pkt_info()
         var taken: ngtcp2_ssize = -1
         var result = 0
@@ -55,17 +56,19 @@ extension QUICConnection {
                 return written
             }
         } way: {
-            self.currentWay()
+            self.currentWay(endpoint)
         }
         return (result, max(Int(taken), 0))
     }
 
     /// Where ngtcp2 wants its last packet to go.
-    func currentWay() -> (any DatagramOutlet, SocketAddress)? {
+    func currentWay(_ endpoint: QUICEndpoint) -> DatagramWay? {
+        if let way, ngtcp2_path_eq(&output.pointee.path, &wayPath.pointee.path) != 0 { return way }
         let path = output.pointee.path
-        if let way, way.remote.isSame(as: path.remote), way.outlet.local.isSame(as: path.local) { return way }
-        guard let remote = SocketAddress(path.remote), let outlet = endpoint?.outlet(path.local) else { return nil }
-        way = (outlet, remote)
+        guard let remote = SocketAddress(path.remote), let outlet = endpoint.outlet(path.local) else { return nil }
+        let way = DatagramWay(outlet, remote)
+        ngtcp2_path_copy(&wayPath.pointee.path, &output.pointee.path)
+        self.way = way
         tellEnds(outlet, remote)
         return way
     }
@@ -108,7 +111,7 @@ extension QUICConnection {
             else {
                 if case .write = turn { continue }
                 if case .wait(let until) = turn { resume(at: until) }
-                let (written, _) = writePacket(nil, now)
+                let (written, _) = writePacket(handle, endpoint, nil, now)
                 guard written > 0 else { return written < 0 ? Int32(written) : nil }
                 budget -= min(written, budget)
                 continue
@@ -117,7 +120,7 @@ extension QUICConnection {
             turn: while left > 0, budget > 0, endpoint.isWritable {
                 stream.fill(min(left, 64 << 10))
                 guard stream.hasMore else { break turn }
-                let (written, bytes) = writePacket(stream, now)
+                let (written, bytes) = writePacket(handle, endpoint, stream, now)
                 left -= bytes
                 if bytes > 0 { scheduler.wrote(bytes, exchange.trafficClass, now: .now) }
                 switch written {

@@ -60,7 +60,9 @@ final class QUICConnection {
 
     private(set) var connectionIDs: Set<ConnectionID> = []
     let output: UnsafeMutablePointer<ngtcp2_path_storage>
-    var way: (outlet: any DatagramOutlet, remote: SocketAddress)?
+    /// The last way that packets took, and the path of ngtcp2's that it is.
+    var way: DatagramWay?
+    let wayPath: UnsafeMutablePointer<ngtcp2_path_storage>
     var refusal: (sentence: String, code: TunnelError.Code)?
     var isCalling = false
     var isPumping = false
@@ -80,11 +82,14 @@ final class QUICConnection {
         self.endpoint = endpoint
         output = .allocate(capacity: 1)
         ngtcp2_path_storage_zero(output)
+        wayPath = .allocate(capacity: 1)
+        ngtcp2_path_storage_zero(wayPath)
     }
 
     deinit {
         if let handle { ngtcp2_conn_del(handle) }
         output.deallocate()
+        wayPath.deallocate()
     }
 
     /// The connection that a pointer of ours names, which ngtcp2 and GnuTLS hand back.
@@ -120,13 +125,11 @@ final class QUICConnection {
     static var now: UInt64 { NIODeadline.now().uptimeNanoseconds }
 
     /// One datagram. `settle` is to be called after the last one of a burst.
-    func read(_ bytes: UnsafeRawBufferPointer, local: SocketAddress, remote: SocketAddress, now: UInt64) {
+    func read(_ bytes: UnsafeRawBufferPointer, _ path: UnsafePointer<ngtcp2_path>, now: UInt64) {
         guard let handle else { return }
         isCalling = true
-        let result = withPath(local: local, remote: remote) { path in
-            ngtcp2_conn_read_pkt_versioned(
-                handle, path, 1, nil, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, now)
-        }
+        let result = ngtcp2_conn_read_pkt_versioned(
+            handle, path, 1, nil, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, now)
         isCalling = false
         guard result != 0 else { return }
         switch result {
@@ -158,9 +161,12 @@ final class QUICConnection {
         pump()
     }
 
-    private func keepAlive() {
-        guard let handle else { return }
-        let interval = TimeAmount(setup.keepalive.interval)
+    /// Asks a quiet peer for a sign of life; soon while media is expected of it: the client of a NAT that has got another
+    /// address sends nothing by itself while nothing reaches it.
+    func keepAlive() {
+        guard let handle, hasEntered else { return }
+        let usual = TimeAmount(setup.keepalive.interval)
+        let interval = localMedia > 0 ? min(usual, QUICLimits.mediaKeepalive) : usual
         ngtcp2_conn_set_keep_alive_timeout(handle, UInt64(max(interval.nanoseconds, 1)))
     }
 

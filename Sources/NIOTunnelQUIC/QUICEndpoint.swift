@@ -26,13 +26,18 @@ final class QUICEndpoint {
     /// Gets datagrams of no connection; nil at a dialer.
     var stranger: ((UnsafeRawBufferPointer, SocketAddress, SocketAddress) -> Void)?
 
-    private(set) var outlets: [any DatagramOutlet] = []
+    private(set) var outlets: [any DatagramOutlet] = [] {
+        // A socket that takes another's place has its address, and so the same path.
+        didSet { for connection in all.values { connection.way = nil } }
+    }
     private var connections: [ConnectionID: QUICConnection] = [:]
     private var all: [ObjectIdentifier: QUICConnection] = [:]
     private var graves: [UInt64: Grave] = [:]
     private var buried: [ConnectionID: UInt64] = [:]
     private var nextGrave: UInt64 = 0
     private var busy: [QUICConnection] = []
+    /// Of the datagram before this one.
+    private var last: (id: ConnectionID, connection: QUICConnection)?
     private var isMoving = false
     private var door: ServerDoor?
 
@@ -70,12 +75,16 @@ final class QUICEndpoint {
         all[ObjectIdentifier(connection)] = connection
     }
 
-    func unregister(_ id: ConnectionID) { connections[id] = nil }
+    func unregister(_ id: ConnectionID) {
+        connections[id] = nil
+        last = nil
+    }
 
     /// A connection has ended; whoever still writes to it is told so for a while.
     func ended(_ connection: QUICConnection, packet: ByteBuffer?, to remote: SocketAddress?, for time: TimeAmount) {
         let ids = connection.connectionIDs
         for id in ids { connections[id] = nil }
+        last = nil
         all[ObjectIdentifier(connection)] = nil
         if let packet, let remote, graves.count < Self.mostGraves, connection.isServer {
             nextGrave += 1
@@ -96,8 +105,27 @@ final class QUICEndpoint {
 
     // MARK: Datagrams
 
-    /// One datagram. `settle` is called after the last one of a burst.
-    func receive(_ datagram: UnsafeRawBufferPointer, local: SocketAddress, remote: SocketAddress, now: UInt64) {
+    /// Datagrams of one peer, each `segment` bytes long and the last one perhaps shorter. `settle` is called after the
+    /// last ones of a burst.
+    func receive(
+        _ datagrams: UnsafeRawBufferPointer, segment: Int, local: SocketAddress, remote: SocketAddress, now: UInt64
+    ) {
+        withPath(local: local, remote: remote) { path in
+            var start = 0
+            while start < datagrams.count {
+                let end = min(start + segment, datagrams.count)
+                receive(
+                    UnsafeRawBufferPointer(rebasing: datagrams[start..<end]), path, local: local, remote: remote,
+                    now: now)
+                start = end
+            }
+        }
+    }
+
+    private func receive(
+        _ datagram: UnsafeRawBufferPointer, _ path: UnsafePointer<ngtcp2_path>, local: SocketAddress,
+        remote: SocketAddress, now: UInt64
+    ) {
         var header = ngtcp2_version_cid()
         let bytes = datagram.bindMemory(to: UInt8.self).baseAddress
         let result = ngtcp2_pkt_decode_version_cid(&header, bytes, datagram.count, ConnectionID.length)
@@ -106,8 +134,16 @@ final class QUICEndpoint {
             return
         }
         let id = ConnectionID(UnsafeRawBufferPointer(start: header.dcid, count: header.dcidlen))
-        if let connection = connections[id] {
-            connection.read(datagram, local: local, remote: remote, now: now)
+        // Datagrams of one connection come together.
+        let connection: QUICConnection?
+        if let last, last.id == id {
+            connection = last.connection
+        } else {
+            connection = connections[id]
+            last = connection.map { (id, $0) }
+        }
+        if let connection {
+            connection.read(datagram, path, now: now)
             if busy.last !== connection { busy.append(connection) }
         } else if let number = buried[id] {
             answer(number)
@@ -133,6 +169,7 @@ final class QUICEndpoint {
 
     /// The burst is over.
     func settle() {
+        last = nil
         for connection in busy { connection.settle() }
         busy.removeAll(keepingCapacity: true)
     }

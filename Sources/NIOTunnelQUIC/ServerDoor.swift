@@ -91,7 +91,7 @@ final class ServerDoor: QUICConnection.Door {
         addresses[id] = address
         perAddress[address, default: 0] += 1
         house.guests.count(addresses.count)
-        connection.read(datagram, local: local, remote: remote, now: QUICConnection.now)
+        withPath(local: local, remote: remote) { connection.read(datagram, $0, now: QUICConnection.now) }
         endpoint.began(connection)
     }
 

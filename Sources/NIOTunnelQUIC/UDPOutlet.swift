@@ -114,16 +114,10 @@ final class UDPHandler: ChannelInboundHandler {
         guard let outlet else { return }
         let envelope = unwrapInboundIn(data)
         let now = QUICConnection.now
-        let segment = max(envelope.metadata?.segmentSize ?? .max, 1)
+        let segment = max(envelope.metadata?.segmentSize ?? envelope.data.readableBytes, 1)
         envelope.data.withUnsafeReadableBytes { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let datagram = rest.prefix(segment)
-                endpoint.receive(
-                    UnsafeRawBufferPointer(rebasing: datagram), local: outlet.local, remote: envelope.remoteAddress,
-                    now: now)
-                rest = rest.dropFirst(datagram.count)
-            }
+            endpoint.receive(
+                bytes, segment: segment, local: outlet.local, remote: envelope.remoteAddress, now: now)
         }
     }
 

@@ -108,6 +108,12 @@ struct AwayRun: ProgramCommand {
     var allow: [String] = []
 
     @Option(
+        help: .init(
+            "On what the gateway is reached: tls (TCP, as by default), quic (UDP), or auto, whichever answers.",
+            valueName: "carrier"))
+    var carrier: String?
+
+    @Option(
         help: .init("After how many silent seconds the gateway counts as lost; 10 by default.", valueName: "seconds"))
     var silence: Int?
 
@@ -120,6 +126,7 @@ struct AwayRun: ProgramCommand {
         values.set(.awayListen, listen)
         values.set(.awayShare, share)
         values.set(.awayAllow, allow)
+        values.set(.awayCarrier, carrier)
         values.set(.awaySilence, silence)
     }
 

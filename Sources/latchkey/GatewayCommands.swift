@@ -57,6 +57,12 @@ struct GatewayRun: ProgramCommand {
     @Option(help: .init("How many sessions are served at a time; 32 by default.", valueName: "count"))
     var maxSessions: Int?
 
+    @Option(
+        help: .init(
+            "On what clients are served: tls (TCP), or auto (as by default) and quic for UDP on the same port too.",
+            valueName: "carrier"))
+    var carrier: String?
+
     @Option(help: .init("The lowest TLS version: 1.3, or 1.2 for old clients.", valueName: "version"))
     var minimumTls: String?
 
@@ -95,6 +101,7 @@ struct GatewayRun: ProgramCommand {
         values.set(.gatewayMapping, mapping)
         values.set(.gatewayRelays, relay)
         values.set(.gatewayMaxSessions, maxSessions)
+        values.set(.gatewayCarrier, carrier)
         values.set(.gatewayMinimumTLS, minimumTls)
     }
 

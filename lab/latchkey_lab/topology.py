@@ -6,7 +6,7 @@
     home-c  renderer, devices /                               \  away-c  a second client's host
     home-d  hostile devices
 
-home-gw forwards one TCP port to the gateway; from inside the home the same public address works too
+home-gw forwards one port, TCP and UDP, to the gateway; from inside the home the same public address works too
 (hairpin). The core drops private addresses, as the internet does.
 """
 
@@ -100,7 +100,7 @@ class Network:
         router.nft(_masquerade(lan))
 
     def forward(self, port: int, address: str, inner: int) -> None:
-        """The home's router passes one TCP port on to a host inside."""
+        """The home's router passes one port, TCP and UDP, on to a host inside."""
         self.host["home-gw"].nft(_forward(port, address, inner))
 
     def public_host(self, name: str, address: str) -> Namespace:
@@ -127,6 +127,22 @@ class Network:
             }
             """
         )
+
+    def renumber(self, router: str, lan: str, wan: str) -> None:
+        """A site gets another public address, and its router forgets every connection, as after a new line."""
+        host = self.host[router]
+        host.nft(
+            f"""
+            table ip nat {{}}
+            delete table ip nat
+            table ip nat {{
+                chain postrouting {{ type nat hook postrouting priority 100;
+                    oifname "wan" ip saddr {lan}.0/24 snat to {wan}
+                }}
+            }}
+            """
+        )
+        host.run("conntrack", "-F")
 
     def mend_tunnel(self) -> None:
         self.host["home-gw"].nft("table ip cut {}\ndelete table ip cut")
@@ -174,7 +190,7 @@ def _forward(port: int, address: str, inner: int) -> str:
     return f"""
     table ip forward-{port} {{
         chain prerouting {{ type nat hook prerouting priority -100;
-            ip daddr {HOME_WAN} tcp dport {port} dnat to {address}:{inner}
+            ip daddr {HOME_WAN} meta l4proto {{ tcp, udp }} th dport {port} dnat to {address}:{inner}
         }}
         chain postrouting {{ type nat hook postrouting priority 90;
             iifname "br-lan" oifname "br-lan" ct status dnat masquerade

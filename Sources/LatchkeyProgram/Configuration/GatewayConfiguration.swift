@@ -2,6 +2,7 @@ import Glibc
 package import NIOUPnP
 package import NetworkTypes
 package import TrustCore
+package import Tunnel
 
 /// What `latchkey gateway run` does, checked.
 package struct GatewayConfiguration: Hashable, Sendable {
@@ -21,6 +22,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
     /// The secret of an invitation to them.
     package var relayInvitation: String?
     package var maxSessions: Int
+    /// On what clients are served; TLS always, because pairing needs it.
+    package var carrier: CarrierChoice
     package var minimumTLS: MinimumTLS
     /// Whether the gateway is an `RAServer` at home; without it is a device that has no services.
     package var standardServices: Bool
@@ -60,6 +63,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
             .gatewayRelayInvitation, expecting: "a secret of 16 to 128 characters",
             { (16...128).contains($0.utf8.count) ? $0 : nil })
         self.maxSessions = try settings.integer(.gatewayMaxSessions, in: 1...100_000) ?? 32
+        self.carrier =
+            try settings.value(.gatewayCarrier, expecting: "tls, quic or auto", CarrierChoice.init(rawValue:)) ?? .auto
         self.minimumTLS =
             try settings.value(.gatewayMinimumTLS, expecting: "1.2 or 1.3", MinimumTLS.init(rawValue:)) ?? .v13
         self.standardServices = try settings.flag(.gatewayStandardServices) ?? true
@@ -93,6 +98,8 @@ package struct AwayConfiguration: Hashable, Sendable {
     package var share: Bool
     /// The neighbours that are served while `share` is on; empty means all of the network.
     package var allow: [IPPrefix]
+    /// On what the gateway is reached.
+    package var carrier: CarrierChoice
     /// How long the gateway may be silent before it is taken for lost.
     package var silence: Duration
     /// How a direct path is found with the gateway.
@@ -117,6 +124,8 @@ package struct AwayConfiguration: Hashable, Sendable {
         self.traversal = try TraversalSettings(settings, stun: .awaySTUN, turn: .awayTURN, direct: .awayDirect)
         self.nameServer = try settings.endpoint(.awayNameServer)
         self.webRoots = try settings.text(.webRoots)
+        self.carrier =
+            try settings.value(.awayCarrier, expecting: "tls, quic or auto", CarrierChoice.init(rawValue:)) ?? .tls
         self.silence = .seconds(try settings.integer(.awaySilence, in: 2...3600) ?? 10)
         self.ssdp = try SSDPSettings(settings)
     }

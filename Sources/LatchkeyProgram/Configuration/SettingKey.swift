@@ -60,6 +60,8 @@ extension SettingKey {
     package static let gatewayRelayInvitation = SettingKey("gateway", "relayInvitation", option: nil)
     /// How many sessions are served at a time.
     package static let gatewayMaxSessions = SettingKey("gateway", "maxSessions", option: "--max-sessions")
+    /// `tls`, `quic` or `auto`: on what clients are served.
+    package static let gatewayCarrier = SettingKey("gateway", "carrier", option: "--carrier")
     /// The lowest TLS version that is spoken.
     package static let gatewayMinimumTLS = SettingKey("gateway", "minimumTLS", option: "--minimum-tls")
     /// Whether and how the home's router is asked to pass the gateway's port on.
@@ -126,6 +128,8 @@ extension SettingKey {
     package static let awayShare = SettingKey("away", "share", option: "--share")
     /// Which neighbours are served.
     package static let awayAllow = SettingKey("away", "allow", option: "--allow")
+    /// `tls`, `quic` or `auto`: on what the gateway is reached.
+    package static let awayCarrier = SettingKey("away", "carrier", option: "--carrier")
     /// After how many silent seconds the gateway is taken for lost.
     package static let awaySilence = SettingKey("away", "silence", option: "--silence")
 
@@ -150,14 +154,15 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayRelays, .gatewayRelayInvitation, .gatewaySTUN,
-        .gatewayTURN, .gatewayDirect, .gatewayMaxSessions, .gatewayMinimumTLS,
+        .gatewayTURN, .gatewayDirect, .gatewayMaxSessions, .gatewayCarrier, .gatewayMinimumTLS,
         .gatewayStandardServices, .gatewayMapping, .gatewayCertificateLife, .auditEntries, .auditBytes,
         .ddnsName, .ddnsURL, .ddnsUser, .ddnsPasswordFile, .ddnsServer, .ddnsZone, .ddnsKeyFile, .pushURL,
         .pushTokenFile,
         .webRoots, .awayNameServer,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
-        .awaySTUN, .awayTURN, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow, .awaySilence,
+        .awaySTUN, .awayTURN, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow,
+        .awayCarrier, .awaySilence,
         .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanPolicy, .vlanSubject, .vlanAllow, .vlanEventsPort,
     ]
 }

@@ -41,7 +41,10 @@ struct AwayService: LiveAway, CustomStringConvertible {
         let logger = context.logger
         let group = context.eventLoopGroup
         let punching = context.configuration.traversal.punching()
-        let quic = QUICDialer(eventLoopGroup: group, logger: logger)
+        let carrier = context.configuration.carrier
+        var dialling = QUICDialerConfiguration()
+        dialling.keepalive = configuration.dialer.keepalive
+        let quic = QUICDialer(configuration: dialling, eventLoopGroup: group, logger: logger)
         let finding = try GatewayFinding(
             file: "\(context.configuration.state.path)/finding-\(context.gateway.id.rawValue.prefix(16)).json",
             nameServer: context.configuration.nameServer, roots: context.configuration.webRoots,
@@ -60,9 +63,15 @@ struct AwayService: LiveAway, CustomStringConvertible {
             target: {
                 let (gateway, identity) = known.presented
                 let verification = PairingClient.verification(pins: gateway.pins)
-                var ways = Way.tunnels(
-                    to: gateway.addresses.tunnelAddresses(pins: gateway.pins), identity: identity,
-                    verifyServer: verification)
+                let addresses = gateway.addresses.tunnelAddresses(pins: gateway.pins)
+                var ways: [Way] = []
+                if carrier.allowsQUIC {
+                    ways.append(
+                        .tunnel(.direct, to: addresses, over: quic, identity: identity, verifyServer: verification))
+                }
+                if carrier.allowsTLS {
+                    ways += Way.tunnels(to: addresses, identity: identity, verifyServer: verification)
+                }
                 if let punching {
                     ways.append(
                         .punched(

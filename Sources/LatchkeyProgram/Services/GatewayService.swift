@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOTunnel
+import NIOTunnelQUIC
 import NIOUPnP
 import NetworkTypes
 import RemoteAccess
@@ -52,6 +53,11 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
         // A session has a media connection too, and a household comes from one address.
         configuration.listener.maximumConnections = max(1_024, 2 * sessions + 64)
         configuration.listener.maximumConnectionsPerAddress = max(64, 2 * sessions)
+        if context.configuration.carrier.allowsQUIC {
+            configuration.listenQUIC = context.configuration.listen
+            configuration.quic.maximumConnections = configuration.listener.maximumConnections
+            configuration.quic.maximumConnectionsPerAddress = configuration.listener.maximumConnectionsPerAddress
+        }
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)
         configuration.punching = context.configuration.traversal.punching()

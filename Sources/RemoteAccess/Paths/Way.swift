@@ -1,4 +1,5 @@
 package import NIOTunnel
+package import NIOTunnelQUIC
 package import Tunnel
 
 /// By what means a gateway is reached. What is less is better: fewer hosts stand between, and nobody else pays.
@@ -96,6 +97,23 @@ extension Way {
         // That there is no address at all is for the dialer to say.
         let direct = own.isEmpty && !relays.isEmpty ? [] : [way(.direct, own)]
         return direct + (relays.isEmpty ? [] : [way(.relay, relays)])
+    }
+}
+
+extension Way {
+    /// A tunnel over UDP, to whichever of the gateway's own addresses answers first; a relay passes TCP alone. Otherwise as
+    /// `tunnels(to:identity:verifyServer:)`.
+    package static func tunnel(
+        _ kind: PathKind, to addresses: [TunnelAddress], over datagrams: QUICDialer, identity: TunnelIdentity,
+        verifyServer: @escaping @Sendable (PeerCertificate) -> String?
+    ) -> Way {
+        let own = addresses.filter { $0.serverName == nil }
+        return Way(
+            kind, "udp \(own.map { "\($0)" }.joined(separator: ", "))",
+            dial: { _ in
+                try await datagrams.connect(
+                    to: own, identity: identity, purpose: .session, verifyServer: verifyServer)
+            })
     }
 }
 

@@ -215,10 +215,16 @@ package final class RemoteAccessServer: Sendable {
         on endpoint: SocketEndpoint, _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws {
         let pairing = PairingService(trust: trust, introduction: introduction, logger: logger)
-        try await quicListener.run(
-            on: endpoint, onBound: { onEvent(.listeningQUIC($0)) }, identity: { self.trust.tunnelIdentity },
-            pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
-            sessions: { await self.welcome($0, $1, onEvent) }, pairing: { await pairing.handle($0, from: $1) })
+        do {
+            try await quicListener.run(
+                on: endpoint, onBound: { onEvent(.listeningQUIC($0)) }, identity: { self.trust.tunnelIdentity },
+                pairingOpen: { self.trust.isPairingOpen }, authorize: { self.trust.authorize($0) },
+                sessions: { await self.welcome($0, $1, onEvent) }, pairing: { await pairing.handle($0, from: $1) })
+        } catch let error as TunnelError {
+            // Clients still come over TCP.
+            logger.warning(
+                "clients are not served over UDP", metadata: ["address": "\(endpoint)", "error": "\(error)"])
+        }
     }
 
     /// Paths of datagrams that were found with clients; nobody pairs over one.

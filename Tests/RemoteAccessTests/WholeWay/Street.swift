@@ -29,6 +29,8 @@ final class Street: Sendable {
     let server: RemoteAccessServer
     /// What the home's devices were asked to do.
     let acts = Journal()
+    /// Where the gateway is reached over QUIC, once it is.
+    let overUDP = AsyncStream.makeStream(of: SocketEndpoint.self)
     let homePort: UInt16
     private let awayPort: UInt16
 
@@ -57,6 +59,7 @@ final class Street: Sendable {
             self.entrance = nil
         }
         configuration.sessions.sessions = maxSessions
+        if scope == nil { configuration.listenQUIC = SocketEndpoint(.v4(.loopback), port: 0) }
         configuration.peerCallTime = .seconds(1)
         // Devices and gateway share this host; the gateway is told that it stands at the next address.
         let reach = HomeReach(
@@ -96,6 +99,7 @@ final class Street: Sendable {
             tasks.addTask {
                 try await self.server.run { event in
                     if case .listening(let endpoint) = event { bind.yield(endpoint) }
+                    if case .listeningQUIC(let endpoint) = event { self.overUDP.continuation.yield(endpoint) }
                 }
             }
             tasks.addTask {
