@@ -6,10 +6,10 @@ import urllib.request
 
 from .. import media
 from ..capture import Capture
-from ..laboratory import Laboratory
+from ..laboratory import REPOSITORY, Laboratory
 from ..processes import run
 from ..steps import expect, step
-from ..topology import AWAY_WAN, TUNNEL_PORT
+from ..topology import AWAY_WAN, HOME_WAN, TUNNEL_PORT
 from .media_paths import media_url
 
 _OTHER_WAN = "203.0.113.77"
@@ -69,3 +69,25 @@ def quic_roams(lab: Laboratory):
     expect({AWAY_WAN, _OTHER_WAN} <= sources, f"the internet saw {sorted(sources)} alone")
     expect(longest < 5, f"a read took {longest:.1f} s")
     return f"{size} bytes equal; from {len(ports)} addresses and ports of {len(sources)} public addresses; longest read {longest * 1000:.0f} ms"
+
+
+@step("an independent QUIC stack shakes hands with the gateway, and is told in words why it may not come in")
+def quic_stranger(lab: Laboratory):
+    _ = lab.gateway
+    host, key, certificate = lab.host("away-b"), lab.work / "stranger.key", lab.work / "stranger.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=stranger")  # fmt: skip
+    python, peer = REPOSITORY / "lab/.venv/bin/python", REPOSITORY / "lab/peers/quic_stranger.py"
+
+    def received(protocol: str) -> tuple[str, str]:
+        out = host.run(python, peer, HOME_WAN, TUNNEL_PORT, protocol, certificate, key).stdout
+        return tuple(out.strip().split(" ", 1))
+
+    code, session = received("latchkey-quic/1")
+    expect(code == "7", f"the close has the code {code}")
+    expect("paired" in session or "known" in session or "certificate" in session, f"the sentence is {session}")
+    code, pairing = received("latchkey-quic-pair/1")
+    expect(code == "7" and "pairing code" in pairing, f"{code}: {pairing}")
+    code, other = received("h3")
+    expect(code != "7", "a protocol of others was let through the handshake")
+    return f"aioquic: “{session}”; “{pairing}”; for h3: {other or code}"
