@@ -280,8 +280,8 @@ private struct ClientObserver: SessionObserver {
     }
 
     func uses(_ way: Way.Reached) async {
-        let now = way.now()
-        onEvent(.path(now.kind, now.name))
+        let (kind, name) = way.now()
+        onEvent(.path(kind, name))
     }
 
     func waiting(_ reason: String, next: Duration) async {

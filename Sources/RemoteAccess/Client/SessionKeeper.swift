@@ -215,6 +215,12 @@ package struct SessionKeeper: Sendable {
     ) async throws -> Outcome {
         try await withThrowingTaskGroup(of: Outcome?.self) { tasks in
             tasks.addTask { .ended(try await follow(standing.carrier, position: position)) }
+            if let changes = standing.winner.reached.changes {
+                tasks.addTask {
+                    for await _ in changes { await observer.uses(standing.winner.reached) }
+                    return nil
+                }
+            }
             tasks.addTask {
                 try await climb(above: standing.winner.way.kind, link, authority, target, position).map(Outcome.climbed)
             }
@@ -282,18 +288,5 @@ package struct SessionKeeper: Sendable {
             }
         }
         return "the gateway ended the session"
-    }
-
-    /// What to tell a person about a failure.
-    static func sentence(_ error: any Error) -> String {
-        switch error {
-        case let problem as Problem: problem.title
-        case let error as TunnelError: error.message
-        case CarrierEnd.closed: "the gateway closed the connection"
-        case CarrierEnd.revoked: "the pairing was revoked"
-        case CarrierEnd.silent(let time): "nothing was heard from the gateway for \(time.components.seconds) seconds"
-        case CarrierEnd.failed(let sentence): sentence
-        default: "\(error)"
-        }
     }
 }

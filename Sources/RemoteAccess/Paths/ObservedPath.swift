@@ -14,6 +14,8 @@ final class Newest: Sendable {
 /// A path whose route can be waited and asked for, beside the one who reads its routes.
 final class ObservedPath: DatagramPath {
     let routes: AsyncStream<DatagramRoute>
+    /// An element for each route, for who reports them.
+    let changes: AsyncStream<Void>
     private let path: any DatagramPath
     private let first = Latch<Void>()
     private let current: CurrentRoute
@@ -26,6 +28,8 @@ final class ObservedPath: DatagramPath {
         self.path = path
         let (routes, found) = AsyncStream<DatagramRoute>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.routes = routes
+        let (changes, changed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.changes = changes
         let (current, first) = (CurrentRoute(), first)
         self.current = current
         // Ends with the path's own stream.
@@ -34,8 +38,10 @@ final class ObservedPath: DatagramPath {
                 current.state.withLock { $0 = route }
                 first.set(())
                 found.yield(route)
+                changed.yield()
             }
             found.finish()
+            changed.finish()
         }
         found.onTermination = { _ in forwarding.cancel() }
     }

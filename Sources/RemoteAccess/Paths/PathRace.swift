@@ -5,6 +5,8 @@ import Tunnel
 struct PathRace: Sendable {
     /// How long a way has before the next one is tried beside it; less when it fails at once.
     var headStart: Duration
+    /// How long a way that failed rests while others are still tried.
+    var retryPause = Duration.milliseconds(700)
     let dialer: TunnelDialer
     let book: PathBook
 
@@ -50,10 +52,22 @@ struct PathRace: Sendable {
                 case .stood(let late):
                     running -= 1
                     late.carrier.close(.closed)
-                case .failed(let kind, let error):
+                case .failed(let way, let error):
                     running -= 1
-                    failures.append((kind, error))
-                    if winner == nil { begin() }
+                    failures.append((way.kind, error))
+                    guard winner == nil else { continue }
+                    begin()
+                    // A better way may take long to fail; this one may be back before.
+                    if running > 0 {
+                        attempts.addTask {
+                            try? await Task.sleep(for: retryPause)
+                            return .again(way)
+                        }
+                    }
+                case .again(let way):
+                    guard winner == nil, running > 0 else { continue }
+                    running += 1
+                    attempts.addTask { await attempt(way, context) }
                 case .timeIsUp(let index): if winner == nil, waiting.startIndex == index { begin() }
                 }
             }
@@ -69,7 +83,9 @@ struct PathRace: Sendable {
 
     private enum Attempted: Sendable {
         case stood(Winner)
-        case failed(PathKind, any Error)
+        case failed(Way, any Error)
+        /// A way that failed may be tried again, while others have not failed yet.
+        case again(Way)
         /// The way before the one of this number has had its head start.
         case timeIsUp(Int)
     }
@@ -82,7 +98,7 @@ struct PathRace: Sendable {
             return .stood(Winner(way: way, reached: reached))
         } catch {
             if !Task.isCancelled { book.note(way, failure: SessionKeeper.sentence(error), after: .now - begun) }
-            return .failed(way.kind, error)
+            return .failed(way, error)
         }
     }
 }

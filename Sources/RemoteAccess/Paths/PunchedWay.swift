@@ -26,7 +26,7 @@ extension Way {
                     try await path.waitForRoute()
                     let carrier = try await dialer.connect(over: path, identity: identity, verifyServer: verifyServer)
                     return Reached(
-                        carrier: carrier,
+                        carrier: carrier, changes: path.changes,
                         now: {
                             guard let route = path.route else { return (.punched, "udp") }
                             let kind: PathKind =

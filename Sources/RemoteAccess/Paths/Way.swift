@@ -49,9 +49,15 @@ package struct Way: Sendable {
         package let carrier: any Carrier
         /// What is known of the way now; a path of datagrams may change it while it stands.
         package let now: @Sendable () -> (kind: PathKind, name: String)
+        /// An element each time that `now` may be another; nil for what never changes.
+        package let changes: AsyncStream<Void>?
 
-        package init(carrier: any Carrier, now: @escaping @Sendable () -> (kind: PathKind, name: String)) {
+        package init(
+            carrier: any Carrier, changes: AsyncStream<Void>? = nil,
+            now: @escaping @Sendable () -> (kind: PathKind, name: String)
+        ) {
             self.carrier = carrier
+            self.changes = changes
             self.now = now
         }
     }
