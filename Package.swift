@@ -335,7 +335,7 @@ if !coreOnly {
             "LatchkeyProgramTests",
             [
                 "LatchkeyProgram", "RemoteAccess", "TrustCore", "latchkey", "NetworkTypes", "NIOUPnP", "Groups",
-                "SUPnP", "GroupKeys", "SQLiteStore", "AccessPolicy", "PolicyFile", "UPnP",
+                "SUPnP", "GroupKeys", "SQLiteStore", "AccessPolicy", "PolicyFile", "UPnP", "Reachability", "Traversal",
                 nio("NIOCore"), nio("NIOPosix"), logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

@@ -1,4 +1,5 @@
 package import NetworkTypes
+
 package import struct NIOCore.ByteBuffer
 
 /// The header of the PROXY protocol, version 2 (haproxy.org, doc/proxy-protocol.txt §2.2): whose connection it is that a

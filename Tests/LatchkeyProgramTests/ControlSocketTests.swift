@@ -30,6 +30,7 @@ import Testing
         func handle(_ request: ControlRequest) async throws -> ControlReply {
             switch request {
             case .ping: .pong(ProgramIdentity(role: "gateway", pid: 7))
+            case .doctor: .doctor(DoctorReport(role: "gateway"))
             case .status: .status(StatusReport(role: "gateway", name: "Home", state: "serving", details: ["a": "b"]))
             case .sessions:
                 .sessions([

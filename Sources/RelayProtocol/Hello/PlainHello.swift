@@ -1,4 +1,5 @@
 internal import NetworkTypes
+
 package import struct NIOCore.ByteBuffer
 
 /// What a gateway begins a connection to its relay with that is not TLS: a record that reads as a ClientHello, so that

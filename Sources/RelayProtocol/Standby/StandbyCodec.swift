@@ -1,4 +1,5 @@
 internal import Crypto
+
 package import struct NIOCore.ByteBuffer
 
 /// Writes and reads the frames of one standby connection: a record as TLS writes its own (RFC 8446 §5.1), in it the

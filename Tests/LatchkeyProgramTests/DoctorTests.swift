@@ -1,0 +1,78 @@
+import Foundation
+import NetworkTypes
+import Reachability
+import Testing
+import Traversal
+
+@testable import LatchkeyProgram
+
+@Suite("The doctor: what is known of a gateway's way in, judged")
+struct DoctorTests {
+    private func report(_ change: (inout GatewayDiagnosis) -> Void) -> DoctorReport {
+        var facts = GatewayDiagnosis(port: 4433)
+        facts.own = .v4(IPv4Address(192, 168, 1, 7))
+        facts.router = .v4(IPv4Address(192, 168, 1, 1))
+        facts.isPublished = true
+        change(&facts)
+        var report = DoctorReport(role: "gateway")
+        facts.judge(&report)
+        return report
+    }
+
+    private func mapped(_ text: String) throws -> MappingStatus {
+        var status = MappingStatus()
+        status.method = .pcp
+        let external = try #require(SocketEndpoint(text))
+        status.grants = [
+            MappingGrant(MappingTarget(.tcp, port: 4433), external: external, lifetime: .seconds(7_200))
+        ]
+        return status
+    }
+
+    @Test func `a port that is passed on at a public address needs nothing`() throws {
+        let status = try mapped("203.0.113.5:4433")
+        let good = report { $0.mapping = status }
+        #expect(good.findings.first?.contains("passes 203.0.113.5:4433 on") == true && good.advice.isEmpty)
+        let proven = report {
+            $0.mapping = status
+            $0.seenAt = .v4(IPv4Address(203, 0, 113, 5))
+        }
+        #expect(proven.findings.first?.contains("a STUN server sees the same address") == true)
+    }
+
+    @Test(arguments: [
+        ("192.168.0.2:4433", nil as String?, "bridge mode"), ("100.64.0.7:4433", nil, "public address"),
+        ("203.0.113.5:4433", "198.51.100.9", "public address"),
+    ])
+    func `a second NAT is recognised by the router's own address, or by what STUN sees`(
+        external: String, seen: String?, advice: String
+    ) throws {
+        let status = try mapped(external)
+        let report = report {
+            $0.mapping = status
+            $0.seenAt = seen.flatMap { IPAddress($0) }
+        }
+        #expect(report.findings.first?.contains("a second NAT") == true, "\(report.findings)")
+        #expect(report.advice.first?.contains(advice) == true, "\(report.advice)")
+    }
+
+    @Test func `without a mapping the owner is told what to switch on, or what to forward where`() {
+        let none = report { $0.mapping = MappingStatus() }
+        #expect(none.advice.first?.contains("forward TCP port 4433 to 192.168.1.7:4433") == true, "\(none.advice)")
+        let off = report { _ in }
+        #expect(off.findings.first?.contains("gateway.mapping is off") == true)
+        let unpublished = report { $0.isPublished = false }
+        #expect(unpublished.advice.last?.contains("dynamic DNS") == true)
+    }
+
+    @Test func `a report is read back from its JSON, and its lines are sentences`() throws {
+        var full = report { $0.mapping = MappingStatus() }
+        full.ownNAT = .init(external: "203.0.113.5:1", mapping: "endpoint-independent", filtering: "address-dependent")
+        full.paths = [.init(peer: "ann", path: "tcp 203.0.113.7:5000")]
+        let lines = DoctorProgram.lines(full)
+        #expect(lines.contains("  ann: tcp 203.0.113.7:5000"))
+        #expect(lines.contains { $0.contains("endpoint-independent mapping, address-dependent filtering") })
+        let answer = ControlAnswer.result(.doctor(full))
+        #expect(try JSONDecoder().decode(ControlAnswer.self, from: JSONEncoder().encode(answer)) == answer)
+    }
+}
