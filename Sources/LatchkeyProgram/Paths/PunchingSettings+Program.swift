@@ -20,16 +20,11 @@ extension TraversalSettings {
                         username: server.username, password: server.password)
                 }
             },
-            addresses: {
-                // Without interfaces there is nothing to gather on, and the search says so.
-                ((try? NetworkInterface.all()) ?? []).flatMap(\.addresses).filter {
-                    !$0.address.isLoopback && !$0.address.isLinkLocal
-                }
-            })
+            addresses: { ownAddresses() })
     }
 
     /// Where the servers are at the moment; those whose names are unknown are left out.
-    private static func resolve(_ servers: [TraversalServer]) async -> [(
+    static func resolve(_ servers: [TraversalServer]) async -> [(
         server: TraversalServer, endpoint: SocketEndpoint
     )] {
         await withTaskGroup(of: (Int, SocketEndpoint)?.self) { group in

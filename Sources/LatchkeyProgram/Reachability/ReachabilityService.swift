@@ -5,7 +5,7 @@ import NetworkTypes
 package import Reachability
 import ServiceLifecycle
 import Synchronization
-import Traversal
+package import Traversal
 import TrustCore
 
 /// Makes the gateway reachable from outside, beside it: nothing that happens here ends the gateway.
@@ -76,7 +76,7 @@ package final class ReachabilityService: Service {
     package var mapping: MappingStatus? { mapper?.status }
 
     /// What is known of the way in, and what would improve it.
-    package func diagnosis(_ publishing: PublishingService) -> DoctorReport {
+    package func diagnosis(_ publishing: PublishingService, nat: NATBehavior? = nil) -> DoctorReport {
         let place = DefaultRoutes.surroundings(interface: configuration.interface)
         var facts = GatewayDiagnosis(port: configuration.listen.port)
         facts.own = place.own?.address
@@ -86,6 +86,8 @@ package final class ReachabilityService: Service {
         let isWanted = !configuration.reachability.methods(hasAddresses: !facts.configured.isEmpty).isEmpty
         facts.mapping = isWanted ? mapping : nil
         facts.isPublished = configuration.publishing.isOn
+        facts.seenAt = nat?.outside?.address
+        facts.nat = nat.map(DoctorReport.NAT.init)
         var report = DoctorReport(role: "gateway")
         facts.judge(&report)
         for (place, attempt) in publishing.attempts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {

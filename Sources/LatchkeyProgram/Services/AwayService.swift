@@ -67,7 +67,9 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 var ways: [Way] = []
                 if carrier.allowsQUIC {
                     ways.append(
-                        .tunnel(.direct, to: addresses, over: quic, identity: identity, verifyServer: verification))
+                        .tunnel(
+                            .direct, to: addresses.filter { $0.serverName == nil }, over: quic, identity: identity,
+                            verifyServer: verification))
                 }
                 if carrier.allowsTLS {
                     ways += Way.tunnels(to: addresses, identity: identity, verifyServer: verification)
@@ -143,15 +145,6 @@ struct AwayService: LiveAway, CustomStringConvertible {
         }
     }
 
-    func doctor() async -> DoctorReport {
-        var report = DoctorReport(role: "away")
-        let gateway = known.current
-        let list = gateway.addresses.map(\.description).joined(separator: ", ")
-        report.findings = ["The gateway “\(gateway.name)”: \(client.status). It is tried at \(list)."]
-        finding.judge(&report)
-        return report
-    }
-
     func status() async -> StatusReport {
         StatusReport(
             role: "away", name: context.gateway.subjectName, state: client.status,
@@ -160,6 +153,21 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 "role": client.roles.current?.role ?? "as granted",
                 "path": client.paths.report.sentence,
             ])
+    }
+
+    func doctor() async -> DoctorReport {
+        let traversal = context.configuration.traversal
+        let gateway = known.current
+        var report = AwayDiagnosis(
+            gateway: gateway.name, paths: client.paths.report,
+            nat: await traversal.lookAtNAT(on: context.eventLoopGroup.next()),
+            hasSTUN: !traversal.stunServers.isEmpty, hasTURN: !traversal.turnServers.isEmpty,
+            looksForDirectPaths: traversal.isEnabled
+        ).report(now: Date())
+        let list = gateway.addresses.map(\.description).joined(separator: ", ")
+        report.findings.append("The gateway “\(gateway.name)”: \(client.status). It is tried at \(list).")
+        finding.judge(&report)
+        return report
     }
 
     func role(_ order: RoleOrder) async throws -> RoleReport {

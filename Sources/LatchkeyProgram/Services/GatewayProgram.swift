@@ -49,7 +49,7 @@ package enum GatewayProgram {
             interface: interface,
             addresses: addresses,
             addressAnswers: { try await publishing.answer($0) },
-            diagnosis: { reachability.diagnosis(publishing) },
+            diagnosis: { reachability.diagnosis(publishing, nat: $0) },
             controlPoint: controlPoint,
             ssdp: ssdp,
             eventLoopGroup: group,

@@ -161,7 +161,8 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
     func deviceFacts() async -> [DeviceFacts] { server.devices.map(\.0.facts) }
 
     func doctor() async -> DoctorReport {
-        var report = context.diagnosis()
+        let loop = context.eventLoopGroup.next()
+        var report = context.diagnosis(await context.configuration.traversal.lookAtNAT(on: loop))
         report.paths = server.sessions.map { session in
             .init(
                 peer: session.name, path: session.paths.joined(separator: ", "),

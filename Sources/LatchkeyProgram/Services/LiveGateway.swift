@@ -5,6 +5,7 @@ package import NIOUPnP
 package import RemoteAccess
 package import ServiceLifecycle
 import Synchronization
+package import Traversal
 package import TrustCore
 
 /// The running gateway, as the program needs it.
@@ -66,7 +67,7 @@ package struct GatewayContext: Sendable {
     /// What a client is told of how the gateway is found.
     package let addressAnswers: AddressDesk.Answers
     /// What is known of the way in.
-    package let diagnosis: @Sendable () -> DoctorReport
+    package let diagnosis: @Sendable (NATBehavior?) -> DoctorReport
     /// Finds the home's devices; nil without an interface.
     package let controlPoint: ControlPoint?
     /// How UPnP is spoken at home. What the process sends itself is known to all that have this value, so that the

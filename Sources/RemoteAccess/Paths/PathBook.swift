@@ -12,6 +12,13 @@ package final class PathBook: Sendable {
         /// The last attempt in each way, the best way first.
         package var attempts: [PathAttempt]
 
+        package init(kind: PathKind?, name: String?, seconds: Int, attempts: [PathAttempt]) {
+            self.kind = kind
+            self.name = name
+            self.seconds = seconds
+            self.attempts = attempts
+        }
+
         /// For people.
         package var sentence: String {
             guard let kind, let name else { return "none: the home is not reached" }

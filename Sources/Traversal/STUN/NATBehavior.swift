@@ -30,6 +30,13 @@ package struct NATBehavior: Hashable, Sendable {
     package var filtering: Filtering?
     /// What the server saw.
     package var outside: SocketEndpoint?
+
+    /// Nothing is known but what is given.
+    package init(mapping: Mapping? = nil, filtering: Filtering? = nil, outside: SocketEndpoint? = nil) {
+        self.mapping = mapping
+        self.filtering = filtering
+        self.outside = outside
+    }
 }
 
 /// Finds out a NAT's behaviour with a server that has two addresses and two ports (RFC 5780 §4.3, §4.4); one that has not
