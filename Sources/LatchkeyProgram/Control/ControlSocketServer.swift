@@ -86,11 +86,14 @@ package struct ControlSocketServer: Service {
         }
         defer { if isAdmitted { connections.count.withLock { $0 -= 1 } } }
         do {
-            let isInTime: Void? = try await withTimeLimit(limits.connectionTime) {
+            let time = isAdmitted ? limits.connectionTime : min(limits.connectionTime, .seconds(2))
+            let isInTime: Void? = try await withTimeLimit(time) {
                 try await connection.executeThenClose { inbound, outbound in
                     if isAdmitted {
                         try await serve(inbound, outbound)
                     } else {
+                        // Closed over an unread request, the connection would be reset, and the sentence lost.
+                        for try await _ in inbound { break }
                         try await answer(.error("the program is answering too many commands; try again"), outbound)
                     }
                 }

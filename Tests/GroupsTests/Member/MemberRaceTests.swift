@@ -79,6 +79,8 @@ struct MemberRaceTests {
             for await event in events {
                 if case .registered = event { break }
             }
+            // What was put on the loop behind the membership has come there, too.
+            try await loop.submit {}.get()
             #expect(member.membership.phase == .dropped(wasEvicted: true))
             keeping.cancel()
             _ = await keeping.result
