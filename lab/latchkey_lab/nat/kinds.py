@@ -6,14 +6,22 @@ Linux does it and lets nobody in.
 
 from dataclasses import dataclass
 
-_MASQUERADE = """
+# As every home's router does. What is dropped leaves no trace in the table of connections, which would take the port that
+# the other direction is about to need.
+_CLOSED = """
+table ip guard {
+    chain input { type filter hook input priority 0; iifname "wan" ct state new drop; }
+}
+"""
+
+_MASQUERADE = _CLOSED + """
 table ip nat {
     chain post { type nat hook postrouting priority 100; oifname "wan" masquerade; }
 }
 """
 
 # What SNAT chose is learned behind it, and leads in again.
-_LEARNING = """
+_LEARNING = _CLOSED + """
 table ip nat {
     map inward { type inet_service : ipv4_addr . inet_service; flags dynamic, timeout; timeout 120s; size 65535; }
     set talked { type inet_service . ipv4_addr; flags dynamic, timeout; timeout 120s; size 65535; }
@@ -26,7 +34,7 @@ table ip nat {
 }
 """
 
-_SYMMETRIC = """
+_SYMMETRIC = _CLOSED + """
 table ip nat {
     chain post { type nat hook postrouting priority 100; oifname "wan" masquerade fully-random; }
 }
