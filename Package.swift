@@ -208,7 +208,8 @@ if !coreOnly {
             name: "LatchkeyProgram",
             dependencies: [
                 "NetworkTypes", "UPnP", "Tunnel", "Traversal", "TrustCore", "AccessPolicy", "NIOUPnP", "NIOTunnel",
-                "NIOTunnelQUIC", "NIOTraversal", "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP", "NIOSUPnP",
+                "NIOTunnelQUIC", "NIOTraversal", "SQLiteStore", "PolicyFile", "RemoteAccess", "GroupKeys", "SUPnP",
+                "NIOSUPnP",
                 "Groups", "CQREncode", "Reachability", "RelayProtocol", httpTypes, crypto,
                 logging, nio("NIOCore"), nio("NIOPosix"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
