@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import threading
 import time
 
 from .. import media, ssdp, upnp
@@ -162,6 +163,85 @@ def relay_restarted(lab: Laboratory):
     with open(lab.library / "Huge.mp4", "rb") as original:
         expect(file.read_bytes() == original.read(size), "the film that was under way differs")
     return f"registered again {registered:.1f} s and connected again {back:.1f} s after the kill; 48 MiB are whole"
+
+
+# How many bytes a second are fetched of a film whose path is cut, moved and mended, and how many in all.
+_PACE, _LENGTH = 2 << 20, 56 << 20
+
+
+@contextlib.contextmanager
+def _holes(lab: Laboratory, home: Home):
+    """A STUN server beside the relay, and routers that are closed as home routers are; both ends know the server."""
+    stun = home.relay.host.start(
+        "stun", "turnserver", "-n", "--listening-ip", RELAY_ADDRESS, "--no-auth", "--no-tls", "--no-dtls", "--no-cli",
+        "--log-file", "stdout", "--pidfile", lab.work / "stun.pid", "--userdb", lab.work / "stun.db",
+        log=lab.logs / "stun.log",
+    )  # fmt: skip
+    for router in ("home-gw", "away-gw"):
+        lab.host(router).nft(
+            'table ip guard { chain input { type filter hook input priority 0; iifname "wan" ct state new drop; }; }'
+        )
+    home.gateway.stop()
+    home.client.stop()
+    home.gateway.start(
+        "--relay", f"{home.relay.pin}@{RELAY_ADDRESS}", "--stun", RELAY_ADDRESS, address="192.0.2.77:4433")  # fmt: skip
+    home.wait_for(home.gateway, "clients can also come through the relay", 0, 20)
+    home.client.start("--stun", RELAY_ADDRESS, "--silence", "4")
+    try:
+        yield
+    finally:
+        for router in ("home-gw", "away-gw"):
+            lab.host(router).nft("table ip guard {}\ndelete table ip guard")
+        stun.stop()
+
+
+def _longest_stall(file, begun: float, ends) -> float:
+    """Watches a file grow until `ends()`: the longest time without a byte."""
+    size, since, longest = 0, begun, 0.0
+    while not ends():
+        now = time.monotonic()
+        if (grown := file.stat().st_size) != size:
+            size, since = grown, now
+        longest = max(longest, now - since)
+        time.sleep(0.02)
+    return longest
+
+
+@step("a film goes on while its session leaves the relay for a hole in both NATs, loses that, falls back and climbs again: bytes equal")
+def relay_left(lab: Laboratory):
+    home = _home(lab)
+    hole, relay = "through a hole in both NATs", "reached over the relay"
+    with _holes(lab, home):
+        home.wait_for(home.client, hole, 0, 20)
+        url = home.media_url("Huge")
+        file = lab.work / "moved.mp4"
+        fetch = home.client.host.start(
+            "curl-moved", "curl", "-sSf", "--limit-rate", str(_PACE), "-r", f"0-{_LENGTH - 1}", "-o", file, url,
+            log=lab.logs / "curl-moved.log")  # fmt: skip
+        lab.wait_until(lambda: file.exists() and file.stat().st_size > _PACE, 20, "the film did not begin")
+        begun, stalls = time.monotonic(), []
+        watcher = threading.Thread(target=lambda: stalls.append(_longest_stall(file, begun, lambda: not fetch.alive)))
+        watcher.start()
+        lab.host("home-gw").nft(
+            "table ip no-udp { chain forward { type filter hook forward priority -10; meta l4proto udp drop; }; }")
+        cut, since = time.monotonic(), len(home.log(home.client))
+        try:
+            since = home.wait_for(home.client, relay, since, 20)
+            fell = time.monotonic() - cut
+        finally:
+            lab.host("home-gw").nft("table ip no-udp {}\ndelete table ip no-udp")
+        mended = time.monotonic()
+        home.wait_for(home.client, hole, since, 40)
+        climbed = time.monotonic() - mended
+        lab.wait_until(lambda: not fetch.alive, 90, "the film did not end")
+        watcher.join()
+        Process.running.remove(fetch)
+    with open(lab.library / "Huge.mp4", "rb") as original:
+        expect(file.read_bytes() == original.read(_LENGTH), "the film that was under way differs")
+    return (
+        f"fell back to the relay {fell:.1f} s after UDP was cut (4 s of silence are allowed), climbed again {climbed:.1f} s after it "
+        f"was mended; {_LENGTH >> 20} MiB are whole, longest stall {stalls[0]:.1f} s"
+    )
 
 
 @step("SIGTERM drains the relay: who plays goes on for the time that was set, nobody new comes in, and it ends with 0")
