@@ -50,7 +50,7 @@ examples: ## build the programs in Examples and run their tests (first time 8 mi
 	@LATCHKEY_BIN="$$($(SWIFT_BUILD) --show-bin-path)" \
 		scripts/in-namespace swift test --package-path Examples --scratch-path .build-examples $(ARGS)
 
-lab: ## two homes and an internet in network namespaces, every promise shown end to end, secure groups, and with programs of others (root; about 14 min; options: ARGS='--only media --keep'; NAT=grid for every kind of NAT against every other)
+lab: ## two homes and an internet in network namespaces, every promise shown end to end, secure groups, and with programs of others (root; about 30 min; options: ARGS='--only media --keep'; NAT=grid for every kind of NAT against every other)
 	@scripts/setup lab
 	@$(SWIFT_BUILD)
 	@$(if $(NAT),lab/nat,lab/run) --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)
