@@ -6,6 +6,8 @@ import UPnP
 /// A device description, and what came with it.
 struct FetchedDescription: Sendable {
     var description: RootDescription
+    /// Where it was asked for.
+    var location: HTTPURL
     /// Where it was read from in the end, which its URLs are relative to.
     var url: HTTPURL
     /// `Application-URL` of the answer, as written (DIAL 2.2.1 §5.4).
@@ -51,10 +53,7 @@ actor DeviceFetcher {
         at location: HTTPURL, peer: SocketEndpoint, of identity: DeviceConfiguration? = nil
     ) async throws -> FetchedDescription {
         let key = identity.map { DescriptionKey(configuration: $0, path: location.pathAndQuery) }
-        if let key, var known = descriptions[key], known.isUsable(at: location) {
-            known.url = known.url.ipAddress == location.ipAddress ? known.url : location
-            return known
-        }
+        if let key, let known = descriptions[key]?.moved(to: location) { return known }
         var fetched: FetchedDescription
         do {
             fetched = try await readDescription(at: location, peer)
@@ -78,7 +77,8 @@ actor DeviceFetcher {
         let description = try RootDescription(
             parsing: document.bytes.readableBytesView, limits: configuration.descriptionLimits)
         return FetchedDescription(
-            description: description, url: document.url, applicationURL: document.fields[.applicationURL])
+            description: description, location: location, url: document.url,
+            applicationURL: document.fields[.applicationURL])
     }
 
     /// Whether an attempt ended before the document did.
@@ -205,10 +205,17 @@ actor DeviceFetcher {
 }
 
 extension FetchedDescription {
-    /// Whether what was read elsewhere holds at this location too: everything in it is relative.
-    fileprivate func isUsable(at location: HTTPURL) -> Bool {
-        url == location
-            || applicationURL == nil && description.urlBase == nil && url.pathAndQuery == location.pathAndQuery
+    /// The same at another location, be it another address or another port of the same; nil where it would have to be
+    /// read anew: what is in it is not all relative, or the device has sent us elsewhere for it.
+    fileprivate func moved(to location: HTTPURL) -> FetchedDescription? {
+        if location == self.location || location == url { return self }
+        guard url == self.location, applicationURL == nil, description.urlBase == nil,
+            url.pathAndQuery == location.pathAndQuery
+        else { return nil }
+        var moved = self
+        moved.location = location
+        moved.url = location
+        return moved
     }
 }
 

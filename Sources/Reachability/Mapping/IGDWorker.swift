@@ -8,7 +8,9 @@ package final class IGDWorker: MappingWorker {
     private static let checkInterval: Duration = .seconds(30)
     private static let retryInterval: Duration = .seconds(60)
     /// After an error: a router that has restarted is elsewhere a moment later.
-    private static let errorPause: Duration = .seconds(10)
+    private static let errorPause: Duration = .seconds(5)
+    /// How often it is looked for so soon after a mapping was lost.
+    private static let hurriedLooks = 20
     private static let removalTime: Duration = .seconds(2)
 
     package let method = MappingMethod.igd
@@ -40,10 +42,13 @@ package final class IGDWorker: MappingWorker {
     }
 
     package func run(_ tell: @escaping @Sendable (MappingNews) -> Void) async {
+        var hurried = 0
         while !Task.isCancelled {
             guard let actions = await find() else {
                 tell(.failed("no UPnP gateway device at \(router) answers"))
-                guard (try? await Task.sleep(for: Self.retryInterval)) != nil else { return }
+                let pause = hurried > 0 ? Self.errorPause : Self.retryInterval
+                hurried -= hurried > 0 ? 1 : 0
+                guard (try? await Task.sleep(for: pause)) != nil else { return }
                 continue
             }
             let router = IGDRouter(actions, own: own)
@@ -61,6 +66,7 @@ package final class IGDWorker: MappingWorker {
                     return !held.ports.isEmpty
                 }
                 let sentence = (error as? IGDRouter.Refusal)?.description ?? "the router cannot be asked: \(error)"
+                if hadSome { hurried = Self.hurriedLooks }
                 tell(hadSome ? .lost(sentence) : .failed(sentence))
                 guard (try? await Task.sleep(for: Self.errorPause)) != nil else { return }
             }
