@@ -25,8 +25,8 @@ from .media_paths import media_url
 
 _LIMIT = 1.0
 # Seconds of a certificate that is renewed again and again, and how often somebody is killed meanwhile.
-RENEWED_LIFE = 6
-RENEWAL_KILLS = 16
+RENEWED_LIFE = 10
+RENEWAL_KILLS = 12
 
 
 def _open_streams(lab: Laboratory) -> int:
