@@ -193,6 +193,13 @@ def _holes(lab: Laboratory, home: Home):
         for router in ("home-gw", "away-gw"):
             lab.host(router).nft("table ip guard {}\ndelete table ip guard")
         stun.stop()
+        # The steps that follow want the session on the relay.
+        home.client.stop()
+        home.gateway.stop()
+        home.gateway.start("--relay", f"{home.relay.pin}@{RELAY_ADDRESS}", address="192.0.2.77:4433")
+        home.wait_for(home.gateway, "clients can also come through the relay", 0, 20)
+        home.client.start()
+        home.wait_for(home.client, "connected to", 0, 20)
 
 
 def _longest_stall(file, begun: float, ends) -> float:
