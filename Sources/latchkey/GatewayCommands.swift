@@ -47,7 +47,9 @@ struct GatewayRun: ProgramCommand {
                 + "answers first, unless --address names a way in.", valueName: "way"))
     var mapping: String?
 
+    // A pin may begin with a hyphen.
     @Option(
+        parsing: .unconditionalSingleValue,
         help: .init(
             "A relay that clients reach the gateway through as well, where nothing can be let in from outside "
                 + "(see “latchkey relay run”); put into pairing codes. With its pin before it, no other relay is "

@@ -25,6 +25,8 @@ import latchkey
             (["gateway", "run", "--max-sessions", "0", "--state", "/nonexistent/x"], "--max-sessions is 0"),
             (["gateway", "run", "--ssdp-group", "10.0.0.1", "--state", "/nonexistent/x"], "--ssdp-group is"),
             (["gateway", "run", "--log-level", "loud", "--state", "/nonexistent/x"], "--log-level is “loud”"),
+            // A pin may begin with a hyphen, so a value that does is taken for one.
+            (["gateway", "run", "--relay", "-pin@h", "--state", "/nonexistent/x"], "--relay holds “-pin@h”"),
             (["group", "enrol"], "Missing expected argument '<id>'"),
             (["group", "enrol", "x", "--role", "boss"], "'boss' is invalid"),
             (["group", "enrol", "x", "--count", "3"], "--count and --out go together"),
