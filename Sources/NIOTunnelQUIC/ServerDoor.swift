@@ -141,8 +141,8 @@ final class ServerDoor: QUICConnection.Door {
             case .refuse(let sentence): return sentence
             case .admit(let subject):
                 admitted[ObjectIdentifier(connection)] = AdmittedPeer(
-                    subject: subject, certificate: certificate, remote: ends.remote, local: ends.local, purpose: purpose
-                )
+                    subject: subject, certificate: certificate, remote: ends.remote, local: ends.local,
+                    purpose: purpose, isQUIC: true)
             }
         }
         connection.attach(

@@ -32,12 +32,20 @@ package struct AdmittedPeer: Hashable, Sendable {
     package let purpose: ConnectionPurpose
     /// The relay that it came through, whose word `remote` is then; nil when it came directly.
     package let relay: SocketEndpoint?
+    /// Whether it came by QUIC; else over TCP.
+    package let isQUIC: Bool
+
+    /// How it came, for people: `tcp 203.0.113.7:50001, through the relay 198.18.0.10:443`.
+    package var path: String {
+        "\(isQUIC ? "quic" : "tcp") \(remote)" + (relay.map { ", through the relay \($0)" } ?? "")
+    }
 
     /// Makes a peer of its parts.
     package init(
         subject: String, certificate: PeerCertificate, remote: SocketEndpoint, local: SocketEndpoint,
-        purpose: ConnectionPurpose, relay: SocketEndpoint? = nil
+        purpose: ConnectionPurpose, relay: SocketEndpoint? = nil, isQUIC: Bool = false
     ) {
+        self.isQUIC = isQUIC
         self.relay = relay
         self.subject = subject
         self.certificate = certificate

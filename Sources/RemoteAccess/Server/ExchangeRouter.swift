@@ -53,7 +53,7 @@ struct ExchangeRouter: Sendable {
         guard
             let session = request.headerFields[.latchkeySession].flatMap({
                 endpoints.registry.attach(
-                    $0, fingerprint: peer.sessionBinding, carrier: carrier, path: "tcp \(peer.remote)")
+                    $0, fingerprint: peer.sessionBinding, carrier: carrier, path: peer.path)
             })
         else { throw Problem(.noSession, "The session is not known; open a new one.", status: 401) }
         switch (request.method, plain) {

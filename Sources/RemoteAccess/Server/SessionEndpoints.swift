@@ -27,7 +27,7 @@ struct SessionEndpoints: Sendable {
         guard !trust.policy.endedPasses.contains(subject.id) else {
             throw Problem(.refused, "The guest pass has ended; ask for another one.", status: 403)
         }
-        let path = "tcp \(peer.remote)"
+        let path = peer.path
         let resumed = request.resume.flatMap {
             registry.attach($0, fingerprint: peer.sessionBinding, carrier: carrier, path: path)
         }
