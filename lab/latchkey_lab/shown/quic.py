@@ -17,7 +17,7 @@ _OTHER_WAN = "203.0.113.77"
 
 @step("a film over QUIC goes on byte for byte while the client gets another address, and its site another public one")
 def quic_roams(lab: Laboratory):
-    client = lab.client("roamer", "away-c", options=("--carrier", "quic"))
+    client = lab.client("wanderer", "away-c", options=("--carrier", "quic"))
     host, plan = lab.host("away-c"), lab.plan
     url = media_url(lab, "Huge", client)
     lab.network.host["away-gw"].ip("address", "add", f"{_OTHER_WAN}/24", "dev", "wan")
