@@ -105,11 +105,7 @@ package struct TunnelDialer: CarrierDialer {
         }
         if let winner { return winner }
         try Task.checkCancellation()
-        // What the gateway itself said is worth more than that some address did not answer.
-        let errors = failures.compactMap { $0 as? TunnelError }
-        throw errors.first { $0.code == .refused } ?? errors.first { $0.code == .untrustedPeer }
-            ?? errors.first { $0.code != .unreachable } ?? errors.first
-            ?? TunnelError(.unreachable, "The gateway cannot be reached: \(failures).")
+        throw TunnelError.mostTelling(of: failures)
     }
 
     private func attempt(_ address: TunnelAddress, _ purpose: ConnectionPurpose, _ dial: Dial) async throws

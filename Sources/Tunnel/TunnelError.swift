@@ -31,3 +31,14 @@ package struct TunnelError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { message }
 }
+
+extension TunnelError {
+    /// Why a gateway was reached at none of several addresses: what it said itself is worth more than that some address did
+    /// not answer.
+    package static func mostTelling(of failures: [any Error]) -> TunnelError {
+        let errors = failures.compactMap { $0 as? TunnelError }
+        return errors.first { $0.code == .refused } ?? errors.first { $0.code == .untrustedPeer }
+            ?? errors.first { $0.code != .unreachable } ?? errors.first
+            ?? TunnelError(.unreachable, "The gateway cannot be reached: \(failures).")
+    }
+}
