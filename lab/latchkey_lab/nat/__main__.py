@@ -1,6 +1,7 @@
 """The grid's command line: `make lab NAT=grid`, or `lab/nat --help`."""
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -13,8 +14,9 @@ from ..laboratory import REPOSITORY
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
 from ..processes import LabError, stop_all
-from .grid import Grid, faults, page, table
-from .kinds import BY_NAME, KINDS
+from .grid import SETTLING, Grid
+from .kinds import BY_NAME
+from .results import Cell, document, faults, line, page, table
 from .world import World
 
 
@@ -24,6 +26,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build/debug", help="where the built programs are")
     parser.add_argument("--home", default=names, help=f"kinds at home, by commas; all without it: {names}")
     parser.add_argument("--away", default=names, help="kinds away")
+    parser.add_argument("--cells", help="just these, such as port:eim,public:public, in place of --home and --away")
+    parser.add_argument("--rounds", type=int, default=1, help="so often, one round over all cells after the other")
+    parser.add_argument("--settling", type=float, default=SETTLING, help=f"seconds that a cell has for its best path; {SETTLING:.0f} without it")
+    parser.add_argument("--json", type=Path, help="a file for the results: each cell's median, worst and every time, in milliseconds")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "lab/out/nat", help="where table, page and logs go")
     parser.add_argument("--no-turn", action="store_true", help="without a TURN server: what is not direct goes over the relay")
     return parser.parse_args()
@@ -33,47 +39,55 @@ def main() -> int:
     options = arguments()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, stop_on)
-    signal.alarm(LONGEST)
+    signal.alarm(LONGEST * options.rounds)
     try:
         require_namespaces()
         find_binaries(options.bin, "latchkey", "latchkey-demo-devices", "latchkey-relay")
         remove_leftovers()
         return measure(options)
-    except (LabError, KeyError) as error:
+    except LabError as error:
         print(f"lab/nat: {error}", file=sys.stderr)
         return 2
 
 
+def wanted(options) -> list[Cell]:
+    if options.cells:
+        pairs = [tuple(pair.split(":", 1)) for pair in options.cells.split(",")]
+    else:
+        pairs = [(home, away) for home in options.home.split(",") for away in options.away.split(",")]
+    for name in (name for pair in pairs for name in pair):
+        if name not in BY_NAME:
+            raise LabError(f"there is no kind {name!r}; the kinds are {', '.join(BY_NAME)}")
+    return [Cell(*pair) for pair in pairs]
+
+
 def measure(options) -> int:
-    homes, aways = options.home.split(","), options.away.split(",")
-    kinds = tuple(kind for kind in KINDS if kind.name in homes + aways)
+    cells = wanted(options)
     work = Path(tempfile.mkdtemp(prefix=f"latchkey-lab-{os.getpid()}-nat-"))
     logs = options.out / "logs"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
-    cells = []
     try:
-        with World(f"lk{os.getpid()}-", kinds) as world:
-            world.homes = {name: world.homes[name] for name in homes}
-            grid = Grid(world, options.bin.resolve(), work, logs, turn=not options.no_turn)
+        with World(f"lk{os.getpid()}-", {cell.home for cell in cells}, {cell.away for cell in cells}) as world:
+            grid = Grid(world, options.bin.resolve(), work, logs, turn=not options.no_turn, settling=options.settling)
             grid.start_servers()
             grid.start_homes()
-            for home in homes:
-                for away in aways:
-                    cells.append(cell := grid.measure(home, away))
-                    best = f", best after {cell.best:.2f} s" if cell.best is not None else ""
-                    first = f"first answer after {cell.first:.2f} s by {cell.first_path}" if cell.first is not None else "nothing"
-                    print(f"{home:>10} → {away:<10} {cell.path:<8} {first}{best} {cell.fault[-160:]}", flush=True)
+            for number in range(1, options.rounds + 1):
+                for cell in cells:
+                    cell.rounds.append(grid.measure(cell.home, cell.away, number))
+                    print(line(cell, cell.rounds[-1]), flush=True)
             stop_all()
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if options.json:
+        options.json.write_text(json.dumps(document(cells), indent=2) + "\n")
     (options.out / "grid.md").write_text(table(cells) + "\n")
     (options.out / "grid.html").write_text(page(cells))
     print("\n" + table(cells))
     wrong = faults(cells)
     for fault in wrong:
         print(f"not as expected: {fault}")
-    print(f"lab/nat: {len(cells)} cells, {len(wrong)} not as expected; {options.out / 'grid.html'}")
+    print(f"lab/nat: {len(cells)} cells, {options.rounds} rounds, {len(wrong)} not as expected; {options.out / 'grid.html'}")
     return 1 if wrong else 0
 
 

@@ -82,8 +82,8 @@ class Site:
 class World:
     """Built at entry, removed at exit."""
 
-    def __init__(self, prefix: str, kinds=KINDS):
-        self.prefix, self._kinds = prefix, kinds
+    def __init__(self, prefix: str, homes: set[str], aways: set[str]):
+        self.prefix, self._homes, self._aways = prefix, homes, aways
         self.homes: dict[str, Site] = {}
         self.aways: dict[str, Site] = {}
         self._made: list[Namespace] = []
@@ -107,9 +107,11 @@ class World:
             }
             """
         )
-        for number, kind in enumerate(self._kinds):
-            self.homes[kind.name] = Site(self, "home", number, kind)
-            self.aways[kind.name] = Site(self, "away", number, kind)
+        for number, kind in enumerate(KINDS):
+            if kind.name in self._homes:
+                self.homes[kind.name] = Site(self, "home", number, kind)
+            if kind.name in self._aways:
+                self.aways[kind.name] = Site(self, "away", number, kind)
         return self
 
     def _namespace(self, name: str) -> Namespace:
