@@ -49,6 +49,11 @@ package struct DatagramSocket: Sendable {
         channel.writeAndFlush(envelope, promise: nil)
     }
 
+    /// The own address and port; nil when it is closed.
+    package var localEndpoint: SocketEndpoint? {
+        channel.localAddress.flatMap { SocketEndpoint(nioAddress: $0) }
+    }
+
     package func close() { channel.close(promise: nil) }
 
     private final class Handler: ChannelInboundHandler {

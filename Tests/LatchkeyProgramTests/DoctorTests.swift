@@ -40,6 +40,27 @@ struct DoctorTests {
         #expect(proven.findings.first?.contains("a STUN server sees the same address") == true)
     }
 
+    @Test func `QUIC has a way in where UDP is passed on at the same port, and the doctor says where it is not`() throws
+    {
+        let udp = MappingTarget(.udp, port: 4433)
+        func judged(_ port: UInt16) throws -> DoctorReport {
+            var status = try mapped("203.0.113.5:4433")
+            let external = SocketEndpoint(.v4(IPv4Address(203, 0, 113, 5)), port: port)
+            status.grants.append(MappingGrant(udp, external: external, lifetime: .seconds(7_200)))
+            return report { $0.mapping = status }
+        }
+        let same = try judged(4433)
+        #expect(same.findings.contains { $0.contains("UDP port 4433 on as well") } && same.advice.isEmpty)
+        let other = try judged(50_000)
+        #expect(other.findings.contains { $0.contains("but at port 50000") } && other.attempts.last?.works == false)
+        #expect(other.advice.first?.contains("Free UDP port 4433") == true)
+        var none = try mapped("203.0.113.5:4433")
+        none.refusals[udp] = "the router has no room for another mapping (error 728)"
+        let refused = report { $0.mapping = none }
+        #expect(refused.findings.contains { $0.contains("does not pass UDP port 4433 on: the router has no room") })
+        #expect(refused.attempts.contains { $0.what.contains("QUIC") && !$0.works })
+    }
+
     @Test(arguments: [
         ("192.168.0.2:4433", nil as String?, "bridge mode"), ("100.64.0.7:4433", nil, "public address"),
         ("203.0.113.5:4433", "198.51.100.9", "public address"),

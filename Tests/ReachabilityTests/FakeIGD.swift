@@ -14,10 +14,12 @@ final class FakeIGD: IGDActions {
     }
 
     struct State {
+        /// Of TCP.
         var mappings: [UInt16: Entry] = [:]
+        var udp: [UInt16: Entry] = [:]
         var external = "203.0.113.5"
         var status = "Connected"
-        /// Actions that are answered with an error.
+        /// Actions that are answered with an error, such as `AddPortMapping`, or `AddPortMapping UDP`.
         var refusals: [String: Int] = [:]
         /// Whether a lease other than 0 is refused (725).
         var isPermanentOnly = false
@@ -42,6 +44,7 @@ final class FakeIGD: IGDActions {
     }
 
     var mappings: [UInt16: Entry] { state.withLock { $0.mappings } }
+    var udp: [UInt16: Entry] { state.withLock { $0.udp } }
     var calls: [String] { state.withLock { $0.calls } }
 
     private static func fault(_ code: Int) -> UPnPFault { UPnPFault(UPnPErrorCode(rawValue: code)) }
@@ -52,25 +55,27 @@ final class FakeIGD: IGDActions {
         state.calls.append(action)
         if let code = state.refusals[action] { throw fault(code) }
         let port = values["NewExternalPort"].flatMap { UInt16($0) } ?? 0
+        let table: WritableKeyPath<State, [UInt16: Entry]> = values["NewProtocol"] == "UDP" ? \.udp : \.mappings
+        if let code = state.refusals["\(action) \(values["NewProtocol"] ?? "")"] { throw fault(code) }
         switch action {
         case "GetStatusInfo": return ["NewConnectionStatus": state.status]
         case "GetExternalIPAddress": return ["NewExternalIPAddress": state.external]
         case "AddPortMapping":
             try check(values, port, state)
-            if let other = state.mappings[port], other.client != values["NewInternalClient"] { throw fault(718) }
-            state.mappings[port] = entry(values)
+            if let other = state[keyPath: table][port], other.client != values["NewInternalClient"] { throw fault(718) }
+            state[keyPath: table][port] = entry(values)
             return [:]
         case "AddAnyPortMapping":
             try check(values, port, state)
             var given = port
-            while let other = state.mappings[given], other.client != values["NewInternalClient"] { given += 1 }
-            state.mappings[given] = entry(values)
+            while let other = state[keyPath: table][given], other.client != values["NewInternalClient"] { given += 1 }
+            state[keyPath: table][given] = entry(values)
             return ["NewReservedPort": "\(given)"]
         case "GetSpecificPortMappingEntry":
-            guard let found = state.mappings[port] else { throw fault(714) }
+            guard let found = state[keyPath: table][port] else { throw fault(714) }
             return ["NewInternalClient": found.client, "NewInternalPort": "\(found.port)"]
         case "DeletePortMapping":
-            guard state.mappings.removeValue(forKey: port) != nil else { throw fault(714) }
+            guard state[keyPath: table].removeValue(forKey: port) != nil else { throw fault(714) }
             return [:]
         case "GetFirewallStatus": return ["FirewallEnabled": "1", "InboundPinholeAllowed": "1"]
         case "AddPinhole":

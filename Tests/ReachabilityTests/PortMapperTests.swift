@@ -136,6 +136,19 @@ struct PortMapperTests {
         #expect(worker.removals.withLock { $0 } >= 1)
     }
 
+    @Test func `a target that follows and is refused ends no race, and is told with its reason`() async throws {
+        let udp = MappingTarget(.udp, port: 4433)
+        let worker = ScriptedWorker(.pcp, [granted(), .refused(udp, "no room")])
+        let seen = Mutex<MappingStatus?>(nil)
+        _ = await run([.pcp], workers: [worker]) { status in
+            guard !status.refusals.isEmpty else { return false }
+            seen.withLock { $0 = status }
+            return true
+        }
+        let status = try #require(seen.withLock { $0 })
+        #expect(status.refusals == [udp: "no room"] && status.method == .pcp && status.external?.port == 4433)
+    }
+
     @Test func `what a way has left that is not wanted any more is removed at the start`() async {
         var memory = MappingMemory()
         memory.note(entry(.natpmp))

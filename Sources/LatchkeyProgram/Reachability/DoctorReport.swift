@@ -1,6 +1,7 @@
 package import Foundation
 package import NetworkTypes
 package import Reachability
+import Traversal
 
 /// How a gateway or an away client is reached, why so, and what would improve it.
 package struct DoctorReport: Codable, Hashable, Sendable {
@@ -119,6 +120,30 @@ package struct GatewayDiagnosis: Sendable {
         }
     }
 
+    /// Whether QUIC has a way in, of a port that TCP has one for.
+    private func judgeUDP(_ mapping: MappingStatus, _ external: SocketEndpoint, _ report: inout DoctorReport) {
+        func attempt(_ result: String, works: Bool) {
+            report.attempts.append(.init(what: "port mapping for QUIC (UDP)", result: result, works: works))
+        }
+        if let refusal = mapping.refusals.first(where: { $0.key.transport == .udp }) {
+            attempt(refusal.value, works: false)
+            report.findings.append(
+                "The router does not pass UDP port \(refusal.key.port) on: \(refusal.value). Clients outside use TLS over TCP, which does not follow them from network to network."
+            )
+            return
+        }
+        guard let udp = mapping.externalUDP else { return }
+        attempt("mapped \(udp)", works: udp.port == external.port)
+        guard udp.port != external.port else {
+            return report.findings.append("It passes UDP port \(udp.port) on as well, so clients may use QUIC.")
+        }
+        report.findings.append(
+            "It passes UDP on too, but at port \(udp.port). Clients are told one port for both, \(external.port), so from outside they use TLS over TCP."
+        )
+        report.advice.append(
+            "Free UDP port \(external.port) in the router, so that QUIC gets the port that TCP has.")
+    }
+
     private func judgeMapping(_ report: inout DoctorReport) {
         if let own, AddressReach(own) == .public {
             return report.findings.append("This host has the public address \(own) itself; no router is in the way.")
@@ -139,9 +164,10 @@ package struct GatewayDiagnosis: Sendable {
         }
         guard isBehindSecondNAT == true else {
             let proof = seenAt == nil ? "" : ", and a STUN server sees the same address"
-            return report.findings.append(
+            report.findings.append(
                 "The router passes \(external) on to the gateway, asked by \(method.name)\(proof). Clients connect directly."
             )
+            return judgeUDP(mapping, external, &report)
         }
         let why =
             switch AddressReach(external.address) {

@@ -7,6 +7,7 @@ import ServiceLifecycle
 import Synchronization
 package import Traversal
 import TrustCore
+import Tunnel
 
 /// Makes the gateway reachable from outside, beside it: nothing that happens here ends the gateway.
 package final class ReachabilityService: Service {
@@ -21,6 +22,7 @@ package final class ReachabilityService: Service {
     private struct Told {
         var grants: [MappingGrant] = []
         var failures: [MappingMethod: String] = [:]
+        var refusals: [MappingTarget: String] = [:]
     }
 
     /// - Parameter controlPoint: Finds the router's UPnP device; nil where UPnP is not spoken.
@@ -40,7 +42,11 @@ package final class ReachabilityService: Service {
         if methods.isEmpty && memory.entries.isEmpty || configuration.listen.address.isLoopback {
             mapper = nil
         } else {
-            let targets = [MappingTarget(.tcp, port: configuration.listen.port)]
+            let port = configuration.listen.port
+            // QUIC listens on the UDP port of the same number. Pairing needs TCP, so that one counts.
+            let targets =
+                [MappingTarget(.tcp, port: port)]
+                + (configuration.carrier.allowsQUIC ? [MappingTarget(.udp, port: port)] : [])
             var mapping = PortMapper.Configuration(targets: targets)
             mapping.methods = methods
             let interface = configuration.interface
@@ -115,7 +121,7 @@ package final class ReachabilityService: Service {
 
     private func changed(_ status: MappingStatus) {
         addresses.setMapped(status.grants.filter { $0.target.transport == .tcp }.map(\.external))
-        let (grants, failures) = told.withLock { told in
+        let (grants, failures, refusals) = told.withLock { told in
             let grants = status.grants.filter { grant in
                 !told.grants.contains { $0.target == grant.target && $0.external == grant.external }
             }
@@ -125,7 +131,9 @@ package final class ReachabilityService: Service {
                 told.failures[attempt.method] = attempt.result
                 if !attempt.works { failures.append(attempt) }
             }
-            return (grants, failures)
+            let refusals = status.refusals.filter { told.refusals[$0.key] != $0.value }
+            told.refusals = status.refusals
+            return (grants, failures, refusals)
         }
         for attempt in failures {
             report(
@@ -133,14 +141,34 @@ package final class ReachabilityService: Service {
                     "not-mapped", "\(attempt.method.name): \(attempt.result)",
                     ["method": attempt.method.rawValue, "reason": attempt.result]))
         }
-        for grant in grants { report(ProgramEvent(grant, status.method)) }
+        for grant in grants { report(ProgramEvent(grant, status)) }
+        for (target, reason) in refusals {
+            report(
+                ProgramEvent(
+                    "not-mapped",
+                    "\(target.transport.name) port \(target.port) is not mapped: \(reason); clients away use TLS over TCP",
+                    ["transport": target.transport.name, "reason": reason]))
+        }
     }
 }
 
 extension ProgramEvent {
-    fileprivate init(_ grant: MappingGrant, _ method: MappingMethod?) {
-        let way = method.map { "by \($0.name)" } ?? ""
-        let fields = ["address": grant.external.description, "method": method?.rawValue ?? ""]
+    fileprivate init(_ grant: MappingGrant, _ status: MappingStatus) {
+        let way = status.method.map { "by \($0.name)" } ?? ""
+        let fields = [
+            "address": grant.external.description, "method": status.method?.rawValue ?? "",
+            "transport": grant.target.transport.name,
+        ]
+        // Where the address is good for nothing, the sentence about TCP has said so.
+        if grant.target.transport == .udp {
+            let isUsed = status.external?.port == grant.external.port
+            self.init(
+                "mapped-udp",
+                "the router passes UDP \(grant.external) on, mapped \(way)"
+                    + (isUsed ? "" : "; clients are told the port of TCP, so they do not use QUIC from outside"),
+                fields)
+            return
+        }
         switch AddressReach(grant.external.address) {
         case .public:
             self.init("mapped", "reachable from outside at \(grant.external), mapped \(way)", fields)

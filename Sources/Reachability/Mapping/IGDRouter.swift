@@ -110,7 +110,7 @@ package struct IGDRouter: Sendable {
     /// The standard's order, which some routers insist on.
     private func arguments(_ target: MappingTarget, external: UInt16, _ lease: Int) -> [(String, String)] {
         [
-            ("NewRemoteHost", ""), ("NewExternalPort", "\(external)"), ("NewProtocol", target.transport.igdName),
+            ("NewRemoteHost", ""), ("NewExternalPort", "\(external)"), ("NewProtocol", target.transport.name),
             ("NewInternalPort", "\(target.port)"), ("NewInternalClient", "\(own)"), ("NewEnabled", "1"),
             ("NewPortMappingDescription", Self.purpose), ("NewLeaseDuration", "\(lease)"),
         ]
@@ -121,7 +121,7 @@ package struct IGDRouter: Sendable {
         do {
             let entry = try await invoke(
                 "GetSpecificPortMappingEntry",
-                [("NewRemoteHost", ""), ("NewExternalPort", "\(external)"), ("NewProtocol", target.transport.igdName)])
+                [("NewRemoteHost", ""), ("NewExternalPort", "\(external)"), ("NewProtocol", target.transport.name)])
             return entry["NewInternalClient"] == "\(own)" && entry["NewInternalPort"] == "\(target.port)"
         } catch let fault as UPnPFault where fault.code.rawValue == 714 {
             return false
@@ -133,7 +133,7 @@ package struct IGDRouter: Sendable {
     /// Removes a mapping of one of our own names, also one that was made for an address that this host had before.
     package func remove(_ target: MappingTarget, external: UInt16, madeFor former: String) async {
         let key = [
-            ("NewRemoteHost", ""), ("NewExternalPort", "\(external)"), ("NewProtocol", target.transport.igdName),
+            ("NewRemoteHost", ""), ("NewExternalPort", "\(external)"), ("NewProtocol", target.transport.name),
         ]
         // Somebody else may have the port by now.
         guard let entry = try? await invoke("GetSpecificPortMappingEntry", key),
@@ -207,6 +207,6 @@ package struct IGDRouter: Sendable {
 }
 
 extension MappingTarget.Transport {
-    /// As IGD writes it.
-    var igdName: String { self == .tcp ? "TCP" : "UDP" }
+    /// `TCP` or `UDP`, as IGD writes it, and people do.
+    package var name: String { self == .tcp ? "TCP" : "UDP" }
 }

@@ -84,9 +84,10 @@ package final class IGDWorker: MappingWorker {
                 var isDue = renewals[target].map { $0 <= .now } ?? true
                 if !isDue, let port, await router.has(target, external: port) == false { isDue = true }
                 guard isDue || current != address else { continue }
-                var random = SystemRandomNumberGenerator()
-                let mapping = try await router.map(
-                    target, preferred: port ?? suggested[target] ?? target.port, using: &random)
+                guard let mapping = try await map(target, at: port, of: router, tell) else {
+                    renewals[target] = .now + Self.retryInterval
+                    continue
+                }
                 held.withLock { $0.ports[target] = mapping.externalPort }
                 let isPermanent = mapping.lease == .zero
                 renewals[target] = .now + (isPermanent ? .seconds(86_400) : mapping.lease / 2)
@@ -103,6 +104,22 @@ package final class IGDWorker: MappingWorker {
             }
             address = current
             try await Task.sleep(for: Self.checkInterval)
+        }
+    }
+
+    /// Nil for a target that the router does not want, and that is done without.
+    private func map(
+        _ target: MappingTarget, at port: UInt16?, of router: IGDRouter, _ tell: @Sendable (MappingNews) -> Void
+    ) async throws -> IGDRouter.Mapping? {
+        var random = SystemRandomNumberGenerator()
+        let first = held.withLock { held in targets.first.flatMap { held.ports[$0] } }
+        do {
+            return try await router.map(
+                target, preferred: port ?? suggested[target] ?? first ?? target.port, using: &random)
+        } catch let refusal as IGDRouter.Refusal where target != targets.first {
+            held.withLock { $0.ports[target] = nil }
+            tell(.refused(target, refusal.description))
+            return nil
         }
     }
 

@@ -25,11 +25,16 @@ package enum MappingNews: Sendable, Hashable {
     case failed(String)
     /// What was granted is gone.
     case lost(String)
+    /// The router does not map one of the targets that follow the first, or does not any more; the others stay.
+    case refused(MappingTarget, String)
     /// Something that a later start needs.
     case remember(MappingMemory.Entry)
 }
 
 /// One way of asking, at work until its task is cancelled.
+///
+/// The first of its targets is what counts: without it there is no mapping. The others are asked for when it is granted, with
+/// its external port, and are done without where the router does not want to.
 package protocol MappingWorker: Sendable {
     var method: MappingMethod { get }
     /// Asks, keeps what it gets, and tells of it. Returns when it cannot work here, or when the task is cancelled; what
@@ -59,9 +64,13 @@ package struct MappingStatus: Hashable, Sendable {
     package var grants: [MappingGrant] = []
     /// The last attempt of each way.
     package var attempts: [MappingAttempt] = []
+    /// Why a target that follows the first is not mapped, in a sentence without a full stop.
+    package var refusals: [MappingTarget: String] = [:]
 
     package init() {}
 
     /// Where the tunnel is reached by TCP, as the router says.
     package var external: SocketEndpoint? { grants.first { $0.target.transport == .tcp }?.external }
+    /// Where it is reached by UDP, which is QUIC's; clients are told one port, so it serves them only where it is TCP's.
+    package var externalUDP: SocketEndpoint? { grants.first { $0.target.transport == .udp }?.external }
 }

@@ -13,6 +13,8 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
     private let own: IPAddress
     private let targets: [MappingTarget]
     private let suggested: [MappingTarget: UInt16]
+    /// What was made before for this address and is not wanted any more.
+    private let leftovers: [MappingTarget]
     private let eventLoopGroup: any EventLoopGroup
     private let state: Mutex<State>
     /// What the client knows that a later start needs.
@@ -31,15 +33,17 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
     /// - Parameters:
     ///   - own: The own address to send from.
     ///   - suggested: The external ports that are preferred.
+    ///   - leftovers: Of an earlier start, and not wanted any more: removed.
     package init(
         _ client: Client, method: MappingMethod, own: IPAddress, targets: [MappingTarget],
-        suggested: [MappingTarget: UInt16], eventLoopGroup: any EventLoopGroup,
+        suggested: [MappingTarget: UInt16], leftovers: [MappingTarget] = [], eventLoopGroup: any EventLoopGroup,
         nonces: @escaping @Sendable (Client) -> [MappingTarget: [UInt8]] = { _ in [:] }
     ) {
         self.method = method
         self.own = own
         self.targets = targets
         self.suggested = suggested
+        self.leftovers = leftovers
         self.eventLoopGroup = eventLoopGroup
         self.state = Mutex(State(client: client))
         self.nonces = nonces
@@ -58,11 +62,8 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
             $0.tell = tell
             $0.wake = wake
         }
-        for target in targets {
-            act { client, random in
-                client.add(target, suggested: self.suggested[target] ?? target.port, at: .now, using: &random)
-            }
-        }
+        if let first = targets.first { add(first, suggested: first.port) }
+        for target in leftovers { act { $0.discard(target, at: .now, using: &$1) } }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.keepTime(wakes) }
             group.addTask { await self.listenToAnnouncements() }
@@ -72,6 +73,12 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
                 }
             }
             await group.waitForAll()
+        }
+    }
+
+    private func add(_ target: MappingTarget, suggested port: UInt16) {
+        act { client, random in
+            client.add(target, suggested: self.suggested[target] ?? port, at: .now, using: &random)
         }
     }
 
@@ -134,6 +141,11 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
                             method: method, router: server.address, own: own, target: grant.target,
                             externalPort: grant.external.port, nonce: nonces[grant.target])))
                 tell?(.granted(grant))
+                // Those that are there already are not added again.
+                guard grant.target == targets.first else { continue }
+                for target in targets.dropFirst() { add(target, suggested: grant.external.port) }
+            case .refused(let target, _, let reason, _) where target != targets.first:
+                tell?(.refused(target, "the router answered \(reason)"))
             case .refused(let target, _, let reason, _):
                 let sentence = "the router answered \(reason)"
                 tell?(granted.contains(target) ? .lost(sentence) : .failed(sentence))

@@ -20,16 +20,21 @@ extension PortMapper {
                 }
                 return Dictionary(known) { $1 }
             }
+            func leftovers(_ method: MappingMethod) -> [MappingTarget] {
+                memory.entries(method, at: router).filter { $0.own == "\(own)" }.compactMap(\.target)
+                    .filter { !targets.contains($0) }
+            }
             switch method {
             case .pcp:
                 return PortControlWorker(
                     PCPClient(server: server, client: own, nonces: memory.nonces(at: router)), method: .pcp, own: own,
-                    targets: targets, suggested: suggested(.pcp), eventLoopGroup: eventLoopGroup
+                    targets: targets, suggested: suggested(.pcp), leftovers: leftovers(.pcp),
+                    eventLoopGroup: eventLoopGroup
                 ) { $0.nonces }
             case .natpmp:
                 return PortControlWorker(
                     NATPMPClient(server: server), method: .natpmp, own: own, targets: targets,
-                    suggested: suggested(.natpmp), eventLoopGroup: eventLoopGroup)
+                    suggested: suggested(.natpmp), leftovers: leftovers(.natpmp), eventLoopGroup: eventLoopGroup)
             case .igd:
                 guard let controlPoint else { return nil }
                 let discovery = IGDDiscovery(controlPoint, trustsOthers: trustsOtherDevices)

@@ -11,7 +11,7 @@ package final class PortMapper: Sendable {
     package struct Configuration: Sendable {
         /// The ways that are tried, in this order; empty for none.
         package var methods: [MappingMethod] = MappingMethod.allCases
-        /// What is mapped.
+        /// What is mapped; the first counts, and the others follow it.
         package var targets: [MappingTarget]
         /// The head start of each way before the next one.
         package var headStart: Duration = .milliseconds(400)
@@ -142,6 +142,7 @@ package final class PortMapper: Sendable {
         if Task.isCancelled || surroundings() == place { await removeAll(of: workers, at: router, winner: winner) }
         update {
             $0.grants = []
+            $0.refusals = [:]
             $0.method = nil
         }
         return winner != nil
@@ -178,13 +179,21 @@ package final class PortMapper: Sendable {
                 }
                 status.method = method
                 status.grants.removeAll { $0.target == grant.target }
+                status.refusals[grant.target] = nil
                 status.grants.append(grant)
                 status.grants.sort {
                     ($0.target.port, $0.target.transport.rawValue) < ($1.target.port, $1.target.transport.rawValue)
                 }
+                guard grant.target == self.configuration.targets.first else { return }
                 status.note(
                     MappingAttempt(
                         method: method, result: "mapped \(grant.external)", works: true, milliseconds: elapsed))
+            }
+        case .refused(let target, let sentence):
+            update { status in
+                guard status.method == method else { return }
+                status.grants.removeAll { $0.target == target }
+                status.refusals[target] = sentence
             }
         case .failed(let sentence):
             update { $0.note(MappingAttempt(method: method, result: sentence, works: false, milliseconds: elapsed)) }

@@ -70,9 +70,12 @@ class Router:
             run("nft", "flush", "chain", "inet", "upnp", chain, prefix=self.host.enter)
 
     def mappings(self) -> list[str]:
-        """The rules that pass a port on, as the kernel has them."""
+        """The rules that pass a port on, as the kernel has them: `tcp 48100 192.168.77.10:48100`."""
         rules = run("nft", "list", "chain", "inet", "upnp", "inward", prefix=self.host.enter).stdout
-        return re.findall(r"dport (\d+).*dnat.* to ([\d.]+:\d+)", rules)
+        # miniupnpd writes the protocol as a number out of the IP header.
+        found = re.findall(r"(?:@nh,72,8|ip protocol|meta l4proto) (\w+).* dport (\d+).*dnat.* to ([\d.]+:\d+)", rules)
+        names = {"0x6": "tcp", "6": "tcp", "0x11": "udp", "17": "udp"}
+        return sorted(f"{names.get(protocol, protocol)} {port} {target}" for protocol, port, target in found)
 
 
 class NameServer:

@@ -1,4 +1,4 @@
-"""The home's router passes the gateway's port on, asked by each of three protocols."""
+"""The home's router passes the gateway's port on, of TCP and of UDP, asked by each of three protocols."""
 
 import time
 
@@ -7,8 +7,12 @@ from ..reach.lan import HOME_WAN
 from ..steps import expect, step
 
 
+_MAPPED = ["tcp 48100 192.168.77.10:48100", "udp 48100 192.168.77.10:48100"]
+
+
 def _shown(lab: Laboratory, way: str, name: str, **router) -> str:
-    """Maps by one way alone, and uses it: a client pairs by a code with the mapped address, and switches the light."""
+    """Maps by one way alone, and uses it: a client pairs by a code with the mapped address, and switches the light over
+    TLS, then over QUIC."""
     stage = lab.reach
     stage.router.start(**router)
     expect(not stage.router.mappings(), "something is mapped before the gateway runs")
@@ -17,20 +21,23 @@ def _shown(lab: Laboratory, way: str, name: str, **router) -> str:
         line = gateway.wait_for("reachable from outside", timeout=15)
         took = time.monotonic() - asked
         expect(f"{HOME_WAN}:48100" in line and name in line, f"it says: {line}")
-        expect(stage.router.mappings() == [("48100", "192.168.77.10:48100")], f"the router has {stage.router.mappings()}")
+        gateway.wait_for(f"the router passes UDP {HOME_WAN}:48100 on", timeout=15)
+        expect(stage.router.mappings() == _MAPPED, f"the router has {stage.router.mappings()}")
         expect(stage.connects(HOME_WAN, 48100), "the port cannot be reached from outside")
         client = stage.fresh_client()
-        client.start()
-        stage.switch(client)
-        client.stop()
+        for carrier, path in (("tls", "tcp"), ("quic", "udp")):
+            client.start("--carrier", carrier)
+            client.process.wait_for(f"the home is reached directly ({path} ", timeout=20)
+            stage.switch(client)
+            client.stop()
         code = stage.gateway.stop()
         expect(code == 0, f"the gateway ended with {code}")
         expect(not stage.router.mappings(), f"after the end the router still has {stage.router.mappings()}")
         expect(not stage.connects(HOME_WAN, 48100), "the port is open after the end")
-    return f"{line.strip()}, {took:.1f} s after the start; paired and switched the light through it; gone at the end"
+    return f"{line.strip()}, {took:.1f} s after the start; paired and switched the light through it over TLS and over QUIC; gone at the end"
 
 
-@step("PCP alone: the router maps the gateway's port, a client away pairs through it and switches a light; gone at the end")
+@step("PCP alone: the router maps the gateway's port, a client away pairs through it and switches a light over TLS, and over QUIC through the UDP port; gone at the end")
 def reach_pcp(lab: Laboratory):
     return _shown(lab, "pcp", "PCP", upnp=False)
 
@@ -66,13 +73,14 @@ def reach_killed(lab: Laboratory):
     for way, router in (("pcp", {"upnp": False}), ("natpmp", {"upnp": False}), ("igd", {"natpmp": False})):
         stage.router.start(**router)
         stage.gateway.begin("--mapping", way)
-        stage.gateway.process.wait_for("reachable from outside", timeout=15)
+        stage.gateway.process.wait_for("the router passes UDP", timeout=15)
         stage.gateway.kill()
         left = stage.router.mappings()
-        expect(len(left) == 1, f"after the kill the router has {left}")
+        expect(left == _MAPPED, f"after the kill the router has {left}")
         with stage.served("--mapping", way) as gateway:
             line = gateway.wait_for("reachable from outside", timeout=15)
             expect(f"{HOME_WAN}:48100" in line, f"it says: {line}")
+            gateway.wait_for(f"the router passes UDP {HOME_WAN}:48100 on", timeout=15)
             expect(stage.router.mappings() == left, f"the router has {stage.router.mappings()}")
             stage.gateway.stop()
             expect(not stage.router.mappings(), f"after the end the router still has {stage.router.mappings()}")
@@ -85,9 +93,9 @@ def reach_switched_off(lab: Laboratory):
     for way, router in (("pcp", {"upnp": False}), ("natpmp", {"upnp": False}), ("igd", {"natpmp": False})):
         stage.router.start(**router)
         stage.gateway.begin("--mapping", way)
-        stage.gateway.process.wait_for("reachable from outside", timeout=15)
+        stage.gateway.process.wait_for("the router passes UDP", timeout=15)
         stage.gateway.kill()
-        expect(len(stage.router.mappings()) == 1, f"after the kill the router has {stage.router.mappings()}")
+        expect(stage.router.mappings() == _MAPPED, f"after the kill the router has {stage.router.mappings()}")
         with stage.served("--mapping", "off"):
             lab.wait_until(lambda: not stage.router.mappings(), 10, f"{way}: the mapping is still there")
     return "by PCP, NAT-PMP and IGD"
@@ -100,7 +108,7 @@ def reach_restarted(lab: Laboratory):
     for way, router in (("pcp", {"upnp": False}), ("natpmp", {"upnp": False}), ("igd", {"natpmp": False})):
         stage.router.start(**router)
         with stage.served("--mapping", way) as gateway:
-            gateway.wait_for("reachable from outside", timeout=15)
+            gateway.wait_for("the router passes UDP", timeout=15)
             # By its epoch alone a router that was young before cannot be told from one that is young again.
             time.sleep(10)
             stage.router.stop()
@@ -108,7 +116,9 @@ def reach_restarted(lab: Laboratory):
             time.sleep(2)
             stage.router.start(**router)
             asked = time.monotonic()
-            lab.wait_until(lambda: stage.router.mappings(), 60, f"{way}: nothing is mapped again")
+            lab.wait_until(
+                lambda: stage.router.mappings() == _MAPPED, 60, f"{way}: not everything is mapped again"
+            )  # fmt: skip
             said.append(f"{way}: back after {time.monotonic() - asked:.0f} s")
     return "; ".join(said)
 
@@ -118,19 +128,21 @@ def reach_conflict(lab: Laboratory):
     stage = lab.reach
     stage.router.start(natpmp=False, igd1=True)
     taken = stage.host("devices").run("upnpc", "-a", "192.168.77.30", "48100", "48100", "TCP", "600", check=False)
-    expect(("48100", "192.168.77.30:48100") in stage.router.mappings(), f"upnpc said: {taken.stdout[-200:]}")
+    theirs = "tcp 48100 192.168.77.30:48100"
+    expect(stage.router.mappings() == [theirs], f"upnpc said: {taken.stdout[-200:]}")
     with stage.served("--mapping", "igd") as gateway:
         line = gateway.wait_for("reachable from outside", timeout=15)
         port = int(line.split(f"{HOME_WAN}:")[1].split(",")[0])
         expect(port != 48100 and stage.connects(HOME_WAN, port), f"it says: {line}")
+        gateway.wait_for(f"the router passes UDP {HOME_WAN}:{port} on", timeout=15)
         client = stage.fresh_client()
-        client.start()
+        client.start("--carrier", "quic")
         stage.switch(client)
         client.stop()
         stage.gateway.stop()
         left = stage.router.mappings()
-        expect(left == [("48100", "192.168.77.30:48100")], f"after the end the router has {left}")
-    return f"port {port}, paired and switched the light through it; the other host's mapping is untouched"
+        expect(left == [theirs], f"after the end the router has {left}")
+    return f"port {port} of TCP and of UDP, paired and switched the light through it; the other host's mapping is untouched"
 
 
 @step("no router that maps: the gateway says for each protocol why not, and serves all the same")
