@@ -93,8 +93,19 @@ package final class ICESession: DatagramPath {
         onLoop { $0.perform { $0.setRemote(description, now: $1) } }
     }
 
-    /// Both ends have proved to be on the same network: private candidates are checked.
-    package func provedSameNetwork() { onLoop { $0.perform { $0.provedSameNetwork(now: $1) } } }
+    /// Both ends have proved to be on one link: the peer's candidates at its address there are checked.
+    package func provedSameNetwork(_ proved: ICENeighbours) {
+        onLoop { $0.perform { $0.provedSameNetwork(proved, now: $1) } }
+    }
+
+    /// Looks, for a few seconds, whether the peer is on one of the own links, and has its candidates there checked if it is:
+    /// the controlling end asks by multicasts that go no further than the link, the controlled one answers. Called once,
+    /// with what both have told; by the end that answers before the peer is told of it.
+    package func findOnLink(own: ICEDescription, peer: ICEDescription) async {
+        try? await loop.submit { [core] in
+            core.value.findOnLink(peer.credentials, own: own.credentials)
+        }.get()
+    }
 
     /// The user of the path hears nothing though it should: the route is asked at once.
     package func suspect() { onLoop { $0.perform { $0.suspect(now: $1) } } }

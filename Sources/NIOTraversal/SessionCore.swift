@@ -17,6 +17,7 @@ final class SessionCore {
     private var relays: [Int: RelayStream] = [:]
     private var timer: (at: ContinuousClock.Instant, scheduled: Scheduled<Void>)?
     private var isClosed = false
+    private var linkSearch: LinkSearch?
 
     init(
         _ configuration: ICESession.Configuration, random: any RandomNumberGenerator & Sendable, direct: SharedRoute,
@@ -49,6 +50,18 @@ final class SessionCore {
             open(own, preference: UInt16.max - UInt16(index))
         }
         perform { $0.hasAllSockets(now: $1) }
+    }
+
+    /// Looks whether the peer is on one of the own links; once in a session's life.
+    func findOnLink(_ peer: ICECredentials, own: ICECredentials) {
+        guard !isClosed, linkSearch == nil else { return }
+        let isAsker = configuration.role == .controlling
+        linkSearch = LinkSearch(
+            configuration.role, LinkProofKeys(asker: isAsker ? own : peer, witness: isAsker ? peer : own),
+            links: configured, on: loop, random: SystemRandomNumberGenerator()
+        ) { [weak self] proved in
+            self?.perform { $0.provedSameNetwork(proved, now: $1) }
+        }
     }
 
     private func open(_ own: InterfaceAddress, preference: UInt16) {
@@ -162,6 +175,7 @@ final class SessionCore {
         isClosed = true
         timer?.scheduled.cancel()
         timer = nil
+        linkSearch?.close()
         for socket in sockets.values { socket.close() }
         for relay in relays.values { relay.close() }
         (sockets, relays) = ([:], [:])
@@ -178,7 +192,7 @@ extension DatagramRoute {
 }
 
 extension TimeAmount {
-    fileprivate init(_ duration: Duration) {
+    init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         // Rounded up: a timer that comes too early has nothing to do.
         self = .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)

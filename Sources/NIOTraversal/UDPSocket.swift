@@ -18,16 +18,26 @@ final class UDPSocket {
     let base: SocketEndpoint
     let descriptor: CInt
     private var channel: (any Channel)?
+    private var isRead = false
     private var isClosed = false
 
     /// Binds a socket to a free port of an address of this host.
     /// - Throws: `IOError`, where the address is not the host's (any more) for example.
-    init(_ address: IPAddress, zone: Int) throws {
+    convenience init(_ address: IPAddress, zone: Int) throws {
+        try self.init(boundTo: SocketEndpoint(address, port: 0, zone: zone)) { descriptor, _ in
+            Self.set(descriptor, SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer)
+        }
+    }
+
+    /// Makes a socket, prepares it and binds it.
+    /// - Parameter prepare: Called with the descriptor and whether it is an IPv4 socket.
+    init(boundTo wanted: SocketEndpoint, prepare: (CInt, Bool) -> Void) throws {
+        let address = wanted.address
         let family = if case .v6 = address { AF_INET6 } else { AF_INET }
         let flags = CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(family, flags, 0)
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
-        Self.set(descriptor, SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer)
+        prepare(descriptor, family == AF_INET)
         if family == AF_INET6 {
             Self.set(descriptor, CInt(IPPROTO_IPV6), IPV6_V6ONLY, 1)
             Self.set(descriptor, CInt(IPPROTO_IPV6), IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
@@ -35,17 +45,16 @@ final class UDPSocket {
             // No packet is broken up on its way (RFC 9000 §14), and no router's word is taken for what fits.
             Self.set(descriptor, CInt(IPPROTO_IP), IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
         }
-        let wanted = SocketEndpoint(address, port: 0, zone: zone)
         guard wanted.withSystemAddress({ bind(descriptor, $0, $1) }) == 0, let port = Self.port(of: descriptor) else {
             let error = errno
             Glibc.close(descriptor)
             throw IOError(errnoCode: error, reason: "bind to \(address)")
         }
-        base = SocketEndpoint(address, port: port, zone: zone)
+        base = SocketEndpoint(address, port: port, zone: wanted.zone)
         self.descriptor = descriptor
     }
 
-    private static func set(_ descriptor: CInt, _ level: CInt, _ option: CInt, _ value: CInt) {
+    static func set(_ descriptor: CInt, _ level: CInt, _ option: CInt, _ value: CInt) {
         var value = value
         _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<CInt>.size))
     }
@@ -63,6 +72,7 @@ final class UDPSocket {
 
     /// Reads from here on, on the event loop. Called once.
     func read(on loop: any EventLoop, _ received: @escaping (ByteBuffer, SocketEndpoint) -> Void) {
+        isRead = true
         let handler = NIOLoopBound(DatagramHandler(received), eventLoop: loop)
         DatagramBootstrap(group: loop)
             .channelOption(.datagramVectorReadMessageCount, value: Self.datagramsPerRead)
@@ -95,7 +105,8 @@ final class UDPSocket {
     func close() {
         guard !isClosed else { return }
         isClosed = true
-        channel?.close(promise: nil)
+        // Once it is read from, the descriptor is the channel's.
+        if isRead { channel?.close(promise: nil) } else { Glibc.close(descriptor) }
     }
 }
 

@@ -78,8 +78,9 @@ struct ICESessionTests {
                 var events = end.events.makeAsyncIterator()
                 #expect(await events.next() == .failed(.noPair))
             }
-            left.provedSameNetwork()
-            right.provedSameNetwork()
+            let loopback = IPAddress.v4(.loopback)
+            left.provedSameNetwork(ICENeighbours(own: loopback, peer: loopback))
+            right.provedSameNetwork(ICENeighbours(own: loopback, peer: loopback))
             var routes = left.routes.makeAsyncIterator()
             #expect(await routes.next()?.kind == .host)
         }

@@ -44,6 +44,7 @@ final class PunchDesk: Sendable {
             search = Search(session: session, subject: peer.subject)
             session.setRemote(offered)
             let own = try await settings.description(of: session)
+            await session.findOnLink(own: own, peer: offered)
             try await exchange.respond(
                 status: .ok, contentType: "application/octet-stream", body: ByteBuffer(bytes: own.encoded()))
         } catch {

@@ -21,7 +21,9 @@ extension Way {
             do {
                 return try await within(settings.patience) {
                     let own = try await settings.description(of: session)
-                    session.setRemote(try await exchange(own, over: link))
+                    let theirs = try await exchange(own, over: link)
+                    session.setRemote(theirs)
+                    await session.findOnLink(own: own, peer: theirs)
                     let path = ObservedPath(session)
                     try await path.waitForRoute()
                     let carrier = try await dialer.connect(over: path, identity: identity, verifyServer: verifyServer)

@@ -12,7 +12,7 @@ package import NetworkTypes
 /// and nominates better pairs as they succeed, each with a number, of which the peer follows the highest; so a relayed pair
 /// serves at once and the direct one takes its place. Towards others it nominates once.
 ///
-/// What it does not do: gather candidates, carry data, or decide that both ends are on the same network.
+/// What it does not do: gather candidates, carry data, or prove that both ends are on one link.
 package struct ICEAgent: Sendable {
     /// Who chooses the pair (§6.1.1).
     package enum Role: Hashable, Sendable { case controlling, controlled }
@@ -62,6 +62,9 @@ package struct ICEAgent: Sendable {
         let remote: ICECredentials
     }
 
+    /// The most proofs of one link that are kept.
+    package static let maximumNeighbours = 16
+
     package let configuration: ICEConfiguration
     package internal(set) var role: Role
     package internal(set) var localCredentials: ICECredentials
@@ -72,14 +75,16 @@ package struct ICEAgent: Sendable {
     package internal(set) var remoteCandidates: [ICECandidate] = []
     /// Candidates of the peer that were not taken: too many, or such as nobody may name.
     package internal(set) var refusedCandidates = 0
-    /// Both ends have proved to be on the same network, so that private candidates are checked.
-    package internal(set) var isSameNetwork: Bool
+    /// Both ends are known to be on one network, so that every private candidate is checked.
+    package let isSameNetwork: Bool
+    /// Addresses of both ends that have proved to be on one link; at most ``maximumNeighbours``.
+    package internal(set) var neighbours: Set<ICENeighbours> = []
 
     var random: any RandomNumberGenerator & Sendable
     var tieBreaker: UInt64
     /// What the foundations stand for, by number; stays over restarts.
     var origins: [ICEOrigin] = []
-    /// Candidates of the peer within a network, until it is known to be the same.
+    /// Candidates of the peer within a network, until their addresses have proved to be on a link of this end.
     var withheld: [ICECandidate] = []
     var localIsComplete = false
     var remoteIsComplete = false

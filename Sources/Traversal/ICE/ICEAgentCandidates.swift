@@ -72,13 +72,28 @@ extension ICEAgent {
         failIfHopeless(now: now)
     }
 
-    /// Both ends have proved to be on the same network: private candidates of the peer are checked from here on.
-    package mutating func provedSameNetwork(now: ContinuousClock.Instant) {
-        isSameNetwork = true
-        let candidates = withheld
-        withheld = []
+    /// Both ends have proved to be on one link with these addresses: candidates of the peer at its address there are checked
+    /// from here on, from the own one, and no others that are private.
+    package mutating func provedSameNetwork(_ proved: ICENeighbours, now: ContinuousClock.Instant) {
+        guard neighbours.count < Self.maximumNeighbours else { return }
+        neighbours.insert(proved)
+        let candidates = withheld.filter { $0.address.address == proved.peer }
+        withheld.removeAll { $0.address.address == proved.peer }
         for candidate in candidates { accept(candidate) }
+        // One that is known by another link of this end may be checked from this one too.
+        for remote in remoteCandidates where remote.address.address == proved.peer {
+            for own in localCandidates { pair(own, remote) }
+        }
         resume(now: now)
+    }
+
+    /// Whether something may be sent from an own address to one of the peer's.
+    func allows(from own: IPAddress, to peer: IPAddress) -> Bool {
+        switch ICEReach(of: peer) {
+        case .open: true
+        case .sameNetworkOnly: isSameNetwork || neighbours.contains(ICENeighbours(own: own, peer: peer))
+        case .never: false
+        }
     }
 
     /// Draws new credentials and begins anew with the own candidates (§9). Data goes on over the selected pair until
@@ -110,7 +125,9 @@ extension ICEAgent {
             refusedCandidates += 1
             return
         }
-        guard reach == .open || isSameNetwork else {
+        guard
+            reach == .open || isSameNetwork || neighbours.contains(where: { $0.peer == candidate.address.address })
+        else {
             withheld.append(candidate)
             return
         }
@@ -136,7 +153,9 @@ extension ICEAgent {
         guard own.kind == .host || own.kind == .relayed, own.address.address.isSameKind(as: remote.address.address)
         else { return }
         // A server cannot reach into this end's network, and would be made to look around in its own.
-        guard own.kind == .host || ICEReach(of: remote.address.address) == .open else { return }
+        guard own.kind == .host || ICEReach(of: remote.address.address) == .open,
+            allows(from: own.base.address, to: remote.address.address)
+        else { return }
         let address = SocketEndpoint(remote.address.address, port: remote.address.port, zone: own.base.zone)
         let key = ICEPair.Key(local: own.base, remote: address)
         guard pairs[key] == nil else { return }

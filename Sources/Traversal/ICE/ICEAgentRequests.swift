@@ -37,8 +37,7 @@ extension ICEAgent {
     private mutating func handleRequest(
         _ datagram: STUNDatagram, _ key: ICEPair.Key, now: ContinuousClock.Instant
     ) {
-        let reach = ICEReach(of: key.remote.address)
-        guard reach == .open || (reach == .sameNetworkOnly && isSameNetwork) else { return }
+        guard allows(from: key.local.address, to: key.remote.address) else { return }
         let message = datagram.message
         guard datagram.isProtected, let name = message.text(.username) else {
             return refuse(message, 400, "Bad Request", key, nil)

@@ -35,7 +35,7 @@ package struct ICEEngine: Sendable {
         package var stunServers: [SocketEndpoint] = []
         /// At most ``maximumServers``.
         package var relays: [Relay] = []
-        /// Both ends have proved to be on the same network already.
+        /// Both ends are known to be on one network: for a laboratory.
         package var isSameNetwork = false
 
         package init() {}
@@ -214,9 +214,9 @@ package struct ICEEngine: Sendable {
         settle(now: now)
     }
 
-    /// Both ends have proved to be on the same network.
-    package mutating func provedSameNetwork(now: ContinuousClock.Instant) {
-        agent.provedSameNetwork(now: now)
+    /// Both ends have proved to be on one link.
+    package mutating func provedSameNetwork(_ proved: ICENeighbours, now: ContinuousClock.Instant) {
+        agent.provedSameNetwork(proved, now: now)
         settle(now: now)
     }
 

@@ -1,11 +1,22 @@
 package import NetworkTypes
 
+/// An address of each end, which have proved to be on one link.
+package struct ICENeighbours: Hashable, Sendable {
+    package let own: IPAddress
+    package let peer: IPAddress
+
+    package init(own: IPAddress, peer: IPAddress) {
+        self.own = own
+        self.peer = peer
+    }
+}
+
 /// What a peer's address is good for, judged by its number alone, so that nobody who may name candidates can make this end
 /// look around in its own network.
 package enum ICEReach: Hashable, Sendable {
     /// On the internet.
     case open
-    /// Within a network, on a link or on a host: only for ends that have proved to be on the same one.
+    /// Within a network, on a link or on a host: only for an end that has proved to be there too.
     case sameNetworkOnly
     /// Names no host, or a port that no ICE agent has.
     case never

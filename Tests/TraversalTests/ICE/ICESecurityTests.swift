@@ -71,9 +71,15 @@ struct ICESecurityTests {
         stranger.setRemote(description(1) { _ in inside }, now: start)
         #expect(run(&stranger, for: .seconds(60)).isEmpty)
         guard case .v4 = inside else { return }
-        stranger.provedSameNetwork(now: start + .seconds(60))
+        // Proved of another address, or from another own one, it stays unchecked.
+        let own = try #require(IPAddress("203.0.113.9"))
+        let beside = IPAddress.v4(IPv4Address(192, 168, 1, 3))
+        stranger.provedSameNetwork(ICENeighbours(own: own, peer: beside), now: start + .seconds(60))
+        stranger.provedSameNetwork(ICENeighbours(own: beside, peer: inside), now: start + .seconds(60))
+        #expect(run(&stranger, for: .seconds(62)).isEmpty)
+        stranger.provedSameNetwork(ICENeighbours(own: own, peer: inside), now: start + .seconds(62))
         #expect(stranger.nextTimer != nil)
-        #expect(Set(run(&stranger, for: .seconds(62)).map(\.1.address)) == [inside])
+        #expect(Set(run(&stranger, for: .seconds(64)).map(\.1.address)) == [inside])
         var neighbour = try agent(isSameNetwork: true)
         neighbour.setRemote(description(1) { _ in inside }, now: start)
         #expect(!run(&neighbour, for: .seconds(1)).isEmpty)
