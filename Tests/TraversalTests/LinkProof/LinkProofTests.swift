@@ -116,9 +116,9 @@ struct LinkProofTests {
         let forged = LinkProofMessage.encode(nonce, .init(asker: askerEnd, witness: nil), foreign)
         stage.witness.receive(forged, on: stage.home, from: askerEnd, now: start)
         #expect(outputs(&stage.witness).isEmpty)
-        let false_ = LinkProofMessage.encode(
+        let forgedAnswer = LinkProofMessage.encode(
             nonce, .init(asker: askerEnd, witness: witnessEnd.address), foreign)
-        stage.seeker.receive(false_, at: stage.place, from: witnessEnd)
+        stage.seeker.receive(forgedAnswer, at: stage.place, from: witnessEnd)
         #expect(outputs(&stage.seeker).isEmpty)
     }
 
