@@ -60,9 +60,10 @@ lab-shell: ## a prompt on the away LAN of that laboratory, with everything runni
 	@$(SWIFT_BUILD)
 	@lab/run --shell --bin "$$($(SWIFT_BUILD) --show-bin-path)" $(ARGS)
 
-bench: release ## measure beside stunnel, HAProxy, libupnp, gupnp, mosquitto, PyCasbin and the paper's key tree, write docs/performance.md (root; 40 min after the release build; options: ARGS='--only host,control-point')
+bench: release ## measure beside stunnel, HAProxy, OpenVPN, WireGuard, libupnp, gupnp, mosquitto, PyCasbin and the paper's key tree, write docs/performance.md (root; 75 min after the release build; options: ARGS='--only host,control-point')
 	@scripts/setup lab
 	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product latchkey-relay
+	@$(SWIFT_BUILD) $(RELEASE_FLAGS) --product latchkey-demo-devices
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product host-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product channel-bench
 	@LATCHKEY_BENCH=1 $(SWIFT_BUILD) $(RELEASE_FLAGS) --product policy-bench

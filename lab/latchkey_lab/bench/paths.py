@@ -25,6 +25,7 @@ class Way:
     authority: str
     server_end: Process | None = None
     client_end: Process | None = None
+    relay: Process | None = None
     ends: list = field(init=False)
 
     def __post_init__(self):

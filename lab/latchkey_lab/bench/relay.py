@@ -1,7 +1,7 @@
-"""A relay beside HAProxy: CPU for what it passes on, and memory for those who wait.
+"""A relay beside HAProxy: CPU for what it passes on. What it holds in memory is measured in `relay_memory`.
 
 HAProxy passes TCP on by the server name (`req.ssl_sni`), with a PROXY header; so it does what a relay does for a client,
-without having to find the gateway. For who waits it holds idle TLS sessions with client certificates.
+without having to find the gateway.
 """
 
 import contextlib
@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..namespaces import Namespace, wire
-from ..processes import LabError, Process, run, stop_all
-from ..relay_peer import PING, PONG, Identity, Registered, fetch, hello, read_proxy_header, receive, register
+from ..processes import LabError, Process, stop_all
+from ..relay_peer import Identity, fetch, hello, read_proxy_header, receive, register
 
-GIB, KIB = 1 << 30, 1024
+GIB = 1 << 30
 RELAY, PEERS = "10.77.0.1", "10.77.0.2"
-RELAY_PORT, HAPROXY_PORT, SPLICE_PORT, ORIGIN_PORT, IDLE_PORT = 443, 8443, 8444, 9000, 8445
+#: Clients come from these, because a relay takes only so many a second from one source.
+SOURCES = [f"10.77.0.{number}" for number in range(10, 74)]
+RELAY_PORT, HAPROXY_PORT, SPLICE_PORT, ORIGIN_PORT = 443, 8443, 8444, 9000
 
 
 @dataclass
@@ -30,14 +32,6 @@ class Passed:
     name: str
     cpu: list = field(default_factory=list)
     wall: list = field(default_factory=list)
-
-
-@dataclass
-class Waiting:
-    name: str
-    count: int
-    kib: float
-    seconds: float
 
 
 class Place:
@@ -52,7 +46,8 @@ class Place:
         self.relay, self.peers = Namespace(prefix, "relay"), Namespace(prefix, "peers")
         wire(self.relay, "eth0", self.peers, "eth0")
         self.relay.ip("address", "add", f"{RELAY}/24", "dev", "eth0")
-        self.peers.ip("address", "add", f"{PEERS}/24", "dev", "eth0")
+        for address in (PEERS, *SOURCES):
+            self.peers.ip("address", "add", f"{address}/24", "dev", "eth0")
         for host in (self.relay, self.peers):
             host.sysctl("net.core.somaxconn", 4096)
         self.peers.sysctl("net.ipv4.ip_local_port_range", "10000 65000")
@@ -65,12 +60,24 @@ class Place:
         self.relay.remove()
         self.peers.remove()
 
-    def connect(self, port: int) -> socket.socket:
+    def connect(self, port: int, source: str = "") -> socket.socket:
         connection = self.peers.socket()
+        if source:
+            connection.bind((source, 0))
         connection.settimeout(60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.connect((RELAY, port))
         return connection
+
+    @contextlib.contextmanager
+    def origin(self):
+        """Where HAProxy passes clients on to."""
+        with contextlib.closing(self.peers.socket()) as origin:
+            origin.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            origin.bind((PEERS, ORIGIN_PORT))
+            origin.listen(1024)
+            origin.settimeout(60)
+            yield origin
 
     def start_relay(self, name: str) -> Process:
         process = self.relay.start(
@@ -81,10 +88,10 @@ class Place:
         process.wait_for("ready")
         return process
 
-    def start_haproxy(self, name: str, configuration: str, most: int = 1000) -> Process:
+    def start_haproxy(self, name: str, configuration: str, most: int = 1000, settings: str = "") -> Process:
         file = self.work / f"{name}.cfg"
         file.write_text(
-            f"global\n  nbthread 1\n  maxconn {most}\n  ssl-default-bind-options ssl-min-ver TLSv1.3\n"
+            f"global\n  nbthread 1\n  maxconn {most}\n{settings}  ssl-default-bind-options ssl-min-ver TLSv1.3\n"
             "defaults\n  timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n" + configuration
         )
         process = self.relay.start(name, "haproxy", "-db", "-f", file, log=self.logs / f"{name}.log")
@@ -99,31 +106,30 @@ def measure_passing(place: Place, rounds: int, size: int) -> list[Passed]:
     identity = Identity(place.work / "gateway.pem")
     relay = place.start_relay("relay-passing")
     registered = register(identity, lambda: place.connect(RELAY_PORT))
-    with contextlib.closing(place.peers.socket()) as origin:
-        origin.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        origin.bind((PEERS, ORIGIN_PORT))
-        origin.listen(16)
+    with place.origin() as origin:
         haproxies = [
-            (port, place.start_haproxy(f"haproxy-{port}", _passing(port, splice)))
+            (port, place.start_haproxy(f"haproxy-{port}", passing(port, splice)))
             for port, splice in ((HAPROXY_PORT, False), (SPLICE_PORT, True))
         ]
         ways = [
             (Passed("latchkey-relay"), relay, RELAY_PORT, lambda: fetch(registered, lambda: place.connect(RELAY_PORT))[0]),
             *(
-                (Passed(name), process, port, lambda: _accept(origin))
+                (Passed(name), process, port, lambda: accept(origin))
                 for name, (port, process) in zip(("HAProxy", "HAProxy, splice(2)"), haproxies)
             ),
         ]
-        for _ in range(rounds):
+        for number in range(rounds):
             for passed, process, port, arrive in ways:
                 _round(place, passed, process, port, arrive, identity.name, size)
+                print(f"  round {number + 1}: {passed.name:18} {passed.cpu[-1]:.2f} CPU-s per GiB", flush=True)
     registered.connection.close()
     for process in (relay, *(process for _, process in haproxies)):
         process.stop()
     return [way[0] for way in ways]
 
 
-def _passing(port: int, splice: bool) -> str:
+def passing(port: int, splice: bool) -> str:
+    """HAProxy's configuration as a relay for one gateway."""
     return (
         f"frontend f{port}\n  mode tcp\n  bind {RELAY}:{port}\n  tcp-request inspect-delay 5s\n"
         + ("  option splice-auto\n" if splice else "")
@@ -134,7 +140,8 @@ def _passing(port: int, splice: bool) -> str:
     )
 
 
-def _accept(origin: socket.socket) -> socket.socket:
+def accept(origin: socket.socket) -> socket.socket:
+    """The next client that HAProxy passes on."""
     connection, _ = origin.accept()
     read_proxy_header(connection)
     return connection
@@ -178,84 +185,18 @@ def _send(connection: socket.socket, size: int) -> None:
         os.close(file)
 
 
-def measure_waiting(place: Place, count: int) -> list[Waiting]:
-    """Gateways of one key each that stand by; then as many idle TLS sessions at HAProxy."""
-    relay = place.start_relay("relay-waiting")
-    time.sleep(1)
-    before, started = relay.resident_bytes(), time.monotonic()
-    held: list[Registered] = []
-    for number in range(count):
-        if number and number % 2_000 == 0:
-            # A gateway that is not heard for 150 s is given up.
-            _ping(held)
-        held.append(register(Identity(place.work / "one.pem"), lambda: place.connect(RELAY_PORT)))
-    seconds = time.monotonic() - started
-    time.sleep(5)
-    ours = Waiting("a gateway that is registered at latchkey-relay", count, (relay.resident_bytes() - before) / count / KIB, seconds)
-    # They are there and not forgotten.
-    _ping(held)
-    for one in held:
-        one.connection.close()
-    relay.stop()
-    return [ours, _idle_haproxy(place, count)]
-
-
-def _ping(held: list[Registered]) -> None:
-    for one in held:
-        one.send(PING)
-    for one in held:
-        if one.next()[0] != PONG:
-            raise LabError("a gateway that waits was not answered")
-
-
-def _idle_haproxy(place: Place, count: int) -> Waiting:
-    folder = place.work
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-        folder / "haproxy.key", "-out", folder / "haproxy.crt", "-subj", "/CN=relay", "-days", "2")  # fmt: skip
-    (folder / "haproxy.pem").write_text((folder / "haproxy.crt").read_text() + (folder / "haproxy.key").read_text())
-    # An HTTP front end that waits for its first request holds the least that HAProxy can hold of a TLS session.
-    process = place.start_haproxy(
-        "haproxy-idle",
-        f"frontend idle\n  mode http\n  timeout http-request 1h\n  bind {RELAY}:{IDLE_PORT} ssl crt {folder}/haproxy.pem "
-        f"ca-file {folder}/haproxy.crt verify optional ca-ignore-err all crt-ignore-err all\n",
-        most=9_900,
-    )
-    # It reserves two files for each session, and a process may have 20,000 here.
-    count = min(count, 9_800)
-    before, started, held = process.resident_bytes(), time.monotonic(), []
-    identity = Identity(folder / "one.pem")
-    identity.context.set_alpn_protocols(["http/1.1"])
-    for _ in range(count):
-        held.append(identity.context.wrap_socket(place.connect(IDLE_PORT)))
-    seconds = time.monotonic() - started
-    time.sleep(5)
-    kib = (process.resident_bytes() - before) / count / KIB
-    for connection in held:
-        connection.close()
-    process.stop()
-    return Waiting("an idle TLS session at HAProxy", count, kib, seconds)
-
-
-def tables(passed: list[Passed], waiting: list[Waiting], size: int) -> str:
-    lines = []
-    if passed:
-        lines += [
-            f"### A relay: {size / GIB:g} GiB from gateway to client, {len(passed[0].cpu)} rounds, the ways in turn",
-            "",
-            "| relay | CPU-s per GiB, median (all) | MB/s, median |",
-            "|---|---|---|",
-        ]
-        for way in passed:
-            every = ", ".join(f"{value:.2f}" for value in way.cpu)
-            speed = GIB / statistics.median(way.wall) / 1e6
-            lines.append(f"| {way.name} | {statistics.median(way.cpu):.2f} ({every}) | {speed:.0f} |")
-        lines.append("")
-    if waiting:
-        lines += [
-            "### A relay: memory for those who wait (resident memory, growth divided by their number)",
-            "",
-            "| what | number | KiB each | s to let all in, one after the other |",
-            "|---|---|---|---|",
-        ]
-        lines += [f"| {one.name} | {one.count} | {one.kib:.1f} | {one.seconds:.0f} |" for one in waiting]
+def passing_table(passed: list[Passed], size: int) -> str:
+    lines = [
+        f"### A relay: {size / GIB:g} GiB from gateway to client, {len(passed[0].cpu)} rounds, the ways in turn",
+        "",
+        "| relay | CPU-s per GiB, median (all) | MB/s, median |",
+        "|---|---|---|",
+    ]
+    for way in passed:
+        every = ", ".join(f"{value:.2f}" for value in way.cpu)
+        speed = GIB / statistics.median(way.wall) / 1e6
+        lines.append(f"| {way.name} | {statistics.median(way.cpu):.2f} ({every}) | {speed:.0f} |")
+    ours, *others = (statistics.median(way.cpu) for way in passed)
+    ratios = (f"{ours / other:.2f} of {way.name}'s" for way, other in zip(passed[1:], others))
+    lines += ["", f"CPU per GiB of latchkey-relay: {', '.join(ratios)}."]
     return "\n".join(lines)

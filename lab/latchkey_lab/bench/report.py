@@ -18,16 +18,17 @@ def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True).stdout.strip()
 
 
-def conditions(command: str) -> str:
+def conditions(command: str, note: str = "") -> str:
     model = next(
         (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.machine(),
     )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     commit = _git("rev-parse", "--short", "HEAD") + (" with changes" if _git("status", "--porcelain", "-uno") else "")
+    noted = f", {note}" if note else ""
     return (
         f"Measured {time.strftime('%Y-%m-%d %H:%M')} on {os.cpu_count()} × {model}, Linux {platform.release()}; "
-        f"release build of commit {commit}; load before {load}; command: `{command}`."
+        f"release build of commit {commit}{noted}; load before {load}; command: `{command}`."
     )
 
 
