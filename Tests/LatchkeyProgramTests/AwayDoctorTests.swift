@@ -1,4 +1,5 @@
 import Foundation
+import NetworkTypes
 import RemoteAccess
 import Testing
 import Traversal
@@ -36,6 +37,15 @@ struct AwayDoctorTests {
         #expect(report.findings.contains { $0.contains("another port for each peer") })
         #expect(report.advice.contains { $0.contains("gateway.mapping") })
         #expect(report.ownNAT?.mapping == "address-and-port-dependent")
+    }
+
+    @Test func `what a STUN server says is told together with whose word it is`() {
+        let report = diagnosis(.relay) {
+            $0.nat?.outside = SocketEndpoint("203.0.113.5:1")
+            $0.nat?.server = SocketEndpoint("198.51.100.3:3478")
+        }
+        let line = DoctorProgram.lines(report).first { $0.contains("203.0.113.5:1") }
+        #expect(line?.contains("by the word of the STUN server 198.51.100.3:3478") == true, "\(line ?? "no line")")
     }
 
     @Test func `without UDP, without a STUN server and with --no-direct each says what to do`() {

@@ -72,7 +72,9 @@ struct DoctorTests {
         let report = report {
             $0.mapping = status
             $0.seenAt = seen.flatMap { IPAddress($0) }
+            $0.nat = .init(server: "198.51.100.3:3478")
         }
+        #expect(seen == nil || report.findings.first?.contains("the STUN server 198.51.100.3:3478 sees") == true)
         #expect(report.findings.first?.contains("a second NAT") == true, "\(report.findings)")
         #expect(report.advice.first?.contains(advice) == true, "\(report.advice)")
     }

@@ -33,7 +33,7 @@ extension DoctorReport.NAT {
     init(_ behavior: NATBehavior) {
         self.init(
             external: behavior.outside?.description, mapping: behavior.mapping?.rawValue,
-            filtering: behavior.filtering?.rawValue)
+            filtering: behavior.filtering?.rawValue, server: behavior.server?.description)
     }
 }
 

@@ -26,7 +26,8 @@ package enum DoctorProgram {
                 nat.external.map { "seen from outside at \($0)" }, nat.mapping.map { "\($0) mapping" },
                 nat.filtering.map { "\($0) filtering" },
             ]
-            lines.append("\(whose) NAT: \(parts.compactMap(\.self).joined(separator: ", "))")
+            let teller = nat.server.map { ", by the word of the STUN server \($0)" } ?? ""
+            lines.append("\(whose) NAT: \(parts.compactMap(\.self).joined(separator: ", "))\(teller)")
         }
         nat(report.ownNAT, "This side's")
         nat(report.peerNAT, "The other side's")

@@ -22,14 +22,19 @@ package struct DoctorReport: Codable, Hashable, Sendable {
 
     /// What STUN has found out about the NAT in front of a program (RFC 5780).
     package struct NAT: Codable, Hashable, Sendable {
-        /// Where datagrams are seen to come from.
+        /// Where datagrams are seen to come from, as ``server`` says.
         package var external: String?
+        /// The STUN server whose word this is.
+        package var server: String?
         /// `endpoint-independent`, `address-dependent` or `address-and-port-dependent` (RFC 4787).
         package var mapping: String?
         package var filtering: String?
 
-        package init(external: String? = nil, mapping: String? = nil, filtering: String? = nil) {
+        package init(
+            external: String? = nil, mapping: String? = nil, filtering: String? = nil, server: String? = nil
+        ) {
             self.external = external
+            self.server = server
             self.mapping = mapping
             self.filtering = filtering
         }
@@ -120,6 +125,9 @@ package struct GatewayDiagnosis: Sendable {
         }
     }
 
+    /// Who says where this home is seen: its word, and no fact.
+    private var teller: String { (nat?.server).map { "the STUN server \($0)" } ?? "a STUN server" }
+
     /// Whether QUIC has a way in, of a port that TCP has one for.
     private func judgeUDP(_ mapping: MappingStatus, _ external: SocketEndpoint, _ report: inout DoctorReport) {
         func attempt(_ result: String, works: Bool) {
@@ -163,7 +171,7 @@ package struct GatewayDiagnosis: Sendable {
                 "Switch UPnP, NAT-PMP or PCP on in the router\(router.map { " at \($0)" } ?? ""), or there \(forward).")
         }
         guard isBehindSecondNAT == true else {
-            let proof = seenAt == nil ? "" : ", and a STUN server sees the same address"
+            let proof = seenAt == nil ? "" : ", and \(teller) sees the same address"
             report.findings.append(
                 "The router passes \(external) on to the gateway, asked by \(method.name)\(proof). Clients connect directly."
             )
@@ -172,7 +180,7 @@ package struct GatewayDiagnosis: Sendable {
         let why =
             switch AddressReach(external.address) {
             case .carrier: "that is an address between a provider's NAT and its customers (100.64.0.0/10)"
-            case .public: "a STUN server sees this home at \(seenAt.map { "\($0)" } ?? "another address")"
+            case .public: "\(teller) sees this home at \(seenAt.map { "\($0)" } ?? "another address")"
             case .private, .reserved: "that is no address of the internet"
             }
         report.findings.append(

@@ -28,14 +28,20 @@ package struct NATBehavior: Hashable, Sendable {
     /// Nil where the server could not be asked.
     package var mapping: Mapping?
     package var filtering: Filtering?
-    /// What the server saw.
+    /// What the server says that it saw.
     package var outside: SocketEndpoint?
+    /// Who was asked: what is known here is its word alone, and nothing proves it.
+    package var server: SocketEndpoint?
 
     /// Nothing is known but what is given.
-    package init(mapping: Mapping? = nil, filtering: Filtering? = nil, outside: SocketEndpoint? = nil) {
+    package init(
+        mapping: Mapping? = nil, filtering: Filtering? = nil, outside: SocketEndpoint? = nil,
+        server: SocketEndpoint? = nil
+    ) {
         self.mapping = mapping
         self.filtering = filtering
         self.outside = outside
+        self.server = server
     }
 }
 
@@ -71,12 +77,13 @@ package struct NATBehaviorProbe: Sendable {
     private var second: SocketEndpoint?
     private var stage = Stage.first
     /// What is known so far.
-    package private(set) var behavior = NATBehavior()
+    package private(set) var behavior: NATBehavior
 
     /// - Parameter own: The address and port of the socket as its host sees them.
     package init(server: SocketEndpoint, own: SocketEndpoint) {
         self.server = server
         self.own = own
+        behavior = NATBehavior(server: server)
     }
 
     /// The test to make now; nil when there is nothing more to find out.
