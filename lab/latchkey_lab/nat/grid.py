@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..groups.member import EventLog, moment
 from ..latchkey import Client, Gateway
+from ..namespaces import Namespace
 from ..processes import LabError, Process
 from ..topology import TUNNEL_PORT
 from .results import Round
@@ -17,6 +18,24 @@ TURN_USER, TURN_PASSWORD = "grid", "grid-password-of-the-lab"
 SETTLING = 14.0
 
 
+def start_turn(host: Namespace, work: Path, logs: Path, *options) -> Process:
+    """coturn on the public host, which serves STUN too."""
+    return host.start(
+        "turnserver", "turnserver", "-n", "--listening-ip", SERVER, "--listening-ip", SECOND, "--relay-ip", SERVER,
+        "--realm", "grid", "--verbose", "--no-tls", "--no-dtls", "--no-cli", "--log-file", "stdout", "--pidfile", work / "turn.pid",
+        "--userdb", work / "turn.db", *options, log=logs / "turnserver.log",
+    )  # fmt: skip
+
+
+def start_relay(host: Namespace, binaries: Path, work: Path, logs: Path) -> Process:
+    relay = host.start(
+        "relay", binaries / "latchkey-relay", "run", "--state", work / "relay", "--listen", f"{SERVER}:{RELAY_PORT}",
+        log=logs / "relay.log",
+    )  # fmt: skip
+    relay.wait_for("ready", timeout=20)
+    return relay
+
+
 class Grid:
     """The world with its servers and gateways; each cell is a client that starts, and what it says of its paths."""
 
@@ -27,18 +46,10 @@ class Grid:
         self.devices: list[Process] = []
 
     def start_servers(self) -> None:
-        server = self.world.server
-        self.turn = server.start(
-            "turnserver", "turnserver", "-n", "--listening-ip", SERVER, "--listening-ip", SECOND, "--relay-ip", SERVER,
-            "--lt-cred-mech", "--user", f"{TURN_USER}:{TURN_PASSWORD}", "--realm", "grid", "--no-tls", "--no-dtls",
-            "--no-cli", "--log-file", "stdout", "--pidfile", self.work / "turn.pid", "--userdb", self.work / "turn.db",
-            log=self.logs / "turnserver.log",
-        )  # fmt: skip
-        self.relay = server.start(
-            "relay", self.binaries / "latchkey-relay", "run", "--state", self.work / "relay", "--listen",
-            f"{SERVER}:{RELAY_PORT}", log=self.logs / "relay.log",
-        )  # fmt: skip
-        self.relay.wait_for("ready", timeout=20)
+        self.turn = start_turn(
+            self.world.server, self.work, self.logs, "--lt-cred-mech", "--user", f"{TURN_USER}:{TURN_PASSWORD}"
+        )
+        self.relay = start_relay(self.world.server, self.binaries, self.work, self.logs)
 
     def settings(self, side: str) -> dict:
         turn = f"{TURN_USER}:{TURN_PASSWORD}@{SERVER}:{STUN_PORT}"

@@ -17,6 +17,7 @@ class Site:
         lan = f"192.168.{(10 if side == 'home' else 40) + number}"
         self.host = Namespace(world.prefix, self.name)
         self.routers: list[Namespace] = []
+        self._neighbours: list[Namespace] = []
         port = f"{'h' if side == 'home' else 'a'}{number}"
         if kind.is_public:
             self.address = self.wan
@@ -51,6 +52,22 @@ class Site:
         self.routers.append(router)
         return router
 
+    def add_neighbour(self, world: "World", address: str) -> Namespace:
+        """A second host on the site's LAN, with an address there; the router bridges the two."""
+        router, host = self.routers[0], Namespace(world.prefix, f"{self.name}-neighbour")
+        self._neighbours.append(host)
+        own = f"{self.address.rpartition('.')[0]}.1"
+        router.ip("link", "add", "br0", "type", "bridge")
+        router.ip("address", "del", f"{own}/24", "dev", "lan0")
+        wire(router, "lan1", host, "eth0")
+        for port in ("lan0", "lan1"):
+            router.ip("link", "set", port, "master", "br0")
+        router.ip("address", "add", f"{own}/24", "dev", "br0")
+        router.ip("link", "set", "br0", "up")
+        host.ip("address", "add", f"{address}/24", "broadcast", f"{own.rpartition('.')[0]}.255", "dev", "eth0")
+        host.ip("route", "add", "default", "via", own)
+        return host
+
     def forget(self) -> None:
         """The routers forget every mapping, as after a long pause."""
         for router in self.routers:
@@ -76,7 +93,7 @@ class Site:
 
     @property
     def namespaces(self) -> list[Namespace]:
-        return [self.host, *self.routers]
+        return [self.host, *self._neighbours, *self.routers]
 
 
 class World:
@@ -113,6 +130,15 @@ class World:
             if kind.name in self._aways:
                 self.aways[kind.name] = Site(self, "away", number, kind)
         return self
+
+    def public_host(self, name: str, address: str) -> Namespace:
+        """A machine with a public address, on a /24 of its own; the core is its router."""
+        host, network = self._namespace(name), address.rpartition(".")[0]
+        wire(self.core, f"to-{name}", host, "eth0")
+        self.core.ip("address", "add", f"{network}.1/24", "dev", f"to-{name}")
+        host.ip("address", "add", f"{address}/24", "dev", "eth0")
+        host.ip("route", "add", "default", "via", f"{network}.1")
+        return host
 
     def _namespace(self, name: str) -> Namespace:
         self._made.append(Namespace(self.prefix, name))
