@@ -56,7 +56,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         self.name = try settings.gatewayName()
         self.addresses = try settings.gatewayAddresses()
         self.traversal = try TraversalSettings(
-            settings, stun: .gatewaySTUN, turn: .gatewayTURN, direct: .gatewayDirect)
+            settings, stun: .gatewaySTUN, turn: .gatewayTURN, turnFile: .gatewayTURNFile, direct: .gatewayDirect)
         self.relays =
             try settings.list(.gatewayRelays, limit: 4, expecting: RelaySetting.expected, RelaySetting.init) ?? []
         self.relayInvitation = try settings.value(
@@ -121,7 +121,8 @@ package struct AwayConfiguration: Hashable, Sendable {
         guard share || allow.isEmpty else {
             throw ProgramError.usage("--allow names neighbours to share with, but sharing is off; add --share")
         }
-        self.traversal = try TraversalSettings(settings, stun: .awaySTUN, turn: .awayTURN, direct: .awayDirect)
+        self.traversal = try TraversalSettings(
+            settings, stun: .awaySTUN, turn: .awayTURN, turnFile: .awayTURNFile, direct: .awayDirect)
         self.nameServer = try settings.endpoint(.awayNameServer)
         self.webRoots = try settings.text(.webRoots)
         self.carrier =

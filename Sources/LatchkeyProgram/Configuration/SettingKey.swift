@@ -52,6 +52,8 @@ extension SettingKey {
     package static let gatewaySTUN = SettingKey("gateway", "stun", option: "--stun")
     /// Servers that relay datagrams; their passwords are not for a command line, which every program on the host can read.
     package static let gatewayTURN = SettingKey("gateway", "turn", option: nil)
+    /// A file with such servers that is read again for each path, because credentials end.
+    package static let gatewayTURNFile = SettingKey("gateway", "turnFile", option: nil)
     /// Whether clients that have a session may find a direct path of datagrams with the gateway.
     package static let gatewayDirect = SettingKey("gateway", "direct", option: "--no-direct")
     /// The relays that the gateway is reached through as well.
@@ -118,6 +120,8 @@ extension SettingKey {
     package static let awaySTUN = SettingKey("away", "stun", option: "--stun")
     /// Servers that relay datagrams, likewise not for a command line.
     package static let awayTURN = SettingKey("away", "turn", option: nil)
+    /// A file with such servers that is read again for each path.
+    package static let awayTURNFile = SettingKey("away", "turnFile", option: nil)
     /// Whether a direct path of datagrams is looked for.
     package static let awayDirect = SettingKey("away", "direct", option: "--no-direct")
     /// Which of several paired gateways to use.
@@ -154,14 +158,14 @@ extension SettingKey {
     package static let all: [SettingKey] = [
         .state, .interface, .upnpInterfaces, .upnpFamily, .logLevel, .logFormat, .ssdpPort, .ssdpGroup,
         .gatewayListen, .gatewayName, .gatewayAddresses, .gatewayRelays, .gatewayRelayInvitation, .gatewaySTUN,
-        .gatewayTURN, .gatewayDirect, .gatewayMaxSessions, .gatewayCarrier, .gatewayMinimumTLS,
+        .gatewayTURN, .gatewayTURNFile, .gatewayDirect, .gatewayMaxSessions, .gatewayCarrier, .gatewayMinimumTLS,
         .gatewayStandardServices, .gatewayMapping, .gatewayCertificateLife, .auditEntries, .auditBytes,
         .ddnsName, .ddnsURL, .ddnsUser, .ddnsPasswordFile, .ddnsServer, .ddnsZone, .ddnsKeyFile, .pushURL,
         .pushTokenFile,
         .webRoots, .awayNameServer,
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
-        .awaySTUN, .awayTURN, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow,
+        .awaySTUN, .awayTURN, .awayTURNFile, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow,
         .awayCarrier, .awaySilence,
         .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanPolicy, .vlanSubject, .vlanAllow, .vlanEventsPort,
     ]

@@ -20,7 +20,8 @@ package struct TraversalServer: Hashable, Sendable, CustomStringConvertible {
     package init?(stun text: String) { self.init(place: text[...], defaultPort: 3478) }
 
     /// Parses a TURN server with its credentials (RFC 8656 §5: long-term ones); nil for what is none. A password may have
-    /// `@` and `:` in it.
+    /// `@` and `:` in it, a name only the one behind the time at which it ends (`1764288000:home`), as services that hand
+    /// out such credentials write them.
     package init?(turn text: String) {
         guard let at = text.lastIndex(of: "@") else { return nil }
         var place = text[text.index(after: at)...]
@@ -33,7 +34,11 @@ package struct TraversalServer: Hashable, Sendable, CustomStringConvertible {
         self.init(place: place, defaultPort: transport == .tls ? 5349 : 3478)
         self.transport = transport
         let credentials = text[..<at]
-        guard let colon = credentials.firstIndex(of: ":") else { return nil }
+        guard var colon = credentials.firstIndex(of: ":") else { return nil }
+        let time = credentials[..<colon].utf8
+        if (9...11).contains(time.count), time.allSatisfy({ (0x30...0x39).contains($0) }) {
+            colon = credentials[credentials.index(after: colon)...].firstIndex(of: ":") ?? colon
+        }
         username = String(credentials[..<colon])
         password = String(credentials[credentials.index(after: colon)...])
         guard (1...508).contains(username.utf8.count), (1...256).contains(password.utf8.count) else { return nil }
@@ -68,23 +73,5 @@ package struct TraversalServer: Hashable, Sendable, CustomStringConvertible {
 extension Substring {
     fileprivate var trimmingBrackets: Substring {
         hasPrefix("[") && hasSuffix("]") ? dropFirst().dropLast() : self
-    }
-}
-
-/// How direct paths are looked for.
-package struct TraversalSettings: Hashable, Sendable {
-    package var stunServers: [TraversalServer]
-    package var turnServers: [TraversalServer]
-    /// Whether clients and gateway look for a direct path of datagrams at all.
-    package var isEnabled: Bool
-
-    package init(_ settings: Settings, stun: SettingKey, turn: SettingKey, direct: SettingKey) throws {
-        stunServers =
-            try settings.list(stun, limit: 4, expecting: TraversalServer.expectedSTUN, TraversalServer.init(stun:))
-            ?? []
-        turnServers =
-            try settings.list(turn, limit: 4, expecting: TraversalServer.expectedTURN, TraversalServer.init(turn:))
-            ?? []
-        isEnabled = try settings.flag(direct) ?? true
     }
 }

@@ -13,7 +13,7 @@ extension TraversalSettings {
         return PunchingSettings(
             stunServers: { await Self.resolve(stun).map(\.endpoint) },
             relays: {
-                await Self.resolve(turn).map { server, endpoint in
+                await Self.resolve(turn.current).map { server, endpoint in
                     ICEEngine.Relay(
                         endpoint,
                         stream: server.transport == .udp ? nil : server.transport == .tcp ? .tcp : .tls,

@@ -161,7 +161,7 @@ struct AwayService: LiveAway, CustomStringConvertible {
         var report = AwayDiagnosis(
             gateway: gateway.name, paths: client.paths.report,
             nat: await traversal.lookAtNAT(on: context.eventLoopGroup.next()),
-            hasSTUN: !traversal.stunServers.isEmpty, hasTURN: !traversal.turnServers.isEmpty,
+            hasSTUN: !traversal.stunServers.isEmpty, hasTURN: traversal.turnServers.isConfigured,
             looksForDirectPaths: traversal.isEnabled
         ).report(now: Date())
         let list = gateway.addresses.map(\.description).joined(separator: ", ")
