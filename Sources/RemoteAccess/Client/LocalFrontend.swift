@@ -15,6 +15,8 @@ package struct LocalFrontend: Sendable {
         package var tunnelTime: Duration = .seconds(20)
         /// The body of an action, in bytes.
         package var actionBytes = 1 << 20
+        /// How long a stream that broke off waits for another carrier before it tries the same one again, at first.
+        package var retryPause: Duration = .milliseconds(100)
         /// How often a stream goes on over another carrier.
         package var resumptions = 16
 
@@ -114,12 +116,12 @@ package struct LocalFrontend: Sendable {
     private func forwardStream(_ exchange: HTTPServerExchange, trafficClass: TrafficClass) async throws {
         var resumption: StreamContinuation?
         var started = false
-        var failed = 0
+        var failed: TunnelLink.Found?
         var interruptions = 0
         while interruptions <= limits.resumptions {
             let found: TunnelLink.Found
             do {
-                found = try await link.link(after: failed, within: limits.tunnelTime)
+                found = try await self.found(after: failed, interruptions)
             } catch let problem as Problem where started {
                 // The head is gone already; all that is left is to break the stream off visibly.
                 throw StreamBroken(reason: problem.title)
@@ -148,10 +150,18 @@ package struct LocalFrontend: Sendable {
                 if resumption?.isComplete == true { return try await exchange.finish() }
                 if !(error is StreamMoves) { interruptions += 1 }
                 logger.debug("stream waits for another carrier", metadata: ["error": "\(error)"])
-                failed = found.generation
+                failed = found
             }
         }
         throw StreamBroken(reason: "too many interruptions")
+    }
+
+    /// What a stream goes over, the first time or after an interruption; the pause before the same carrier is tried again
+    /// grows with those.
+    private func found(after failed: TunnelLink.Found?, _ interruptions: Int) async throws -> TunnelLink.Found {
+        guard let failed else { return try await link.link(within: limits.tunnelTime) }
+        let pause = min(limits.retryPause * (1 << min(interruptions, 8)), .seconds(4))
+        return try await link.link(afterStreamOver: failed, pause: pause, within: limits.tunnelTime)
     }
 }
 

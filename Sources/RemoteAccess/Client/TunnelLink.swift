@@ -140,6 +140,16 @@ package final class TunnelLink: Sendable {
         }
     }
 
+    /// Where a stream goes on that broke off over `failed`: over the next carrier as soon as it stands, or over the same one
+    /// again if that still stands after `pause`, because then a connection of it has ended and not the carrier.
+    func link(afterStreamOver failed: Found, pause: Duration, within limit: Duration) async throws -> Found {
+        do {
+            return try await link(after: failed.generation, within: min(pause, limit))
+        } catch let problem as Problem where problem.type == Problem.Kind.unavailable.rawValue {
+            return try await link(after: failed.generation - 1, within: limit - min(pause, limit))
+        }
+    }
+
     /// Calls `body` over each carrier as soon as it stands, and again over the same one after the time that it asks for.
     /// Runs until the task is cancelled.
     func overEachCarrier(_ body: (Link) async -> Duration) async throws {

@@ -35,6 +35,23 @@ struct TunnelLinkTests {
         #expect(try await second.link.session == "two")
     }
 
+    @Test("A stream that broke off goes on over the next carrier, or over the same one if that still stands")
+    func sameAgain() async throws {
+        let link = TunnelLink()
+        link.up(Link(carrier: NamedCarrier(), session: "one"))
+        let first = try await link.link(within: .seconds(60))
+        let again = try await link.link(afterStreamOver: first, pause: .milliseconds(1), within: .seconds(60))
+        #expect(again.generation == first.generation)
+        link.down()
+        async let next = link.link(afterStreamOver: first, pause: .milliseconds(1), within: .seconds(60))
+        link.up(Link(carrier: NamedCarrier(), session: "two"))
+        #expect(try await next.link.session == "two")
+        let problem = await #expect(throws: Problem.self) {
+            _ = try await TunnelLink().link(afterStreamOver: first, pause: .seconds(9), within: .milliseconds(1))
+        }
+        #expect(problem?.status == 504)
+    }
+
     @Test("A request that waited long enough is told so")
     func gives() async throws {
         let problem = await #expect(throws: Problem.self) {

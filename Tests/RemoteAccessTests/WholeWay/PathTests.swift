@@ -110,6 +110,36 @@ struct PathTests {
         }
     }
 
+    @Test("A stream goes on over the same carrier when the connection for media has ended, and not the session's")
+    func mediaConnectionAlone() async throws {
+        try await Street().whileOpen { street, endpoint in
+            try await self.withClient(street, endpoint, open: [.direct]) { app, _ in
+                let shelf = try await app.device(named: "Shelf")
+                let url = try #require(try await app.invoke("LocateEndless", on: shelf)["URI"].flatMap { HTTPURL($0) })
+                var cuts = 0
+                let request = HTTPRequest(
+                    method: .get, scheme: "http", authority: url.authority, path: url.pathAndQuery)
+                try await app.controlPoint.client.withResponse(request, to: try #require(url.endpoint)) { _, body in
+                    var rest = ByteBuffer()
+                    var expected: UInt32 = 0
+                    for try await chunk in body {
+                        rest.writeImmutableBuffer(chunk)
+                        while var block = rest.readSlice(length: Street.block) {
+                            #expect(block.readInteger(as: UInt32.self) == expected)
+                            expected += 1
+                        }
+                        rest.discardReadBytes()
+                        guard expected > UInt32(cuts + 1) * 100 else { continue }
+                        if cuts == 3 { return }
+                        cuts += street.server.listener.closeCarriers(reason: .failed("cut")) { $0.purpose == .media }
+                    }
+                }
+                #expect(cuts == 3)
+                #expect(!app.said.lines.contains { $0.hasPrefix("disconnected") })
+            }
+        }
+    }
+
     @Test(
         "A stream that nobody can ask for again goes on byte by byte while paths are climbed to and cut",
         arguments: [UInt64.random(in: .min ... .max)])
