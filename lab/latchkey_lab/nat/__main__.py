@@ -13,20 +13,19 @@ from ..__main__ import LONGEST, stop_on
 from ..laboratory import REPOSITORY
 from ..latchkey import find_binaries
 from ..namespaces import remove_leftovers, require_namespaces
-from ..processes import LabError, stop_all
-from .grid import SETTLING, Grid
-from .kinds import BY_NAME
-from .results import Cell, document, faults, line, page, table
-from .world import World
+from ..processes import LabError
+from .grid import SETTLING, run
+from .kinds import IPV4
+from .results import Cell, document, faults, page, pairs, table
 
 
 def arguments() -> argparse.Namespace:
-    names = ",".join(BY_NAME)
+    names = ",".join(IPV4)
     parser = argparse.ArgumentParser(prog="lab/nat", description="Every kind of NAT at home against every kind away.")
     parser.add_argument("--bin", type=Path, default=REPOSITORY / ".build/debug", help="where the built programs are")
     parser.add_argument("--home", default=names, help=f"kinds at home, by commas; all without it: {names}")
     parser.add_argument("--away", default=names, help="kinds away")
-    parser.add_argument("--cells", help="just these, such as port:eim,public:public, in place of --home and --away")
+    parser.add_argument("--cells", help="just these, such as port:eim,ipv6:ipv6, in place of --home and --away")
     parser.add_argument("--rounds", type=int, default=1, help="so often, one round over all cells after the other")
     parser.add_argument("--settling", type=float, default=SETTLING, help=f"seconds that a cell has for its best path; {SETTLING:.0f} without it")
     parser.add_argument("--json", type=Path, help="a file for the results: each cell's median, worst and every time, in milliseconds")
@@ -51,14 +50,11 @@ def main() -> int:
 
 
 def wanted(options) -> list[Cell]:
+    """Those that were named; else all of the kinds at home with all away, and the one of IPv6."""
     if options.cells:
-        pairs = [tuple(pair.split(":", 1)) for pair in options.cells.split(",")]
-    else:
-        pairs = [(home, away) for home in options.home.split(",") for away in options.away.split(",")]
-    for name in (name for pair in pairs for name in pair):
-        if name not in BY_NAME:
-            raise LabError(f"there is no kind {name!r}; the kinds are {', '.join(BY_NAME)}")
-    return [Cell(*pair) for pair in pairs]
+        return pairs(options.cells)
+    chosen = [f"{home}:{away}" for home in options.home.split(",") for away in options.away.split(",")]
+    return pairs(",".join(chosen + (["ipv6:ipv6"] if len(chosen) == len(IPV4) ** 2 else [])))
 
 
 def measure(options) -> int:
@@ -66,17 +62,11 @@ def measure(options) -> int:
     work = Path(tempfile.mkdtemp(prefix=f"latchkey-lab-{os.getpid()}-nat-"))
     logs = options.out / "logs"
     shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir(parents=True)
     try:
-        with World(f"lk{os.getpid()}-", {cell.home for cell in cells}, {cell.away for cell in cells}) as world:
-            grid = Grid(world, options.bin.resolve(), work, logs, turn=not options.no_turn, settling=options.settling)
-            grid.start_servers()
-            grid.start_homes()
-            for number in range(1, options.rounds + 1):
-                for cell in cells:
-                    cell.rounds.append(grid.measure(cell.home, cell.away, number))
-                    print(line(cell, cell.rounds[-1]), flush=True)
-            stop_all()
+        run(
+            cells, f"lk{os.getpid()}-", options.bin.resolve(), work, logs, options.rounds, not options.no_turn,
+            options.settling, tell=lambda text: print(text, flush=True),
+        )  # fmt: skip
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if options.json:

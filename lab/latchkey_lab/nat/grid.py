@@ -6,14 +6,16 @@ from pathlib import Path
 from ..groups.member import EventLog, moment
 from ..latchkey import Client, Gateway
 from ..namespaces import Namespace
-from ..processes import LabError, Process
+from ..processes import LabError, Process, stop_all
 from ..topology import TUNNEL_PORT
-from .results import Round
+from .results import Cell, Round, line
 from .world import SECOND, SERVER, World
 
 #: Who lives where on the public host.
 RELAY_PORT, STUN_PORT = 443, 3478
 TURN_USER, TURN_PASSWORD = "grid", "grid-password-of-the-lab"
+#: What stands for all of it where there is a minute: each way that a session can end up, and IPv6.
+FEW = "public:public,port:eim,symmetric:port,cgnat:address,no-udp:eim,tcp443:tcp443,ipv6:ipv6"
 #: A cell has as long to reach its best path, in seconds.
 SETTLING = 14.0
 
@@ -108,6 +110,23 @@ class Grid:
                     return
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        for gateway in self.gateways.values():
-            gateway.kill()
+
+def run(
+    cells: list[Cell], prefix: str, binaries: Path, work: Path, logs: Path, rounds: int = 1, turn: bool = True,
+    settling: float = SETTLING, tell=lambda text: None,
+) -> None:
+    """Measures cells, one round over all of them after the other."""
+    logs.mkdir(parents=True, exist_ok=True)
+    others = list(Process.running)
+    try:
+        with World(prefix, {cell.home for cell in cells}, {cell.away for cell in cells}) as world:
+            grid = Grid(world, binaries, work, logs, turn=turn, settling=settling)
+            grid.start_servers()
+            grid.start_homes()
+            for number in range(1, rounds + 1):
+                for cell in cells:
+                    cell.rounds.append(grid.measure(cell.home, cell.away, number))
+                    tell(line(cell, cell.rounds[-1]))
+            stop_all(but=others)
+    finally:
+        stop_all(but=others)

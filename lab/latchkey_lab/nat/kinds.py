@@ -55,6 +55,13 @@ table ip filter {
 }
 """
 
+_FIREWALL_6 = """
+table ip6 guard {
+    chain input { type filter hook input priority 0; iifname "wan" ct state new meta l4proto { tcp, udp } drop; }
+    chain forward { type filter hook forward priority 0; iifname "wan" ct state new drop; }
+}
+"""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -64,6 +71,8 @@ class Kind:
     rules: str = ""
     #: The same rules once more at the provider.
     twice: bool = False
+    #: Public IPv6 beside it, behind a firewall that lets nothing in that was not asked for.
+    has_ipv6: bool = False
     #: No router at all: the host has a public address.
     is_public: bool = False
 
@@ -77,5 +86,8 @@ KINDS = (
     Kind("cgnat", "CGNAT twice", _MASQUERADE, twice=True),
     Kind("no-udp", "UDP blocked", _MASQUERADE + _NO_UDP),
     Kind("tcp443", "only TCP 443 out", _MASQUERADE + _ONLY_443),
+    Kind("ipv6", "symmetric, public IPv6 behind a firewall", _SYMMETRIC + _FIREWALL_6, has_ipv6=True),
 )
+#: Every kind of IPv4 meets every other; the last is one cell beside them.
+IPV4 = tuple(kind.name for kind in KINDS if not kind.has_ipv6)
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from .kinds import KINDS
+from ..processes import LabError
+from .kinds import BY_NAME, KINDS
 
 FIRST_ANSWER = 1.5
 DIRECT = ("direct", "punched")
@@ -52,6 +53,15 @@ class Cell:
     @property
     def bests(self) -> list[float]:
         return [one.best for one in self.rounds if one.best is not None]
+
+
+def pairs(text: str) -> list[Cell]:
+    """Cells by their names, such as `port:eim,public:public`."""
+    cells = [Cell(*pair.split(":", 1)) for pair in text.split(",") if ":" in pair]
+    for name in (name for cell in cells for name in (cell.home, cell.away)):
+        if name not in BY_NAME:
+            raise LabError(f"there is no kind {name!r}; the kinds are {', '.join(BY_NAME)}")
+    return cells
 
 
 def expected(home: str, away: str) -> str:

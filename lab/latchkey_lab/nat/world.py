@@ -14,8 +14,9 @@ class Site:
         outer = f"{'198.51.100' if side == 'home' else '203.0.113'}.{4 * number}"
         base, last = outer.rsplit(".", 1)
         self.core_end, self.wan = f"{base}.{int(last) + 1}", f"{base}.{int(last) + 2}"
+        self.six = f"2001:db8:{1 if side == 'home' else 2}{number}"
         lan = f"192.168.{(10 if side == 'home' else 40) + number}"
-        self.host = Namespace(world.prefix, self.name)
+        self.host = Namespace(world.prefix, self.name, ipv6=kind.has_ipv6)
         self.routers: list[Namespace] = []
         self._neighbours: list[Namespace] = []
         port = f"{'h' if side == 'home' else 'a'}{number}"
@@ -45,9 +46,23 @@ class Site:
             for router in self.routers:
                 router.nft(kind.rules)
         world.core.ip("address", "add", f"{self.core_end}/30", "dev", port)
+        if kind.has_ipv6:
+            self._add_ipv6(world.core, port)
+
+    def _add_ipv6(self, core: Namespace, port: str) -> None:
+        """A network of its own, which the provider routes to the router: nobody translates anything."""
+        router = self.routers[0]
+        router.sysctl("net.ipv6.conf.all.forwarding", 1)
+        core.ip("-6", "address", "add", f"{self.six}::1/64", "dev", port)
+        router.ip("-6", "address", "add", f"{self.six}::2/64", "dev", "wan")
+        router.ip("-6", "route", "add", "default", "via", f"{self.six}::1")
+        core.ip("-6", "route", "add", f"{self.six}:1::/64", "via", f"{self.six}::2")
+        router.ip("-6", "address", "add", f"{self.six}:1::1/64", "dev", "lan0")
+        self.host.ip("-6", "address", "add", f"{self.six}:1::10/64", "dev", "eth0")
+        self.host.ip("-6", "route", "add", "default", "via", f"{self.six}:1::1")
 
     def _router(self, world: "World", role: str) -> Namespace:
-        router = Namespace(world.prefix, f"{self.name}-{role}")
+        router = Namespace(world.prefix, f"{self.name}-{role}", ipv6=self.kind.has_ipv6)
         router.sysctl("net.ipv4.ip_forward", 1)
         self.routers.append(router)
         return router
@@ -106,8 +121,11 @@ class World:
         self._made: list[Namespace] = []
 
     def __enter__(self):
-        self.core = self._namespace("core")
+        has_ipv6 = any(kind.has_ipv6 and kind.name in self._homes | self._aways for kind in KINDS)
+        self.core = self._namespace("core", has_ipv6)
         self.core.sysctl("net.ipv4.ip_forward", 1)
+        if has_ipv6:
+            self.core.sysctl("net.ipv6.conf.all.forwarding", 1)
         self.server = self._namespace("server")
         wire(self.core, "srv", self.server, "eth0")
         self.core.ip("address", "add", "192.0.2.1/24", "dev", "srv")
@@ -140,8 +158,8 @@ class World:
         host.ip("route", "add", "default", "via", f"{network}.1")
         return host
 
-    def _namespace(self, name: str) -> Namespace:
-        self._made.append(Namespace(self.prefix, name))
+    def _namespace(self, name: str, ipv6: bool = False) -> Namespace:
+        self._made.append(Namespace(self.prefix, name, ipv6=ipv6))
         return self._made[-1]
 
     def __exit__(self, *_):
