@@ -69,6 +69,8 @@ package struct TunnelListenerConfiguration: Sendable {
     package var media = ConnectionSettings.media
     /// When to ask a quiet peer, and when to give it up.
     package var keepalive = Keepalive.Configuration()
+    /// Whether to listen on every IPv6 address as well, at the same port; where the host has no IPv6, that is no error.
+    package var alsoIPv6 = false
     /// Connections at once, from everybody.
     package var maximumConnections = 1_024
     /// Connections at once from one address.

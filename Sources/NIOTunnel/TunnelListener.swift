@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 package import NIOCore
 internal import NIOPosix
@@ -57,7 +58,11 @@ package final class TunnelListener: CarrierListener {
         self.entrance.withLock { $0 = entrance }
         defer { self.entrance.withLock { $0 = nil } }
         server.closeFuture.whenComplete { _ in arrivals.finish() }
-        if let bound = SocketEndpoint(server.localAddress) { onBound(bound) }
+        var second: (any Channel)?
+        if let bound = SocketEndpoint(server.localAddress) {
+            if configuration.alsoIPv6 { second = await bindIPv6(port: bound.port, entrance) }
+            onBound(bound)
+        }
         await withDiscardingTaskGroup { group in
             for await guest in guests {
                 let executor = configuration.handlersRunOnEventLoop ? guest.connection.executor : nil
@@ -66,6 +71,7 @@ package final class TunnelListener: CarrierListener {
                 }
             }
             server.close(promise: nil)
+            second?.close(promise: nil)
             admission.closeAll()
             group.cancelAll()
         }
@@ -102,8 +108,25 @@ package final class TunnelListener: CarrierListener {
         }
     }
 
-    private func bind(_ endpoint: SocketEndpoint, _ entrance: TunnelEntrance) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+    private static let isIPv6OnlyOption = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+
+    /// Nil on a host without IPv6, whose clients still come over IPv4.
+    private func bindIPv6(port: UInt16, _ entrance: TunnelEntrance) async -> (any Channel)? {
+        do {
+            return try await bind(SocketEndpoint(.v6(.unspecified), port: port), entrance, isIPv6Only: true)
+        } catch {
+            let code = (error as? IOError)?.errnoCode
+            logger.log(
+                level: code == EAFNOSUPPORT || code == EADDRNOTAVAIL ? .debug : .warning,
+                "clients are not served over IPv6", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func bind(
+        _ endpoint: SocketEndpoint, _ entrance: TunnelEntrance, isIPv6Only: Bool = false
+    ) async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -112,6 +135,10 @@ package final class TunnelListener: CarrierListener {
                     try entrance.admit(channel, ConnectionEnds(channel))
                 }
             }
+        // Where IPv4 has a socket of its own, this one is for IPv6 alone.
+        if isIPv6Only { _ = bootstrap.serverChannelOption(Self.isIPv6OnlyOption, value: 1) }
+        return
+            try await bootstrap
             .bind(to: try endpoint.socketAddress()).get()
     }
 

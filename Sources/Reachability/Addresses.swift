@@ -42,17 +42,24 @@ package struct Surroundings: Hashable, Sendable {
     /// The router of the default route, IPv4.
     package var router: IPAddress?
     /// Own IPv6 addresses that are public and stay: neither temporary nor deprecated.
-    package var publicIPv6: [IPAddress]
+    package var publicIPv6: [InterfaceAddress]
     /// The router of the default route, IPv6; link-local as a rule, with its interface's index.
     package var routerIPv6: SocketEndpoint?
 
     package init(
-        own: InterfaceAddress? = nil, router: IPAddress? = nil, publicIPv6: [IPAddress] = [],
+        own: InterfaceAddress? = nil, router: IPAddress? = nil, publicIPv6: [InterfaceAddress] = [],
         routerIPv6: SocketEndpoint? = nil
     ) {
         self.own = own
         self.router = router
         self.publicIPv6 = publicIPv6
         self.routerIPv6 = routerIPv6
+    }
+
+    /// The same for IPv6: an own public address, and the router of its default route. `chosen` is kept as long as it is there, so
+    /// that what clients were told does not change when another address comes.
+    package func ipv6Side(keeping chosen: IPAddress?) -> Surroundings {
+        let own = publicIPv6.first { $0.address == chosen } ?? publicIPv6.first
+        return Surroundings(own: own, router: own.flatMap { _ in routerIPv6?.address }, routerIPv6: routerIPv6)
     }
 }

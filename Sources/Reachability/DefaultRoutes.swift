@@ -28,8 +28,8 @@ package enum DefaultRoutes {
             let found = interfaces.first(where: { $0.name == route.interface })
         {
             result.routerIPv6 = SocketEndpoint(route.router, port: 0, zone: found.index)
-            result.publicIPv6 = found.stableAddresses.map(\.address).filter { address in
-                if case .v6 = address { AddressReach(address) == .public } else { false }
+            result.publicIPv6 = found.stableAddresses.filter { own in
+                if case .v6 = own.address { AddressReach(own.address) == .public } else { false }
             }
         }
         return result

@@ -79,6 +79,43 @@ struct DoctorTests {
         #expect(report.advice.first?.contains(advice) == true, "\(report.advice)")
     }
 
+    @Test(arguments: [
+        (DoctorReport.IPv6.State.open, "opened by PCP" as String?, "lets them in (opened by PCP)", 0),
+        (.closed, "PCP: no", "is closed and does not open for it (PCP: no). Clients are not told", 1),
+        (.unknown, nil, "is not known.", 1),
+    ])
+    func `the way in over IPv6 is open, closed or not known, in words and in JSON`(
+        state: DoctorReport.IPv6.State, reason: String?, words: String, advice: Int
+    ) throws {
+        let status = try mapped("203.0.113.5:4433")
+        let report = report {
+            $0.mapping = status
+            $0.publicIPv6 = [IPAddress("2001:db8::7")].compactMap(\.self)
+            $0.ipv6 = .init(address: "2001:db8::7", state: state, reason: reason)
+        }
+        #expect(report.findings.contains { $0.contains("2001:db8::7") && $0.contains(words) }, "\(report.findings)")
+        #expect(report.advice.count == advice && report.ipv6?.state == state)
+    }
+
+    @Test func `what routers answer makes IPv6 open, closed or not known`() throws {
+        let own = try #require(IPAddress("2001:db8::7"))
+        var status = MappingStatus()
+        #expect(DoctorReport.IPv6(own, status).state == .unknown)
+        status.attempts = [MappingAttempt(method: .pcp, result: "the router does not answer", works: false)]
+        let unknown = DoctorReport.IPv6(own, status)
+        #expect(unknown.state == .unknown && unknown.reason == "PCP: the router does not answer")
+        status.attempts.append(MappingAttempt(method: .igd, result: "error 606", works: false, isDenied: true))
+        let closed = DoctorReport.IPv6(own, status)
+        #expect(closed.state == .closed && closed.reason == "UPnP IGD: error 606")
+        status.method = .pcp
+        #expect(DoctorReport.IPv6(own, status).state == .open)
+    }
+
+    @Test func `a public IPv6 address that the gateway does not listen on is said to be of no use`() throws {
+        let report = report { $0.publicIPv6 = [IPAddress("2001:db8::7")].compactMap(\.self) }
+        #expect(report.findings.contains { $0.contains("listens on IPv4 alone") } && report.ipv6 == nil)
+    }
+
     @Test func `without a mapping the owner is told what to switch on, or what to forward where`() {
         let none = report { $0.mapping = MappingStatus() }
         #expect(none.advice.first?.contains("forward TCP port 4433 to 192.168.1.7:4433") == true, "\(none.advice)")

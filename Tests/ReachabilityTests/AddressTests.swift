@@ -43,7 +43,7 @@ struct AddressTests {
         #expect(place.own == own)
         #expect(place.router == IPAddress("192.168.37.1"))
         #expect(place.routerIPv6 == SocketEndpoint(try #require(IPAddress("fe80::1")), port: 0, zone: 2))
-        #expect(place.publicIPv6 == [global])
+        #expect(place.publicIPv6.map(\.address) == [global])
         let other = DefaultRoutes.surroundings(
             interface: "eth1", interfaces: [eth0], routes: routes, routesIPv6: routesIPv6)
         #expect(other == Surroundings())

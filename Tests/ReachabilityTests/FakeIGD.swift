@@ -26,7 +26,12 @@ final class FakeIGD: IGDActions {
         /// Whether another external port than the internal one is refused (724).
         var wantsSamePort = false
         var calls: [String] = []
-        var pinholes = 0
+        /// Whether an action is carried out and then not answered, until its caller gives up.
+        var stopsAnswering: @Sendable (String) -> Bool = { _ in false }
+        var hasFirewall = true
+        var allowsPinholes = true
+        /// By number: address, protocol and port.
+        var pinholes: [String: String] = [:]
     }
 
     let connection: String
@@ -39,12 +44,22 @@ final class FakeIGD: IGDActions {
         self.state = Mutex(state)
     }
 
-    func invoke(_ action: String, of service: String, _ arguments: [(String, String)]) throws -> [String: String] {
-        try state.withLock { try Self.answer(action, Dictionary(arguments) { first, _ in first }, &$0) }
+    func invoke(
+        _ action: String, of service: String, _ arguments: [(String, String)]
+    ) async throws -> [String: String] {
+        let (answer, isSilent) = try state.withLock { state in
+            (
+                try Self.answer(action, Dictionary(arguments) { first, _ in first }, &state),
+                state.stopsAnswering(action)
+            )
+        }
+        while isSilent { try await Task.sleep(for: .seconds(3_600)) }
+        return answer
     }
 
     var mappings: [UInt16: Entry] { state.withLock { $0.mappings } }
     var udp: [UInt16: Entry] { state.withLock { $0.udp } }
+    var pinholes: [String: String] { state.withLock { $0.pinholes } }
     var calls: [String] { state.withLock { $0.calls } }
 
     private static func fault(_ code: Int) -> UPnPFault { UPnPFault(UPnPErrorCode(rawValue: code)) }
@@ -77,13 +92,21 @@ final class FakeIGD: IGDActions {
         case "DeletePortMapping":
             guard state[keyPath: table].removeValue(forKey: port) != nil else { throw fault(714) }
             return [:]
-        case "GetFirewallStatus": return ["FirewallEnabled": "1", "InboundPinholeAllowed": "1"]
+        case "GetFirewallStatus":
+            return [
+                "FirewallEnabled": state.hasFirewall ? "1" : "0",
+                "InboundPinholeAllowed": state.allowsPinholes ? "1" : "0",
+            ]
         case "AddPinhole":
-            state.pinholes += 1
-            return ["UniqueID": "7"]
-        case "DeletePinhole":
-            state.pinholes -= 1
-            return [:]
+            let hole = ["InternalClient", "Protocol", "InternalPort"].map { values[$0] ?? "" }.joined(separator: " ")
+            // The same pinhole keeps its number.
+            let id = state.pinholes.first { $0.value == hole }?.key ?? "\(state.pinholes.count + 1)"
+            state.pinholes[id] = hole
+            return ["UniqueID": id]
+        case "UpdatePinhole", "GetPinholePackets", "DeletePinhole":
+            guard let id = values["UniqueID"], state.pinholes[id] != nil else { throw fault(704) }
+            if action == "DeletePinhole" { state.pinholes[id] = nil }
+            return action == "GetPinholePackets" ? ["PinholePackets": "0"] : [:]
         default: throw fault(401)
         }
     }

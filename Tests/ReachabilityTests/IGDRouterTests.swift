@@ -110,17 +110,4 @@ struct IGDRouterTests {
         igd.state.withLock { $0.refusals["GetSpecificPortMappingEntry"] = 606 }
         #expect(await router.has(target, external: 4433) == nil)
     }
-
-    @Test func `a pinhole is opened for an IPv6 address, and closed by its number`() async throws {
-        let address = try #require(IPAddress("2001:db8::7"))
-        #expect(try await IGDRouter(FakeIGD(version: 2), own: own).openPinhole(target, at: address) == nil)
-        let igd = FakeIGD(version: 2, firewall: true)
-        let router = IGDRouter(igd, own: own)
-        let pinhole = try #require(try await router.openPinhole(target, at: address))
-        #expect(pinhole.id == "7" && igd.state.withLock { $0.pinholes } == 1)
-        await router.closePinhole(pinhole.id)
-        #expect(igd.state.withLock { $0.pinholes } == 0)
-        igd.state.withLock { $0.refusals["AddPinhole"] = 606 }
-        await #expect(throws: IGDRouter.Refusal.self) { try await router.openPinhole(target, at: address) }
-    }
 }

@@ -84,9 +84,9 @@ class Namespace:
             os.close(there)
             os.close(home)
 
-    def socket(self, kind=socket.SOCK_STREAM) -> socket.socket:
+    def socket(self, kind=socket.SOCK_STREAM, family=socket.AF_INET) -> socket.socket:
         with self.inside():
-            return socket.socket(socket.AF_INET, kind)
+            return socket.socket(family, kind)
 
     def remove(self) -> None:
         """Removes it, and ends what still runs inside: only processes that the lab put there."""

@@ -44,7 +44,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
         case v13 = "1.3"
     }
 
-    /// Every IPv4 address of the host, because the way in (a forwarded port, a second network) is the
+    /// Every address of the host, IPv6 too (``servesIPv6``), because the way in (a forwarded port, a second network) is the
     /// owner's choice; who may enter is decided by certificates.
     package static let defaultListen = SocketEndpoint(.v4(.unspecified), port: 4433)
 

@@ -48,6 +48,29 @@ package struct DoctorReport: Codable, Hashable, Sendable {
         package var milliseconds: Int?
     }
 
+    /// Whether clients get in at a public IPv6 address of this host.
+    package struct IPv6: Codable, Hashable, Sendable {
+        package enum State: String, Codable, Hashable, Sendable {
+            /// The router has opened its firewall, or has none.
+            case open
+            /// The router says that it lets nobody in.
+            case closed
+            /// Nobody who was asked has answered.
+            case unknown
+        }
+
+        package var address: String
+        package var state: State
+        /// What the state follows from, without a full stop.
+        package var reason: String?
+
+        package init(address: String, state: State, reason: String? = nil) {
+            self.address = address
+            self.state = state
+            self.reason = reason
+        }
+    }
+
     /// `gateway` or `away`.
     package var role: String
     /// In a few sentences how things stand, and why so.
@@ -58,6 +81,8 @@ package struct DoctorReport: Codable, Hashable, Sendable {
     /// The NAT on the other side, as its program has told; nil where it has not.
     package var peerNAT: NAT?
     package var attempts: [Attempt]
+    /// The way in over IPv6; nil where there is none to speak of.
+    package var ipv6: IPv6?
     /// What would improve it; empty where nothing has to be done.
     package var advice: [String]
 
@@ -80,6 +105,9 @@ package struct GatewayDiagnosis: Sendable {
     /// Nil where no mapping is wanted.
     package var mapping: MappingStatus?
     package var publicIPv6: [IPAddress]
+    /// Nil where clients are not served over IPv6, or there is no public address.
+    package var ipv6: DoctorReport.IPv6?
+    package var ipv6Attempts: [MappingAttempt] = []
     /// Where a STUN server sees this host; nil where nobody has asked one.
     package var seenAt: IPAddress?
     package var nat: DoctorReport.NAT?
@@ -113,11 +141,7 @@ package struct GatewayDiagnosis: Sendable {
                 "Clients are told the addresses that you have named: \(configured.joined(separator: ", ")).")
         }
         judgeMapping(&report)
-        if let first = publicIPv6.first {
-            report.findings.append(
-                "This host has the public IPv6 address \(first); clients with IPv6 reach it, if the router's firewall lets TCP port \(port) in."
-            )
-        }
+        judgeIPv6(&report)
         if !isPublished {
             report.advice.append(
                 "Clients do not find the gateway again when its address changes while they are away. Configure dynamic DNS (ddns.name and ddns.server or ddns.url) or a push address (push.url)."
@@ -127,6 +151,41 @@ package struct GatewayDiagnosis: Sendable {
 
     /// Who says where this home is seen: its word, and no fact.
     private var teller: String { (nat?.server).map { "the STUN server \($0)" } ?? "a STUN server" }
+
+    private func judgeIPv6(_ report: inout DoctorReport) {
+        for attempt in ipv6Attempts {
+            report.attempts.append(
+                .init(
+                    what: "IPv6 firewall by \(attempt.method.name)", result: attempt.result, works: attempt.works,
+                    milliseconds: attempt.milliseconds))
+        }
+        report.ipv6 = ipv6
+        guard let ipv6 else {
+            guard let first = publicIPv6.first else { return }
+            return report.findings.append(
+                "This host has the public IPv6 address \(first), but the gateway listens on IPv4 alone (gateway.listen)."
+            )
+        }
+        let because = ipv6.reason.map { " (\($0))" } ?? ""
+        let allow =
+            "allow incoming connections to \(ipv6.address), TCP and UDP port \(port), in the router's IPv6 firewall"
+        switch ipv6.state {
+        case .open:
+            report.findings.append(
+                "Clients with IPv6 connect directly to [\(ipv6.address)]:\(port): the router's firewall lets them in\(because)."
+            )
+        case .closed:
+            report.findings.append(
+                "This host has the public IPv6 address \(ipv6.address), but the router's firewall is closed and does not open for it\(because). Clients are not told that address."
+            )
+            report.advice.append("Let the router open its IPv6 firewall for this host, or \(allow).")
+        case .unknown:
+            report.findings.append(
+                "This host has the public IPv6 address \(ipv6.address). Whether the router's firewall lets clients in is not known\(because)."
+            )
+            report.advice.append("If clients with IPv6 do not get in, \(allow).")
+        }
+    }
 
     /// Whether QUIC has a way in, of a port that TCP has one for.
     private func judgeUDP(_ mapping: MappingStatus, _ external: SocketEndpoint, _ report: inout DoctorReport) {

@@ -7,7 +7,6 @@ import ServiceLifecycle
 import Synchronization
 package import Traversal
 import TrustCore
-import Tunnel
 
 /// Makes the gateway reachable from outside, beside it: nothing that happens here ends the gateway.
 package final class ReachabilityService: Service {
@@ -16,6 +15,7 @@ package final class ReachabilityService: Service {
     private let report: @Sendable (ProgramEvent) -> Void
     private let logger: Logger
     private let mapper: PortMapper?
+    private let ipv6: IPv6Reachability
     private let told = Mutex<Told>(Told())
 
     /// What the owner has been told last, so that each thing is told once.
@@ -34,19 +34,18 @@ package final class ReachabilityService: Service {
         self.addresses = addresses
         self.report = report
         self.logger = logger
+        let ipv6 = IPv6Reachability(
+            configuration, other: controlPoint, eventLoopGroup: eventLoopGroup, logger: logger, report: report)
+        self.ipv6 = ipv6
         let file = configuration.state.path + "/mapping.json"
         let memory = MappingMemory(file: file)
         let methods = configuration.reachability.methods(hasAddresses: !configuration.addresses.isEmpty)
-        let relay = Relay()
+        let relay = StatusRelay()
         // Without a way that is wanted, what an earlier start has left behind is removed.
         if methods.isEmpty && memory.entries.isEmpty || configuration.listen.address.isLoopback {
             mapper = nil
         } else {
-            let port = configuration.listen.port
-            // QUIC listens on the UDP port of the same number. Pairing needs TCP, so that one counts.
-            let targets =
-                [MappingTarget(.tcp, port: port)]
-                + (configuration.carrier.allowsQUIC ? [MappingTarget(.udp, port: port)] : [])
+            let targets = configuration.mappingTargets
             var mapping = PortMapper.Configuration(targets: targets)
             mapping.methods = methods
             let interface = configuration.interface
@@ -64,18 +63,7 @@ package final class ReachabilityService: Service {
                 }, changed: { relay.tell($0) })
         }
         relay.set { [weak self] in self?.changed($0) }
-    }
-
-    /// Hands on what is told to an object that does not exist yet.
-    private final class Relay: Sendable {
-        private let target = Mutex<(@Sendable (MappingStatus) -> Void)?>(nil)
-
-        func set(_ body: @escaping @Sendable (MappingStatus) -> Void) { target.withLock { $0 = body } }
-
-        func tell(_ status: MappingStatus) {
-            let body = target.withLock { $0 }
-            body?(status)
-        }
+        addresses.setIPv6 { ipv6.endpoints }
     }
 
     /// How things stand with mappings; nil where none is wanted.
@@ -87,7 +75,9 @@ package final class ReachabilityService: Service {
         var facts = GatewayDiagnosis(port: configuration.listen.port)
         facts.own = place.own?.address
         facts.router = place.router
-        facts.publicIPv6 = place.publicIPv6
+        facts.publicIPv6 = place.publicIPv6.map(\.address)
+        facts.ipv6 = ipv6.finding
+        facts.ipv6Attempts = ipv6.attempts
         facts.configured = configuration.addresses.map(\.description)
         let isWanted = !configuration.reachability.methods(hasAddresses: !facts.configured.isEmpty).isEmpty
         facts.mapping = isWanted ? mapping : nil
@@ -105,10 +95,9 @@ package final class ReachabilityService: Service {
 
     /// Works until the program stops, and then removes what was mapped.
     package func run() async throws {
-        guard let mapper else {
-            return await Self.rest()
-        }
-        await cancelWhenGracefulShutdown { await mapper.run() }
+        async let pinholes: Void = ipv6.run()
+        if let mapper { await cancelWhenGracefulShutdown { await mapper.run() } }
+        await pinholes
         // A service that ends ends the program.
         await Self.rest()
     }

@@ -9,11 +9,15 @@ package import TrustCore
 package final class ReachableAddressBook: Sendable {
     private let configuration: GatewayConfiguration
     private let mapped = Mutex<[SocketEndpoint]>([])
+    private let ipv6 = Mutex<(@Sendable () -> [SocketEndpoint])?>(nil)
 
     package init(_ configuration: GatewayConfiguration) { self.configuration = configuration }
 
     /// Takes over what a router passes on.
     package func setMapped(_ endpoints: [SocketEndpoint]) { mapped.withLock { $0 = endpoints } }
+
+    /// Takes over who knows the own IPv6 addresses at which clients come in, or may.
+    package func setIPv6(_ endpoints: @escaping @Sendable () -> [SocketEndpoint]) { ipv6.withLock { $0 = endpoints } }
 
     /// What is published: what anybody on the internet can try.
     package func outside() -> [GatewayAddress] {
@@ -28,7 +32,8 @@ package final class ReachableAddressBook: Sendable {
     /// What a pairing code carries, the most promising first. What can be reached from nowhere else is left out of what a
     /// router says: behind a second NAT its outer address is nobody's.
     package func current() -> [GatewayAddress] {
-        let outside = mapped.withLock { $0 }
+        let ipv6 = ipv6.withLock { $0 }
+        let outside = (mapped.withLock { $0 } + (ipv6?() ?? []))
             .filter { AddressReach($0.address) == .public }
             .compactMap { GatewayAddress($0) }
         guard configuration.addresses.isEmpty else {
@@ -40,6 +45,7 @@ package final class ReachableAddressBook: Sendable {
             listen: configuration.listen,
             preferred: configuration.interface ?? DefaultInterface.choose(from: InterfaceFacts.all())?.name,
             interfaces: (try? NetworkInterface.all()) ?? [])
-        return Array((outside + own).prefix(max(ReachableAddresses.most, outside.count)))
+        return Array(
+            (outside + own.filter { !outside.contains($0) }).prefix(max(ReachableAddresses.most, outside.count)))
     }
 }

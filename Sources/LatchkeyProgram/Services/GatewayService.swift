@@ -6,6 +6,7 @@ import NIOTunnel
 import NIOTunnelQUIC
 import NIOUPnP
 import NetworkTypes
+import Reachability
 import RemoteAccess
 import SQLiteStore
 import ServiceLifecycle
@@ -57,6 +58,10 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             configuration.listenQUIC = context.configuration.listen
             configuration.quic.maximumConnections = configuration.listener.maximumConnections
             configuration.quic.maximumConnectionsPerAddress = configuration.listener.maximumConnectionsPerAddress
+        }
+        if context.configuration.servesIPv6, context.configuration.listensOnIPv4 {
+            configuration.listener.alsoIPv6 = true
+            configuration.ipv6 = { [place = context.configuration] in place.placeIPv6.publicIPv6.map(\.address) }
         }
         configuration.listener.tls = TunnelTLS(
             minimum: context.configuration.minimumTLS, environment: ProcessInfo.processInfo.environment)

@@ -69,6 +69,28 @@ package struct IGDDiscovery: Sendable {
         return choose(found, router)
     }
 
+    /// A gateway device that controls an IPv6 firewall; nil when none has answered in time.
+    ///
+    /// The router of the default route has a link-local address, and its device another one, so that they cannot be compared.
+    /// Who lies here gains nothing: what clients are told is this host's own address.
+    /// - Parameter near: The network where it has to stand; nil for anywhere on the links.
+    static func findFirewall(_ controlPoint: ControlPoint, near: InterfaceAddress?) async -> (any IGDActions)? {
+        func services(_ device: DeviceProxy) -> ServicesOfIGD? {
+            if let near {
+                guard let address = device.root.address, near.isOnLink(address) else { return nil }
+            }
+            return ServicesOfIGD(device).flatMap { $0.firewall == nil ? nil : $0 }
+        }
+        let known = controlPoint.devices.lazy.compactMap { services(DeviceProxy($0, controlPoint: controlPoint)) }
+        if let first = known.first { return first }
+        let search = controlPoint.search(
+            .type("urn:schemas-upnp-org:device:InternetGatewayDevice:1"), maximumWait: 1)
+        do {
+            for try await device in search { if let found = services(device) { return found } }
+        } catch {}
+        return nil
+    }
+
     private func choose(_ devices: [DeviceProxy], _ router: IPAddress?) -> (any IGDActions)? {
         let own = devices.first { $0.root.address == router && ServicesOfIGD($0) != nil }
         let any = trustsOthers ? devices.first { ServicesOfIGD($0) != nil } : nil

@@ -142,34 +142,6 @@ package struct IGDRouter: Sendable {
         _ = try? await invoke("DeletePortMapping", key)
     }
 
-    /// Opens a pinhole in the router's IPv6 firewall for an own address; nil where it has no such service.
-    package func openPinhole(_ target: MappingTarget, at address: IPAddress) async throws -> (
-        id: String, lease: Duration
-    )? {
-        guard let firewall = actions.firewall else { return nil }
-        do {
-            let status = try await actions.invoke("GetFirewallStatus", of: firewall, [])
-            guard status["FirewallEnabled"] != "0" else { return nil }
-            guard status["InboundPinholeAllowed"] != "0" else { throw Refusal("the router allows no pinholes") }
-            let answer = try await actions.invoke(
-                "AddPinhole", of: firewall,
-                [
-                    ("RemoteHost", ""), ("RemotePort", "0"), ("InternalClient", "\(address)"),
-                    ("InternalPort", "\(target.port)"), ("Protocol", "\(target.transport.rawValue)"),
-                    ("LeaseTime", "\(Self.lease)"),
-                ])
-            return answer["UniqueID"].map { ($0, .seconds(Self.lease)) }
-        } catch let fault as UPnPFault {
-            throw Refusal(Self.pinholeSentence(fault))
-        }
-    }
-
-    /// Closes a pinhole.
-    package func closePinhole(_ id: String) async {
-        guard let firewall = actions.firewall else { return }
-        _ = try? await actions.invoke("DeletePinhole", of: firewall, [("UniqueID", id)])
-    }
-
     /// What an error of WANIPConnection means for who reads the log.
     static func sentence(_ fault: UPnPFault) -> String {
         let code = fault.code.rawValue
@@ -186,20 +158,6 @@ package struct IGDRouter: Sendable {
             case 726, 727: "the router takes wildcards only"
             case 728: "the router has no room for another mapping"
             case 729: "the port is taken by another rule of the router"
-            default: nil
-            }
-        return "\(meaning ?? fault.description) (error \(code))"
-    }
-
-    static func pinholeSentence(_ fault: UPnPFault) -> String {
-        let code = fault.code.rawValue
-        let meaning: String? =
-            switch code {
-            case 606: "the router does not let this host open pinholes"
-            case 701: "the router has no room for another pinhole"
-            case 702: "the router's IPv6 firewall is off"
-            case 703: "the router allows no pinholes"
-            case 705: "the router opens no pinholes for this protocol"
             default: nil
             }
         return "\(meaning ?? fault.description) (error \(code))"

@@ -26,6 +26,8 @@ package final class IGDWorker: MappingWorker {
     private struct Held {
         var router: IGDRouter?
         var ports: [MappingTarget: UInt16] = [:]
+        /// What the router was asked for, whether its answer was awaited or not.
+        var asked: [MappingTarget: UInt16] = [:]
     }
 
     package init(
@@ -113,9 +115,10 @@ package final class IGDWorker: MappingWorker {
     ) async throws -> IGDRouter.Mapping? {
         var random = SystemRandomNumberGenerator()
         let first = held.withLock { held in targets.first.flatMap { held.ports[$0] } }
+        let preferred = port ?? suggested[target] ?? first ?? target.port
+        held.withLock { $0.asked[target] = preferred }
         do {
-            return try await router.map(
-                target, preferred: port ?? suggested[target] ?? first ?? target.port, using: &random)
+            return try await router.map(target, preferred: preferred, using: &random)
         } catch let refusal as IGDRouter.Refusal where target != targets.first {
             held.withLock { $0.ports[target] = nil }
             tell(.refused(target, refusal.description))
@@ -133,8 +136,12 @@ package final class IGDWorker: MappingWorker {
 
     package func remove() async {
         let (router, ports) = held.withLock { held in
-            defer { held.ports = [:] }
-            return (held.router, held.ports)
+            defer {
+                held.ports = [:]
+                held.asked = [:]
+            }
+            // An answer that was not awaited is one of a mapping that is there.
+            return (held.router, held.asked.merging(held.ports) { $1 })
         }
         guard let router, !ports.isEmpty else { return }
         await withTaskGroup(of: Void.self) { group in

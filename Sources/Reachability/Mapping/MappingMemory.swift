@@ -17,10 +17,12 @@ package struct MappingMemory: Hashable, Sendable, Codable {
         package var externalPort: UInt16
         /// PCP's nonce, which alone lets the mapping be changed.
         package var nonce: [UInt8]?
+        /// The number of a pinhole that a UPnP gateway device has opened (`UniqueID`).
+        package var pinhole: String?
 
         package init(
             method: MappingMethod, router: IPAddress, own: IPAddress, target: MappingTarget, externalPort: UInt16,
-            nonce: [UInt8]? = nil
+            nonce: [UInt8]? = nil, pinhole: String? = nil
         ) {
             self.method = method
             self.router = "\(router)"
@@ -29,6 +31,7 @@ package struct MappingMemory: Hashable, Sendable, Codable {
             self.port = target.port
             self.externalPort = externalPort
             self.nonce = nonce
+            self.pinhole = pinhole
         }
 
         package var target: MappingTarget? {
@@ -53,6 +56,13 @@ package struct MappingMemory: Hashable, Sendable, Codable {
     /// Of one method at one router.
     package func entries(_ method: MappingMethod, at router: IPAddress) -> [Entry] {
         entries.filter { $0.method == method && $0.router == "\(router)" }
+    }
+
+    /// Of one method at one router, made for this address and not wanted any more.
+    func leftovers(
+        _ method: MappingMethod, at router: IPAddress, _ own: IPAddress, _ wanted: [MappingTarget]
+    ) -> [MappingTarget] {
+        entries(method, at: router).filter { $0.own == "\(own)" }.compactMap(\.target).filter { !wanted.contains($0) }
     }
 
     /// The nonces of a router's PCP mappings.

@@ -23,6 +23,8 @@ package enum MappingNews: Sendable, Hashable {
     case granted(MappingGrant)
     /// It does not work, at least for some time; a sentence says why.
     case failed(String)
+    /// The router has understood, and does not want to; a sentence says why.
+    case denied(String)
     /// What was granted is gone.
     case lost(String)
     /// The router does not map one of the targets that follow the first, or does not any more; the others stay.
@@ -52,8 +54,20 @@ package struct MappingAttempt: Hashable, Sendable, Codable {
     /// A sentence without a full stop.
     package var result: String
     package var works: Bool
+    /// Whether the router has said no itself, so that it is known and not only guessed that nothing comes in.
+    package var isDenied = false
     /// From the beginning of the race to the first answer of either kind.
     package var milliseconds: Int?
+
+    package init(
+        method: MappingMethod, result: String, works: Bool, isDenied: Bool = false, milliseconds: Int? = nil
+    ) {
+        self.method = method
+        self.result = result
+        self.works = works
+        self.isDenied = isDenied
+        self.milliseconds = milliseconds
+    }
 }
 
 /// How things stand with mappings.

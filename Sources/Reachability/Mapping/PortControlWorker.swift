@@ -148,7 +148,7 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
                 tell?(.refused(target, "the router answered \(reason)"))
             case .refused(let target, _, let reason, _):
                 let sentence = "the router answered \(reason)"
-                tell?(granted.contains(target) ? .lost(sentence) : .failed(sentence))
+                tell?(granted.contains(target) ? .lost(sentence) : .denied(sentence))
             case .silent where granted.isEmpty: tell?(.failed("the router at \(server.address) does not answer"))
             // What is mapped is mapped until its time is over, whether the router answers or not.
             case .silent, .released, .routerRestarted: break

@@ -197,6 +197,12 @@ package final class PortMapper: Sendable {
             }
         case .failed(let sentence):
             update { $0.note(MappingAttempt(method: method, result: sentence, works: false, milliseconds: elapsed)) }
+        case .denied(let sentence):
+            update {
+                $0.note(
+                    MappingAttempt(
+                        method: method, result: sentence, works: false, isDenied: true, milliseconds: elapsed))
+            }
         case .lost(let sentence):
             update { $0.note(MappingAttempt(method: method, result: "lost: \(sentence)", works: false)) }
             let ends = state.withLock { $0.status.method == method ? $0.ends : nil }

@@ -33,6 +33,9 @@ package final class RemoteAccessServer: Sendable {
         /// Where clients connect over QUIC; nil where none do, but for those that find a path with the gateway.
         package var listenQUIC: SocketEndpoint?
         package var quic = QUICListenerConfiguration()
+        /// Where `listen` is an IPv4 address, own IPv6 addresses at which clients are served on the same port; asked for anew all
+        /// the time. Nil for IPv4 alone.
+        package var ipv6: (@Sendable () -> [IPAddress])?
         /// How direct paths are found; nil where none are.
         package var punching: PunchingSettings?
         /// Whether an action may name an address on the public internet; it is passed unfetched.
@@ -179,6 +182,9 @@ package final class RemoteAccessServer: Sendable {
             }
             if let listen = configuration.listenQUIC {
                 group.addTask { try await self.listenQUIC(on: listen, onEvent) }
+                if let ipv6 = configuration.ipv6 {
+                    group.addTask { await self.followIPv6(ipv6, port: listen.port, onEvent) }
+                }
             }
             if let punches { group.addTask { await self.servePaths(punches, onEvent) } }
             if let entrance = configuration.entrance {
@@ -211,7 +217,7 @@ package final class RemoteAccessServer: Sendable {
             sessions: { await self.welcome($0, $1, onEvent) }, pairing: { await pairing.handle($0, from: $1) })
     }
 
-    private func listenQUIC(
+    func listenQUIC(
         on endpoint: SocketEndpoint, _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws {
         let pairing = PairingService(trust: trust, introduction: introduction, logger: logger)

@@ -138,9 +138,11 @@ package struct PCPClient: PortControlClient {
     }
 
     /// §11.1; a removal suggests nothing (§15.1).
-    private func request(_ entry: Entry) -> PortControlOutput {
+    private func request(
+        _ entry: Entry, lifetime: UInt32 = PortControlLimits.lifetime
+    ) -> PortControlOutput {
         var external = entry.external
-        var lifetime = PortControlLimits.lifetime
+        var lifetime = lifetime
         if case .releasing = entry.phase {
             external = SocketEndpoint(client.any, port: 0)
             lifetime = 0
@@ -233,8 +235,12 @@ package struct PCPClient: PortControlClient {
         let target = entries[index].target
         if case .releasing = entries[index].phase {
             guard response.lifetime == 0 || response.result != .success else { return [] }
-            entries.remove(at: index)
-            return [.released(target)]
+            var entry = entries.remove(at: index)
+            guard response.result == .notAuthorized else { return [.released(target)] }
+            // Some (miniupnpd 2.3.1) refuse to remove an IPv6 pinhole that they have renewed, and renew it again: then for the
+            // shortest time that there is.
+            entry.phase = .held(renew: now, expires: now)
+            return [request(entry, lifetime: 1), .released(target)]
         }
         guard response.result == .success else {
             let retry = min(

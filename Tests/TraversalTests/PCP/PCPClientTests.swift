@@ -193,6 +193,21 @@ struct PCPClientTests {
         #expect(scene.sent.count == 2 && scene.said == [.released(tunnel)] && scene.client.next == nil)
     }
 
+    @Test func `a removal that is refused is followed by the shortest lifetime, once`() {
+        var scene = scene()
+        scene.add(tunnel)
+        scene.receive(answer(scene.sent.last?.bytes))
+        scene.forget()
+        scene.releaseAll()
+        let refusal = answer(scene.sent.last?.bytes, result: 2, lifetime: 0)
+        scene.forget()
+        scene.receive(refusal)
+        #expect(scene.said == [.released(tunnel)] && scene.client.next == nil)
+        #expect(scene.sent.count == 1 && scene.sent[0].bytes[4..<8].elementsEqual([0, 0, 0, 1]))
+        scene.receive(answer(scene.sent[0].bytes, lifetime: 120))
+        #expect(scene.sent.count == 1)
+    }
+
     @Test func `eight targets are kept, and a ninth is not asked for`() {
         var scene = scene()
         for port in 1...9 { scene.add(MappingTarget(.udp, port: UInt16(port))) }

@@ -7,12 +7,18 @@
 
 miniupnpd takes no documentation address for its outer side, so the internet here is 128.66/16, which RFC 3330 once
 reserved and nobody has. The core drops private addresses.
+
+Within `ipv6()` everybody has IPv6 too: the home is 2001:db8:77::/64, away 2001:db8:88::/64, the server 2001:db8:3::10, and the
+home's router lets nobody in who was not asked for. Nothing is translated.
 """
+
+import contextlib
 
 from ..namespaces import Namespace, wire
 
 HOME, AWAY = "192.168.77", "192.168.88"
 HOME_WAN, AWAY_WAN, SERVER = "128.66.1.2", "128.66.2.2", "128.66.3.10"
+HOME6, AWAY6, SERVER6 = "2001:db8:77", "2001:db8:88", "2001:db8:3::10"
 _HOME_HOSTS = {"gateway": 10, "devices": 30}
 _AWAY_HOSTS = {"client": 10}
 
@@ -87,6 +93,50 @@ class ReachLan:
         for namespace in reversed(list(self.host.values())):
             namespace.remove()
         self.host.clear()
+
+    @contextlib.contextmanager
+    def ipv6(self):
+        """Everybody has IPv6, and the home's router a firewall as home routers have one."""
+        hosts = {name: self.host[name] for name in ("core", "server", "router", "away-router", *_HOME_HOSTS, *_AWAY_HOSTS)}
+        try:
+            for host in hosts.values():
+                for key in ("all.disable_ipv6", "default.disable_ipv6"):
+                    host.sysctl(f"net.ipv6.conf.{key}", 0)
+                host.sysctl("net.ipv6.conf.all.forwarding", int(host.name in ("core", "router", "away-router")))
+            core = hosts["core"]
+            for number, (name, lan) in enumerate((("router", HOME6), ("away-router", AWAY6)), 1):
+                core.ip("address", "add", f"2001:db8:{number}::1/64", "dev", f"to-{number}", "nodad")
+                router = hosts[name]
+                router.ip("address", "add", f"2001:db8:{number}::2/64", "dev", "wan", "nodad")
+                router.ip("address", "add", f"{lan}::1/64", "dev", "br-lan", "nodad")
+                router.ip("address", "replace", "fe80::1/64", "dev", "br-lan", "nodad")
+                router.ip("route", "add", "default", "via", f"2001:db8:{number}::1")
+                core.ip("route", "add", f"{lan}::/64", "via", f"2001:db8:{number}::2")
+            core.ip("address", "add", "2001:db8:3::1/64", "dev", "to-3", "nodad")
+            hosts["server"].ip("address", "add", f"{SERVER6}/64", "dev", "eth0", "nodad")
+            hosts["server"].ip("route", "add", "default", "via", "2001:db8:3::1")
+            for lan, names in ((HOME6, _HOME_HOSTS), (AWAY6, _AWAY_HOSTS)):
+                for name, number in names.items():
+                    hosts[name].ip("address", "add", f"{lan}::{number}/64", "dev", "eth0", "nodad")
+                    # As a router advertisement would say it: the router's own link-local address.
+                    hosts[name].ip("route", "add", "default", "via", "fe80::1", "dev", "eth0")
+            yield
+        finally:
+            for host in hosts.values():
+                # Takes every address and route with it.
+                for key in ("all.disable_ipv6", "default.disable_ipv6"):
+                    host.sysctl(f"net.ipv6.conf.{key}", 1)
+
+    @contextlib.contextmanager
+    def without_ipv4(self, name: str):
+        """A host that has only IPv6 beyond its own network."""
+        host = self.host[name]
+        lan = HOME if name in _HOME_HOSTS else AWAY
+        host.ip("route", "del", "default", "via", f"{lan}.1")
+        try:
+            yield
+        finally:
+            host.ip("route", "add", "default", "via", f"{lan}.1")
 
     def move_home(self, address: str) -> None:
         """The provider gives the home another address (in the same network), as it does at night."""

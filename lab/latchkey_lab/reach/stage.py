@@ -2,9 +2,11 @@
 
 import contextlib
 import http.server
+import ipaddress
 import json
 import re
 import shutil
+import socket
 import ssl
 import threading
 import time
@@ -29,7 +31,10 @@ class Router:
         host.nft(
             """
             table inet upnp {
-                chain forward { type filter hook forward priority 0; jump pinholes; }
+                chain forward { type filter hook forward priority 0; policy accept;
+                    jump pinholes
+                    meta nfproto ipv6 iifname "wan" ct state new,invalid drop
+                }
                 chain prerouting { type nat hook prerouting priority -100; jump inward; }
                 chain postrouting { type nat hook postrouting priority 100; jump outward; }
                 chain pinholes { }
@@ -39,7 +44,7 @@ class Router:
             """
         )
 
-    def start(self, upnp: bool = True, natpmp: bool = True, igd1: bool = False, *settings: str) -> None:
+    def start(self, *settings: str, upnp: bool = True, natpmp: bool = True, igd1: bool = False) -> None:
         self.stop()
         self.starts += 1
         words = {True: "yes", False: "no"}
@@ -59,6 +64,11 @@ class Router:
         )  # fmt: skip
         self.process.wait_for("Listening for NAT-PMP" if natpmp else "HTTP listening on")
 
+    def pinholes(self) -> list[str]:
+        """The rules that open the IPv6 firewall, as the kernel has them: `tcp 48100 2001:db8:77::10`."""
+        rules = run("nft", "list", "chain", "inet", "upnp", "pinholes", prefix=self.host.enter).stdout
+        return sorted(" ".join(found) for found in _pinholes(rules))
+
     def stop(self) -> None:
         if self.process:
             self.process.stop()
@@ -76,6 +86,13 @@ class Router:
         found = re.findall(r"(?:@nh,72,8|ip protocol|meta l4proto) (\w+).* dport (\d+).*dnat.* to ([\d.]+:\d+)", rules)
         names = {"0x6": "tcp", "6": "tcp", "0x11": "udp", "17": "udp"}
         return sorted(f"{names.get(protocol, protocol)} {port} {target}" for protocol, port, target in found)
+
+
+def _pinholes(rules: str) -> list[tuple[str, str, str]]:
+    """Protocol, port and address of each rule: miniupnpd writes both as bytes of the IPv6 header."""
+    found = re.findall(r"dport (\d+) @nh,192,128 0x(\w+) @nh,48,8 (\w+) accept", rules)
+    names = {"0x6": "tcp", "0x11": "udp"}
+    return [(names.get(protocol, protocol), port, str(ipaddress.IPv6Address(int(address, 16)))) for port, address, protocol in found]
 
 
 class NameServer:
@@ -269,7 +286,8 @@ class ReachStage:
 
     def connects(self, address: str, port: int) -> bool:
         """Whether a host of the internet gets a TCP connection."""
-        with self.host("server").socket() as line:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with self.host("server").socket(family=family) as line:
             line.settimeout(1)
             try:
                 line.connect((address, port))
