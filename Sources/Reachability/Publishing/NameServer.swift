@@ -1,10 +1,11 @@
 import Foundation
 package import NIOCore
+import NIOUPnP
 package import NetworkTypes
 import Synchronization
 package import Traversal
 
-/// Asks a name server over UDP: looks names up, and updates a zone.
+/// Asks a name server: looks names up, and updates a zone. Over UDP, and over TCP what does not fit a datagram (RFC 7766 §5).
 package struct NameServer: Sendable {
     /// Why there is no answer, in a sentence without a full stop.
     package struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
@@ -13,6 +14,8 @@ package struct NameServer: Sendable {
 
     private static let attempts = 3
     private static let wait = Duration.seconds(2)
+    /// From connecting to the last byte, however slowly they come.
+    private static let streamTime = Duration.seconds(5)
 
     private let server: SocketEndpoint
     private let eventLoopGroup: any EventLoopGroup
@@ -33,14 +36,13 @@ package struct NameServer: Sendable {
         return nil
     }
 
-    /// The texts of a name's TXT records. An answer that does not fit a datagram is a failure.
+    /// The texts of a name's TXT records.
     package func texts(of name: DNSName) async throws -> [String] {
         let query = DNSMessage.query(name, DNSRecord.Kind.txt, id: UInt16.random(in: .min ... .max))
         let answer = try await exchange(query.encoded, id: query.id) { bytes in
             guard let message = try? DNSMessage(bytes), message.questions == query.questions else { return nil }
             return message
         }
-        guard !answer.isTruncated else { throw Failure(description: "the answer about \(name) does not fit") }
         guard answer.responseCode == .noError || answer.responseCode == .noSuchName else {
             throw Failure(description: "the name server answered \(answer.responseCode)")
         }
@@ -83,17 +85,34 @@ package struct NameServer: Sendable {
         _ request: [UInt8], id: UInt16, _ read: @escaping @Sendable ([UInt8]) -> DNSMessage?,
         failed: @escaping @Sendable () -> Failure? = { nil }
     ) async throws -> DNSMessage {
+        if request.count <= Int(DNSMessage.datagramBytes),
+            let answer = try await exchangeDatagrams(request, id: id, read, failed: failed)
+        {
+            return answer
+        }
+        return try await exchangeOnStream(request, id: id, read, failed: failed)
+    }
+
+    /// Nil where the answer does not fit a datagram. Who pretends that only makes us ask again, over TCP.
+    private func exchangeDatagrams(
+        _ request: [UInt8], id: UInt16, _ read: @escaping @Sendable ([UInt8]) -> DNSMessage?,
+        failed: @escaping @Sendable () -> Failure?
+    ) async throws -> DNSMessage? {
+        enum Answer: Sendable {
+            case whole(DNSMessage)
+            case truncated
+        }
         let own: IPAddress = if case .v4 = server.address { .v4(.unspecified) } else { .v6(.unspecified) }
-        let (answers, answer) = AsyncStream.makeStream(of: DNSMessage.self)
+        let (answers, answer) = AsyncStream.makeStream(of: Answer.self)
         let server = server
         let socket = try await DatagramSocket.open(at: own, on: eventLoopGroup) { datagram in
-            guard datagram.source.address == server.address, datagram.source.port == server.port,
-                let message = read(datagram.bytes), message.isResponse, message.id == id
-            else { return }
-            answer.yield(message)
+            guard datagram.source.address == server.address, datagram.source.port == server.port else { return }
+            if Self.isTruncated(datagram.bytes, id: id) { answer.yield(.truncated) }
+            guard let message = read(datagram.bytes), message.isResponse, message.id == id else { return }
+            answer.yield(.whole(message))
         }
         defer { socket.close() }
-        let found = await withTaskGroup(of: DNSMessage?.self) { group in
+        let found = await withTaskGroup(of: Answer?.self) { group in
             group.addTask {
                 for await message in answers { return message }; return nil
             }
@@ -110,9 +129,64 @@ package struct NameServer: Sendable {
             group.cancelAll()
             return first
         }
-        if let found { return found }
+        switch found {
+        case .whole(let message): return message
+        case .truncated: return nil
+        case nil:
+            try Task.checkCancellation()
+            throw failed() ?? Failure(description: "the name server \(server) does not answer")
+        }
+    }
+
+    /// By the header alone: the rest may end in the middle of a record (RFC 2181 §9).
+    private static func isTruncated(_ bytes: [UInt8], id: UInt16) -> Bool {
+        bytes.count >= 12 && bytes[0] == UInt8(id >> 8) && bytes[1] == UInt8(id & 0xFF) && bytes[2] & 0x82 == 0x82
+    }
+
+    /// One message there and one back, each behind its length in two bytes (RFC 1035 §4.2.2), in ``streamTime``.
+    private func exchangeOnStream(
+        _ request: [UInt8], id: UInt16, _ read: @escaping @Sendable ([UInt8]) -> DNSMessage?,
+        failed: @escaping @Sendable () -> Failure?
+    ) async throws -> DNSMessage {
+        let (server, group) = (server, eventLoopGroup)
+        let bytes: [UInt8]? = try await withThrowingTaskGroup(of: [UInt8]?.self) { tasks in
+            tasks.addTask {
+                do {
+                    return try await ByteStreams.withConnection(
+                        to: server, within: Self.streamTime, eventLoopGroup: group
+                    ) { inbound, outbound in
+                        try await outbound.write(ByteBuffer(integer: UInt16(request.count), as: UInt16.self))
+                        try await outbound.write(ByteBuffer(bytes: request))
+                        var received = ByteBuffer()
+                        for try await part in inbound {
+                            received.writeImmutableBuffer(part)
+                            if let message = received.getLengthPrefixedSlice(at: 0, as: UInt16.self) {
+                                return Array(message.readableBytesView)
+                            }
+                        }
+                        return nil
+                    }
+                } catch is CancellationError {
+                    return nil
+                } catch {
+                    throw Failure(description: "the name server \(server) cannot be asked over TCP: \(error)")
+                }
+            }
+            tasks.addTask {
+                try? await Task.sleep(for: Self.streamTime)
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            return try await tasks.next() ?? nil
+        }
         try Task.checkCancellation()
-        throw failed() ?? Failure(description: "the name server \(server) does not answer")
+        guard let bytes else {
+            throw failed() ?? Failure(description: "the name server \(server) does not answer over TCP")
+        }
+        guard let message = read(bytes), message.isResponse, message.id == id else {
+            throw failed() ?? Failure(description: "the name server \(server) answers something else over TCP")
+        }
+        return message
     }
 }
 
