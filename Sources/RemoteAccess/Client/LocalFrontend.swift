@@ -17,7 +17,7 @@ package struct LocalFrontend: Sendable {
         package var actionBytes = 1 << 20
         /// How long a stream that broke off waits for another carrier before it tries the same one again, at first.
         package var retryPause: Duration = .milliseconds(100)
-        /// How often a stream goes on over another carrier.
+        /// How often in a row a stream may break off without a byte in between.
         package var resumptions = 16
 
         package init() {}
@@ -148,6 +148,8 @@ package struct LocalFrontend: Sendable {
                 (resumption, started) = progress.state
                 guard !started || resumption != nil else { throw StreamBroken(reason: "\(error)") }
                 if resumption?.isComplete == true { return try await exchange.finish() }
+                // Those in a row count: a radio may play for weeks.
+                if progress.hasMoved { interruptions = 0 }
                 if !(error is StreamMoves) { interruptions += 1 }
                 logger.debug("stream waits for another carrier", metadata: ["error": "\(error)"])
                 failed = found

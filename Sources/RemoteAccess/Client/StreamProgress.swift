@@ -6,11 +6,14 @@ import Tunnel
 
 /// One stream's progress within one carrier, kept outside the exchange's closure so that it survives it.
 final class StreamProgress: Sendable {
-    private let shared: Mutex<(resumption: StreamContinuation?, started: Bool)>
+    private let shared: Mutex<(resumption: StreamContinuation?, started: Bool, hasMoved: Bool)>
 
     init(resumption: StreamContinuation?, started: Bool) {
-        self.shared = Mutex((resumption, started))
+        self.shared = Mutex((resumption, started, false))
     }
+
+    /// Whether the app was given anything over this carrier.
+    var hasMoved: Bool { shared.withLock { $0.hasMoved } }
 
     var state: (StreamContinuation?, Bool) {
         shared.withLock { ($0.resumption, $0.started) }
@@ -33,7 +36,10 @@ final class StreamProgress: Sendable {
     }
 
     func deliver(_ bytes: Int) {
-        shared.withLock { $0.resumption?.deliver(bytes) }
+        shared.withLock {
+            $0.hasMoved = true
+            $0.resumption?.deliver(bytes)
+        }
     }
 }
 
