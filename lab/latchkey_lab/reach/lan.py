@@ -15,6 +15,7 @@ home's router lets nobody in who was not asked for. Nothing is translated.
 import contextlib
 
 from ..namespaces import Namespace, wire
+from ..processes import run
 
 HOME, AWAY = "192.168.77", "192.168.88"
 HOME_WAN, AWAY_WAN, SERVER = "128.66.1.2", "128.66.2.2", "128.66.3.10"
@@ -126,6 +127,42 @@ class ReachLan:
                 # Takes every address and route with it.
                 for key in ("all.disable_ipv6", "default.disable_ipv6"):
                     host.sysctl(f"net.ipv6.conf.{key}", 1)
+
+    @contextlib.contextmanager
+    def double_nat(self, inner: str):
+        """Another NAT stands before the home's router, whose outer address is `inner`.2 then; the public one is the other's."""
+        router, core = self.host["router"], self.host["core"]
+        other = self.host["other-nat"] = Namespace(self.prefix, "other-nat")
+        try:
+            router.ip("link", "del", "wan")
+            wire(other, "wan", core, "to-1")
+            core.ip("address", "add", "128.66.1.1/24", "dev", "to-1")
+            other.ip("address", "add", f"{HOME_WAN}/24", "dev", "wan")
+            other.ip("route", "add", "default", "via", "128.66.1.1")
+            other.sysctl("net.ipv4.ip_forward", 1)
+            other.nft(
+                """
+                table ip nat {
+                    chain out { type nat hook postrouting priority 100;
+                        oifname "wan" masquerade
+                    }
+                }
+                """
+            )
+            wire(router, "wan", other, "in")
+            other.ip("address", "add", f"{inner}.1/24", "dev", "in")
+            router.ip("address", "add", f"{inner}.2/24", "dev", "wan")
+            router.ip("route", "add", "default", "via", f"{inner}.1")
+            yield
+        finally:
+            self.host.pop("other-nat").remove()
+            # The cables went with it, as soon as the kernel has taken it down.
+            for host, end in ((router, "wan"), (core, "to-1")):
+                run("ip", "-n", host.full_name, "link", "del", end, check=False)
+            wire(router, "wan", core, "to-1")
+            core.ip("address", "add", "128.66.1.1/24", "dev", "to-1")
+            router.ip("address", "add", f"{HOME_WAN}/24", "dev", "wan")
+            router.ip("route", "add", "default", "via", "128.66.1.1")
 
     @contextlib.contextmanager
     def without_ipv4(self, name: str):

@@ -8,12 +8,14 @@ from ..reach.lan import HOME_WAN, SERVER
 from ..steps import expect, step
 
 
-def _moved(lab: Laboratory, settings: dict, away: dict, said: str) -> str:
+def _moved(lab: Laboratory, settings: dict, away: dict, said: str, others: int = 0) -> str:
     """A client pairs, is away; then the home gets another address. Returns what was seen."""
     stage = lab.reach
     stage.router.start(upnp=False)
     with stage.served("--mapping", "pcp", env=settings) as gateway:
         gateway.wait_for("reachable from outside", timeout=15)
+        for _ in range(others):
+            stage.fresh_client()
         client = stage.fresh_client()
         client.start(env=away)
         stage.switch(client)
@@ -62,6 +64,23 @@ def reach_found_by_dns(lab: Laboratory):
     expect("latchkey1:" in record, f"the TXT record is: {record[:100]}")
     expect("128.66" not in record, "the record shows an address")
     return seen
+
+
+@step("a dozen paired clients: the record in BIND does not fit a datagram, and the client reads it over TCP")
+def reach_found_over_tcp(lab: Laboratory):
+    stage = lab.reach
+    bind = stage.name_server
+    settings = {
+        "LATCHKEY_DDNS_NAME": "home.lab.example", "LATCHKEY_DDNS_SERVER": f"{SERVER}:53",
+        "LATCHKEY_DDNS_ZONE": "lab.example", "LATCHKEY_DDNS_KEY_FILE": str(bind.key_file),
+    }  # fmt: skip
+    away = {"LATCHKEY_AWAY_NAME_SERVER": f"{SERVER}:53"}
+    seen = _moved(lab, settings, away, "rfc2136: home.lab.example is at", others=14)
+    question = (f"@{SERVER}", "+time=2", "_latchkey.home.lab.example", "TXT")
+    cut = bind.host.run("dig", *question, "+ignore", "+bufsize=1232").stdout
+    expect(" tc" in cut.split("flags:")[1].split(";")[0], f"over UDP BIND answers {cut[:300]}")
+    size = len(bind.dig("_latchkey.home.lab.example", "TXT"))
+    return f"a record of {size} bytes, of which BIND says over UDP that it is cut off; {seen}"
 
 
 @step("a wrong TSIG key changes nothing in the zone, and the gateway says what is wrong")
