@@ -104,7 +104,7 @@ struct DoctorTests {
         status.attempts = [MappingAttempt(method: .pcp, result: "the router does not answer", works: false)]
         let unknown = DoctorReport.IPv6(own, status)
         #expect(unknown.state == .unknown && unknown.reason == "PCP: the router does not answer")
-        status.attempts.append(MappingAttempt(method: .igd, result: "error 606", works: false, isDenied: true))
+        status.attempts.append(MappingAttempt(method: .igd, result: "error 606", works: false, denial: .unwilling))
         let closed = DoctorReport.IPv6(own, status)
         #expect(closed.state == .closed && closed.reason == "UPnP IGD: error 606")
         status.method = .pcp
@@ -114,6 +114,24 @@ struct DoctorTests {
     @Test func `a public IPv6 address that the gateway does not listen on is said to be of no use`() throws {
         let report = report { $0.publicIPv6 = [IPAddress("2001:db8::7")].compactMap(\.self) }
         #expect(report.findings.contains { $0.contains("listens on IPv4 alone") } && report.ipv6 == nil)
+    }
+
+    @Test func `a router that has no public address itself is said to stand behind another NAT`() throws {
+        var status = MappingStatus()
+        status.attempts = [
+            MappingAttempt(method: .pcp, result: "NO_RESOURCES", works: false, denial: .unwilling),
+            MappingAttempt(method: .igd, result: "no external address", works: false, denial: .noPublicAddress),
+        ]
+        let report = report { $0.mapping = status }
+        #expect(report.findings.first?.contains("behind another NAT") == true, "\(report.findings)")
+        #expect(
+            report.advice.first?.contains("bridge mode") == true
+                && !report.advice.contains { $0.contains("Switch UPnP") })
+        let seen = self.report {
+            $0.mapping = status
+            $0.seenAt = .v4(IPv4Address(203, 0, 113, 9))
+        }
+        #expect(seen.findings.first?.contains("whose address is 203.0.113.9") == true, "\(seen.findings)")
     }
 
     @Test func `without a mapping the owner is told what to switch on, or what to forward where`() {

@@ -105,11 +105,11 @@ struct PinholeTests {
         var state = FakeIGD.State()
         state.allowsPinholes = false
         let forbids = await run(worker(FakeIGD(version: 2, firewall: true, state)))
-        #expect(forbids == [.denied("the router allows no pinholes in its IPv6 firewall")])
+        #expect(forbids == [.denied("the router allows no pinholes in its IPv6 firewall", .unwilling)])
         state = FakeIGD.State()
         state.refusals["AddPinhole"] = 606
         let refuses = await run(worker(FakeIGD(version: 2, firewall: true, state)))
-        #expect(refuses == [.denied("the router does not let this host open pinholes (error 606)")])
+        #expect(refuses == [.denied("the router does not let this host open pinholes (error 606)", .unwilling)])
         let none = await run(worker(FakeIGD(version: 2)))
         #expect(none == [.failed("no UPnP gateway device with a control of its IPv6 firewall answers")])
     }

@@ -22,7 +22,7 @@ struct TwoTransportsTests {
             heard.append(one)
             switch one {
             case .granted(let grant) where grant.target == Self.udp: tell.finish()
-            case .refused, .failed, .lost: tell.finish()
+            case .refused, .failed, .denied, .lost: tell.finish()
             default: break
             }
         }
@@ -67,6 +67,13 @@ struct TwoTransportsTests {
         }
         #expect(sentence.contains("does not let this host"))
         #expect(igd.mappings[4433] != nil && igd.udp.isEmpty)
+    }
+
+    @Test func `a router without an external address says that it has none, not that it does not want to`() async {
+        var state = FakeIGD.State()
+        state.external = "0.0.0.0"
+        let news = await run(worker(FakeIGD(version: 2, state)))
+        #expect(news == [.denied("the router has no external address", .noPublicAddress)])
     }
 
     @Test func `a start without QUIC removes the UDP mapping of the one before`() async {

@@ -187,6 +187,20 @@ package struct GatewayDiagnosis: Sendable {
         }
     }
 
+    /// A router that maps nothing because it has no public address itself.
+    private func judgeAddressless(_ report: inout DoctorReport) {
+        let name = "The router\(router.map { " at \($0)" } ?? "")"
+        let outside =
+            seenAt.map { "it stands behind another NAT, whose address is \($0) (as \(teller) says)" }
+            ?? "it stands behind another NAT (the provider's box, or the provider's own), or is not connected"
+        report.findings.append(
+            "\(name) passes no port on, because it has no public address itself: \(outside). Clients reach the gateway at home only\(configured.isEmpty ? "" : ", or at the addresses that you have named")."
+        )
+        report.advice.append(
+            "Put the provider's box in front of the router into bridge mode, or ask the provider for a public address, or use IPv6 or a relay."
+        )
+    }
+
     /// Whether QUIC has a way in, of a port that TCP has one for.
     private func judgeUDP(_ mapping: MappingStatus, _ external: SocketEndpoint, _ report: inout DoctorReport) {
         func attempt(_ result: String, works: Bool) {
@@ -223,6 +237,9 @@ package struct GatewayDiagnosis: Sendable {
             return report.advice.append("Set gateway.mapping to auto, or \(forward).")
         }
         guard let method = mapping.method, let external = mapping.external else {
+            if mapping.attempts.contains(where: { $0.denial == .noPublicAddress }) {
+                return judgeAddressless(&report)
+            }
             report.findings.append(
                 "The router\(router.map { " at \($0)" } ?? "") passes no port on: none of the ways to ask it works. Clients reach the gateway at home only\(configured.isEmpty ? "" : ", or at the addresses that you have named")."
             )

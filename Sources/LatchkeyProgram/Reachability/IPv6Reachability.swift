@@ -145,7 +145,7 @@ extension DoctorReport.IPv6 {
         let reasons = status.attempts.filter { !$0.works }.map { "\($0.method.name): \($0.result)" }
         if let method = status.method {
             self.init(address: "\(own)", state: .open, reason: "opened by \(method.name)")
-        } else if let denied = status.attempts.first(where: \.isDenied) {
+        } else if let denied = status.attempts.first(where: { $0.denial != nil }) {
             self.init(address: "\(own)", state: .closed, reason: "\(denied.method.name): \(denied.result)")
         } else {
             self.init(

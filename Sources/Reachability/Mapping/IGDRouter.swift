@@ -27,6 +27,9 @@ package struct IGDRouter: Sendable {
         package let description: String
 
         package init(_ description: String) { self.description = description }
+
+        /// Routers behind another NAT say so, as they have nothing to map to (miniupnpd does).
+        package static let noAddress = Refusal("the router has no external address")
     }
 
     /// What mappings are called in the router's list.
@@ -63,7 +66,7 @@ package struct IGDRouter: Sendable {
             throw Refusal("the router tells no external address: \(Self.sentence(fault))")
         }
         guard let address = IPAddress(text), !address.isUnspecified else {
-            throw Refusal("the router has no external address")
+            throw Refusal.noAddress
         }
         return address
     }

@@ -69,7 +69,13 @@ package final class IGDWorker: MappingWorker {
                 }
                 let sentence = (error as? IGDRouter.Refusal)?.description ?? "the router cannot be asked: \(error)"
                 if hadSome { hurried = Self.hurriedLooks }
-                tell(hadSome ? .lost(sentence) : .failed(sentence))
+                if hadSome {
+                    tell(.lost(sentence))
+                } else if error as? IGDRouter.Refusal == .noAddress {
+                    tell(.denied(sentence, .noPublicAddress))
+                } else {
+                    tell(.failed(sentence))
+                }
                 guard (try? await Task.sleep(for: Self.errorPause)) != nil else { return }
             }
         }

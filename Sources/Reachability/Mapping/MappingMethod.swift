@@ -23,14 +23,22 @@ package enum MappingNews: Sendable, Hashable {
     case granted(MappingGrant)
     /// It does not work, at least for some time; a sentence says why.
     case failed(String)
-    /// The router has understood, and does not want to; a sentence says why.
-    case denied(String)
+    /// The router has understood, and does not map; a sentence says why.
+    case denied(String, MappingDenial)
     /// What was granted is gone.
     case lost(String)
     /// The router does not map one of the targets that follow the first, or does not any more; the others stay.
     case refused(MappingTarget, String)
     /// Something that a later start needs.
     case remember(MappingMemory.Entry)
+}
+
+/// Why a router that was understood does not map.
+package enum MappingDenial: String, Hashable, Sendable, Codable {
+    /// It does not want to.
+    case unwilling
+    /// It has no public address itself: it is not connected, or stands behind another NAT.
+    case noPublicAddress
 }
 
 /// One way of asking, at work until its task is cancelled.
@@ -54,18 +62,18 @@ package struct MappingAttempt: Hashable, Sendable, Codable {
     /// A sentence without a full stop.
     package var result: String
     package var works: Bool
-    /// Whether the router has said no itself, so that it is known and not only guessed that nothing comes in.
-    package var isDenied = false
+    /// Set where the router has said no itself, so that it is known and not only guessed that nothing comes in.
+    package var denial: MappingDenial?
     /// From the beginning of the race to the first answer of either kind.
     package var milliseconds: Int?
 
     package init(
-        method: MappingMethod, result: String, works: Bool, isDenied: Bool = false, milliseconds: Int? = nil
+        method: MappingMethod, result: String, works: Bool, denial: MappingDenial? = nil, milliseconds: Int? = nil
     ) {
         self.method = method
         self.result = result
         self.works = works
-        self.isDenied = isDenied
+        self.denial = denial
         self.milliseconds = milliseconds
     }
 }

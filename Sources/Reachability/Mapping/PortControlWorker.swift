@@ -146,9 +146,10 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
                 for target in targets.dropFirst() { add(target, suggested: grant.external.port) }
             case .refused(let target, _, let reason, _) where target != targets.first:
                 tell?(.refused(target, "the router answered \(reason)"))
-            case .refused(let target, _, let reason, _):
+            case .refused(let target, let code, let reason, _):
                 let sentence = "the router answered \(reason)"
-                tell?(granted.contains(target) ? .lost(sentence) : .denied(sentence))
+                let denial: MappingDenial = method.noAddressCode == code ? .noPublicAddress : .unwilling
+                tell?(granted.contains(target) ? .lost(sentence) : .denied(sentence, denial))
             case .silent where granted.isEmpty: tell?(.failed("the router at \(server.address) does not answer"))
             // What is mapped is mapped until its time is over, whether the router answers or not.
             case .silent, .released, .routerRestarted: break
@@ -189,6 +190,17 @@ package final class PortControlWorker<Client: PortControlClient>: MappingWorker 
         state.withLock {
             $0.socket?.close()
             $0.socket = nil
+        }
+    }
+}
+
+extension MappingMethod {
+    /// How a router says that it has no address outside: NETWORK_FAILURE in either protocol.
+    fileprivate var noAddressCode: Int? {
+        switch self {
+        case .pcp: Int(PCPResultCode.networkFailure.rawValue)
+        case .natpmp: Int(NATPMPResultCode.networkFailure.rawValue)
+        case .igd: nil
         }
     }
 }

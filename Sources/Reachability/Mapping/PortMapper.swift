@@ -197,11 +197,11 @@ package final class PortMapper: Sendable {
             }
         case .failed(let sentence):
             update { $0.note(MappingAttempt(method: method, result: sentence, works: false, milliseconds: elapsed)) }
-        case .denied(let sentence):
+        case .denied(let sentence, let denial):
             update {
                 $0.note(
                     MappingAttempt(
-                        method: method, result: sentence, works: false, isDenied: true, milliseconds: elapsed))
+                        method: method, result: sentence, works: false, denial: denial, milliseconds: elapsed))
             }
         case .lost(let sentence):
             update { $0.note(MappingAttempt(method: method, result: "lost: \(sentence)", works: false)) }

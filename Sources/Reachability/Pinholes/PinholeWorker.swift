@@ -59,7 +59,7 @@ package final class PinholeWorker: MappingWorker {
                 if hadSome {
                     tell(.lost(sentence))
                 } else {
-                    tell(refusal == nil ? .failed(sentence) : .denied(sentence))
+                    tell(refusal == nil ? .failed(sentence) : .denied(sentence, .unwilling))
                 }
                 guard (try? await Task.sleep(for: Self.retryInterval)) != nil else { return }
             }
