@@ -39,8 +39,7 @@ final class SpliceHandler: ChannelDuplexHandler {
         let most = house.configuration.sessionBuffer
         try? options?.setOption(.writeBufferWaterMark, value: .init(low: most / 2, high: most))
         try? options?.setOption(
-            .recvAllocator,
-            value: AdaptiveRecvByteBufferAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: most))
+            .recvAllocator, value: PassingAllocator(minimum: 4 << 10, initial: 16 << 10, maximum: most))
         for bytes in first where bytes.readableBytes > 0 { context.write(wrapOutboundOut(bytes), promise: nil) }
         context.flush()
         try? options?.setOption(.autoRead, value: true)
