@@ -10,7 +10,7 @@ from ..laboratory import REPOSITORY
 from ..processes import LabError
 
 #: Seconds that a cell has for its best path: the slowest one takes less than three.
-SETTLING = 6
+SETTLING = 4
 
 
 def measure(binaries: Path, out: Path, rounds: int) -> dict:
