@@ -52,6 +52,7 @@ enum ICEProperties {
                     try expect(from == base, "nothing leaves from elsewhere")
                     sent[to, default: 0] += 1
                 case .selected: throw BrokenProperty("nobody has proved himself, and a pair is selected")
+                case .silent: throw BrokenProperty("there is no pair, and it is silent")
                 case .failed: break
                 }
             }

@@ -44,6 +44,7 @@ struct Conversation {
     private func events() async {
         for await event in session.events {
             switch event {
+            case .silent(let isSilent): Output.line(isSilent ? "silent" : "answers")
             case .failed(let failure): Output.line("failed \(failure)")
             case .relayEnded(let number, let failure):
                 Output.line("relay-ended \(number) \(failure.map { "\($0)" } ?? "closed")")

@@ -34,6 +34,9 @@ package final class ICESession: DatagramPath {
 
     /// What happens beside routes and datagrams.
     package enum Event: Hashable, Sendable {
+        /// Nothing answers on the present route, of which the end may be near: true, and again each second. It answers again:
+        /// false.
+        case silent(Bool)
         /// No way is left. The session waits for a restart, further candidates, or ``ICESession/close()``.
         case failed(ICEAgent.Failure)
         /// A relay, by its number, serves no longer: new credentials may help (``ICESession/addRelay(_:)``).
@@ -121,6 +124,12 @@ package final class ICESession: DatagramPath {
 
     package func send(_ datagram: ByteBuffer) {
         guard datagram.readableBytes <= maximumDatagramSize else { return }
+        // The loop is asked a few times in a second at most, however much is sent.
+        if !direct.expectsAnswer.load(ordering: .relaxed),
+            !direct.expectsAnswer.exchange(true, ordering: .relaxed)
+        {
+            onLoop { $0.perform { $0.expectAnswer(now: $1) } }
+        }
         let isSent = direct.value.withLock { direct in
             guard let direct else { return false }
             datagram.withUnsafeReadableBytes {
@@ -142,6 +151,8 @@ package final class ICESession: DatagramPath {
 final class SharedRoute: Sendable {
     /// Nil while there is no route, or one through an own relay.
     let value = Mutex<ICESession.Direct?>(nil)
+    /// Whether the loop knows that data was sent which the peer should answer.
+    let expectsAnswer = Atomic<Bool>(false)
     private let waiting = Atomic<Int>(0)
 
     /// Whether one more datagram may wait for the loop.

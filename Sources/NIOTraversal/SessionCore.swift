@@ -102,6 +102,7 @@ final class SessionCore {
         guard !isClosed else { return }
         let bytes = datagram.readableBytesView
         if engine.isData(bytes, at: base, from: source) {
+            engine.answered()
             streams.datagram.yield(datagram)
         } else {
             perform { $0.receive(Array(bytes), at: base, from: source, now: $1) }
@@ -115,15 +116,19 @@ final class SessionCore {
             case .open(let index): openStream(index)
             case .write(let bytes, let index): relays[index]?.write(bytes)
             case .close(let index): relays.removeValue(forKey: index)?.close()
-            case .received(let bytes): streams.datagram.yield(ByteBuffer(bytes: bytes))
+            case .received(let bytes):
+                engine.answered()
+                streams.datagram.yield(ByteBuffer(bytes: bytes))
             case .described: streams.description.yield(engine.localDescription)
             case .routed(let route): use(route)
+            case .silent(let isSilent): streams.event.yield(.silent(isSilent))
             case .failed(let failure):
                 direct.value.withLock { $0 = nil }
                 streams.event.yield(.failed(failure))
             case .relayEnded(let index, let failure): streams.event.yield(.relayEnded(index, failure))
             }
         }
+        direct.expectsAnswer.store(engine.expectsAnswer, ordering: .relaxed)
         schedule()
     }
 

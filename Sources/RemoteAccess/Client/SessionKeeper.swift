@@ -3,7 +3,7 @@ package import Logging
 import NIOCore
 package import NIOTunnel
 import Synchronization
-package import Tunnel
+import Tunnel
 
 /// What the away client does when its session changes.
 package protocol SessionObserver: Sendable {
@@ -23,46 +23,6 @@ package protocol SessionObserver: Sendable {
 /// moves to a better way when one stands, and starts over with growing pauses when anything of it fails. No hand is
 /// needed.
 package struct SessionKeeper: Sendable {
-    /// Whom to reach, and as whom.
-    package struct Target: Sendable {
-        /// In what ways, at most `maximumWays` of them.
-        let ways: [Way]
-
-        /// Ways that are tried at most.
-        package static let maximumWays = 16
-
-        /// A gateway that can be reached in several ways.
-        package init(ways: [Way]) { self.ways = Array(ways.prefix(Self.maximumWays)) }
-
-        /// A gateway behind a tunnel.
-        /// - Parameters:
-        ///   - addresses: In the order of preference.
-        ///   - verifyServer: Nil to accept the gateway's certificate, or a sentence that says why not.
-        package init(
-            addresses: [TunnelAddress], identity: TunnelIdentity,
-            verifyServer: @escaping @Sendable (PeerCertificate) -> String?
-        ) {
-            self.ways = Way.tunnels(to: addresses, identity: identity, verifyServer: verifyServer)
-        }
-
-        /// A gateway in this process.
-        package init(entrance: LocalEntrance) {
-            self.ways = [Way(.direct, "in this process", dial: { _ in try entrance.connect() })]
-        }
-    }
-
-    /// When it is tried again, and when something better is looked for.
-    package struct Pace: Sendable {
-        package var backoff = ReconnectBackoff()
-        package var climb = ClimbSchedule()
-        /// How long a way is tried before the next worse one is tried beside it.
-        package var headStart = Duration.milliseconds(250)
-        /// How long a carrier that was replaced stays for streams that cannot move.
-        package var retirement = Duration.seconds(3600)
-
-        package init() {}
-    }
-
     private let link: TunnelLink
     private let observer: any SessionObserver
     private let pace: Pace
@@ -112,6 +72,8 @@ package struct SessionKeeper: Sendable {
     private enum Outcome: Sendable {
         case ended(String)
         case climbed(Standing)
+        /// The way went silent, and another one stands.
+        case rescued(Standing)
     }
 
     /// Runs until the task is cancelled.
@@ -153,7 +115,10 @@ package struct SessionKeeper: Sendable {
     private func stand(
         in ways: [Way], link: Link? = nil, authority: String, position: Position
     ) async throws -> Standing {
-        let winner = try await race.first(of: ways, link: link)
+        try await stand(on: try await race.first(of: ways, link: link), authority: authority, position: position)
+    }
+
+    private func stand(on winner: PathRace.Winner, authority: String, position: Position) async throws -> Standing {
         do {
             let answer = try await open(winner.carrier, authority: authority, position: position)
             return Standing(winner: winner, answer: answer)
@@ -201,10 +166,14 @@ package struct SessionKeeper: Sendable {
                     }
                     carrier.close(.closed)
                 }
-                isNews = !better.answer.resumed
-                if isNews { await observer.lost("the gateway began a new session") }
                 standing = better
+            case .rescued(let other):
+                // What was on its way there is asked for again over the other one, at once.
+                standing.carrier.close(.closed)
+                standing = other
             }
+            isNews = !standing.answer.resumed
+            if isNews { await observer.lost("the gateway began a new session") }
         }
     }
 
@@ -221,13 +190,24 @@ package struct SessionKeeper: Sendable {
                     return nil
                 }
             }
+            if let silence = standing.winner.reached.silence {
+                tasks.addTask {
+                    for await isSilent in silence.changes where isSilent {
+                        let other = try await rescue(
+                            from: standing.winner.way.kind, silence, authority, target, position)
+                        if let other { return .rescued(other) }
+                    }
+                    return nil
+                }
+            }
             tasks.addTask {
                 try await climb(above: standing.winner.way.kind, link, authority, target, position).map(Outcome.climbed)
             }
             var outcome: Result<Outcome, any Error>?
             while let result = await tasks.nextResult() {
                 switch result {
-                case .success(.climbed(let better)?) where outcome != nil: better.carrier.close(.closed)
+                case .success(.climbed(let late)?) where outcome != nil: late.carrier.close(.closed)
+                case .success(.rescued(let late)?) where outcome != nil: late.carrier.close(.closed)
                 case .success(let answer?) where outcome == nil:
                     outcome = .success(answer)
                     tasks.cancelAll()
@@ -259,6 +239,29 @@ package struct SessionKeeper: Sendable {
             }
         }
         return nil
+    }
+
+    /// Tries the other ways while one is silent; nil when none stands, or it answers again. The carrier stays meanwhile, so
+    /// that a short gap of the network costs nothing.
+    private func rescue(
+        from kind: PathKind, _ silence: Way.Silence, _ authority: String, _ target: @Sendable () -> Target,
+        _ position: Position
+    ) async throws -> Standing? {
+        let others = target().ways.filter { $0.kind != kind }
+        guard silence.now(), !others.isEmpty else { return nil }
+        do {
+            let winner = try await race.first(of: others)
+            guard silence.now() else {
+                winner.carrier.close(.closed)
+                return nil
+            }
+            return try await stand(on: winner, authority: authority, position: position)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            logger.debug("no other way stands", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     private func open(

@@ -24,11 +24,12 @@ extension Way {
                     let theirs = try await exchange(own, over: link)
                     session.setRemote(theirs)
                     await session.findOnLink(own: own, peer: theirs)
-                    let path = ObservedPath(session)
+                    let path = ObservedPath(session, events: session.events)
                     try await path.waitForRoute()
                     let carrier = try await dialer.connect(over: path, identity: identity, verifyServer: verifyServer)
                     return Reached(
                         carrier: carrier, changes: path.changes,
+                        silence: Silence(changes: path.silence, now: { path.isSilent }),
                         now: {
                             guard let route = path.route else { return (.punched, "udp") }
                             let kind: PathKind =

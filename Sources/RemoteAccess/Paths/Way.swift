@@ -51,12 +51,28 @@ package struct Way: Sendable {
         package let now: @Sendable () -> (kind: PathKind, name: String)
         /// An element each time that `now` may be another; nil for what never changes.
         package let changes: AsyncStream<Void>?
+        /// Whether nothing answers there; nil where only the carrier's keepalive would tell.
+        package let silence: Silence?
 
         package init(
-            carrier: any Carrier, changes: AsyncStream<Void>? = nil,
+            carrier: any Carrier, changes: AsyncStream<Void>? = nil, silence: Silence? = nil,
             now: @escaping @Sendable () -> (kind: PathKind, name: String)
         ) {
             self.carrier = carrier
+            self.changes = changes
+            self.silence = silence
+            self.now = now
+        }
+    }
+
+    /// Whether a way answers, known before the carrier's keepalive gives it up.
+    package struct Silence: Sendable {
+        /// True each time that nothing answers, false when it does again; for one reader.
+        package let changes: AsyncStream<Bool>
+        /// What is known at the moment.
+        package let now: @Sendable () -> Bool
+
+        package init(changes: AsyncStream<Bool>, now: @escaping @Sendable () -> Bool) {
             self.changes = changes
             self.now = now
         }

@@ -13,6 +13,8 @@ package struct TraversalWorld {
         /// Routes as they came, and when.
         package var routes: [(at: Duration, route: ICERoute)] = []
         package var failures: [(at: Duration, failure: ICEAgent.Failure)] = []
+        /// When the engine said that nothing answers, or that something does again.
+        package var silences: [(at: Duration, isSilent: Bool)] = []
         package var received: [[UInt8]] = []
         package var endedRelays: [TURNClient.Failure?] = []
         fileprivate var hasNews = false
@@ -195,6 +197,7 @@ package struct TraversalWorld {
             case .received(let bytes): peers[index].received.append(bytes)
             case .described: peers[index].hasNews = true
             case .routed(let route): peers[index].routes.append((clock.elapsed, route))
+            case .silent(let isSilent): peers[index].silences.append((clock.elapsed, isSilent))
             case .failed(let failure): peers[index].failures.append((clock.elapsed, failure))
             case .relayEnded(_, let failure): peers[index].endedRelays.append(failure)
             }

@@ -33,6 +33,9 @@ package struct ICEAgent: Sendable {
         case send([UInt8], from: SocketEndpoint, to: SocketEndpoint)
         /// Data goes this way from here on.
         case selected(ICERoute)
+        /// The selected pair does not answer, and none in reserve does either, so that data may be lost: true, and again each
+        /// second. It answers again, or another one serves: false.
+        case silent(Bool)
         /// No data may be sent. A restart may help, or candidates that come later.
         case failed(Failure)
     }
@@ -106,6 +109,8 @@ package struct ICEAgent: Sendable {
     var climb: (at: ContinuousClock.Instant, wait: Duration)?
     var former: Former?
     var hasFailed = false
+    /// When the selected pair's silence was told of last.
+    var silenceToldAt: ContinuousClock.Instant?
     /// The silence of the selected pair for which everything else was checked anew.
     var recheckedFor: ContinuousClock.Instant?
     private var outputs: [Output] = []

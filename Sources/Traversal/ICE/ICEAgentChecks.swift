@@ -171,6 +171,7 @@ extension ICEAgent {
         if role == .controlled, let nomination = pairs[key]?.peerNomination { follow(nomination, key, now: now) }
         watchReserves(now: now)
         reconsider(now: now)
+        endSilence()
     }
 
     private mutating func checkRefused(_ check: Check, code: Int?, now: ContinuousClock.Instant) {

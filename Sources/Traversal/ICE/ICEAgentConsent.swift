@@ -78,9 +78,30 @@ extension ICEAgent {
             former.pair, from: former.local, to: former.remote, timer: nil, nomination: nil, isFormer: true, now: now)
     }
 
+    /// Tells the user of the path that nothing answers on it: once those in reserve have had their time to answer.
+    private mutating func tellSilence(
+        of selected: ICEPair.Key, since: ContinuousClock.Instant, now: ContinuousClock.Instant
+    ) {
+        let others = pairs.values.filter { $0.key != selected && $0.state == .succeeded && $0.liveness.next != nil }
+        let patience = renominates && !others.isEmpty ? Self.concern + configuration.firstWait : Self.concern
+        guard now - since >= patience, silenceToldAt.map({ now - $0 >= Self.concern }) ?? true,
+            !others.contains(where: { $0.liveness.lastAnswer.map { $0 >= since } ?? false })
+        else { return }
+        silenceToldAt = now
+        emit(.silent(true))
+    }
+
+    /// Takes back what was told of a silence that has ended.
+    mutating func endSilence() {
+        guard silenceToldAt != nil, let selected, pairs[selected]?.liveness.silentSince == nil else { return }
+        silenceToldAt = nil
+        emit(.silent(false))
+    }
+
     private mutating func handleSilence(
         of selected: ICEPair.Key, since: ContinuousClock.Instant, now: ContinuousClock.Instant
     ) {
+        tellSilence(of: selected, since: since, now: now)
         guard renominates, now - since >= Self.concern else { return }
         let reserves = ranked { $0.key != selected && $0.state == .succeeded && $0.liveness.next != nil }
         for key in reserves {

@@ -57,6 +57,8 @@ package struct ICEEngine: Sendable {
         case described
         /// Data goes this way from here on.
         case routed(ICERoute)
+        /// Nothing answers on the present route: true, and again each second. It answers again: false.
+        case silent(Bool)
         /// No way is left: a restart may help.
         case failed(ICEAgent.Failure)
         /// A relay serves no longer, or never did.
@@ -95,6 +97,9 @@ package struct ICEEngine: Sendable {
     var sentLookups: UInt64 = 0
     var nextLookup: ContinuousClock.Instant
     var relays: [RelayState] = []
+    /// When data that was sent should have been followed by some of the peer's, and whether it was.
+    var expectation: (due: ContinuousClock.Instant, isMet: Bool)?
+    var lastSuspicion: ContinuousClock.Instant?
     private var hasAllSockets = false
     private var isComplete = false
     private var outputs: [Output] = []
@@ -285,6 +290,7 @@ package struct ICEEngine: Sendable {
     private mutating func handle(_ output: ICEAgent.Output, now: ContinuousClock.Instant) {
         switch output {
         case .send(let bytes, let base, let peer): dispatch(bytes, from: base, to: peer, now: now)
+        case .silent(let isSilent): emit(.silent(isSilent))
         case .failed(let failure): emit(.failed(failure))
         case .selected(let route):
             if let index = relays.firstIndex(where: { $0.client.relayed == route.local }) {

@@ -12,6 +12,7 @@ extension ICEEngine {
         if !waitingLookups.isEmpty { moments.append(nextLookup) }
         if let next = agent.nextTimer { moments.append(next) }
         moments += relays.compactMap(\.client.nextTimer)
+        if let expectation { moments.append(expectation.due) }
         return moments.min()
     }
 
@@ -32,6 +33,7 @@ extension ICEEngine {
             look(from: base, at: server, now: now)
             nextLookup = now + agent.configuration.pacing
         }
+        judgeExpectation(now: now)
         agent.handleTimer(now: now)
         for index in relays.indices { relays[index].client.handleTimer(now: now) }
         settle(now: now)

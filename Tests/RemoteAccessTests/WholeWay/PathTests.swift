@@ -21,6 +21,8 @@ struct PathTests {
         private struct State {
             var isOpen: [PathKind: Bool] = [:]
             var carriers: [PathKind: [any Carrier]] = [:]
+            var isSilent: [PathKind: Bool] = [:]
+            var told: [PathKind: AsyncStream<Bool>.Continuation] = [:]
         }
 
         private let state = Mutex(State())
@@ -38,6 +40,17 @@ struct PathTests {
 
         func set(_ kind: PathKind, open: Bool) { state.withLock { $0.isOpen[kind] = open } }
 
+        /// Says of a way that nothing answers there, or that something does again; its carriers stay.
+        func set(_ kind: PathKind, silent: Bool) {
+            state.withLock { state in
+                state.isSilent[kind] = silent
+                return state.told[kind]
+            }?.yield(silent)
+        }
+
+        /// The carriers that were opened over the way.
+        func carriers(_ kind: PathKind) -> [any Carrier] { state.withLock { $0.carriers[kind] ?? [] } }
+
         /// Ends everything that goes over the way, and lets nothing through any more.
         func cut(_ kind: PathKind) {
             let carriers = state.withLock { state in
@@ -50,16 +63,20 @@ struct PathTests {
         var target: SessionKeeper.Target {
             SessionKeeper.Target(
                 ways: kinds.map { kind in
-                    Way(
-                        kind, "test \(kind)",
-                        dial: { dialer in
-                            guard self.state.withLock({ $0.isOpen[kind] == true }) else {
-                                throw TunnelError(.unreachable, "closed")
-                            }
-                            let carrier = try await self.connect(dialer)
-                            self.state.withLock { $0.carriers[kind, default: []].append(carrier) }
-                            return carrier
-                        })
+                    Way(kind, "test \(kind)") { context in
+                        guard self.state.withLock({ $0.isOpen[kind] == true }) else {
+                            throw TunnelError(.unreachable, "closed")
+                        }
+                        let carrier = try await self.connect(context.dialer)
+                        let (changes, told) = AsyncStream<Bool>.makeStream(bufferingPolicy: .bufferingNewest(1))
+                        self.state.withLock { state in
+                            state.carriers[kind, default: []].append(carrier)
+                            state.told[kind] = told
+                        }
+                        let silence = Way.Silence(
+                            changes: changes, now: { self.state.withLock { $0.isSilent[kind] == true } })
+                        return Way.Reached(carrier: carrier, silence: silence, now: { (kind, "test \(kind)") })
+                    }
                 })
         }
     }
@@ -138,6 +155,29 @@ struct PathTests {
                 }
                 #expect(cuts == most)
                 #expect(!app.said.lines.contains { $0.hasPrefix("disconnected") })
+            }
+        }
+    }
+
+    @Test("A way that goes silent is left for one that stands before its carrier ends; one that answers again is kept")
+    func silent() async throws {
+        try await Street().whileOpen { street, endpoint in
+            try await self.withClient(street, endpoint, open: [.punched]) { app, ways in
+                await app.said.wait(for: "path(RemoteAccess.PathKind.punched")
+                _ = try await app.device(named: "Light")
+                let sessions = street.server.sessions.map(\.id)
+                // Nothing else stands: the carrier is kept, and nobody is told of a loss.
+                ways.set(.punched, silent: true)
+                ways.set(.punched, silent: false)
+                ways.set(.relay, open: true)
+                #expect(app.client.paths.report.kind == .punched)
+                ways.set(.punched, open: false)
+                ways.set(.punched, silent: true)
+                while app.client.paths.report.kind != .relay { await Task.yield() }
+                await app.said.wait(for: "path(RemoteAccess.PathKind.relay")
+                for carrier in ways.carriers(.punched) { #expect(await carrier.ended() == .closed) }
+                #expect(street.server.sessions.map(\.id) == sessions, "the session is the same")
+                #expect(!app.said.lines.contains { $0.hasPrefix("disconnected") || $0.contains("withdraw") })
             }
         }
     }
