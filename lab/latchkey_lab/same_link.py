@@ -24,7 +24,8 @@ _SITES = {
 class SameLinkStage:
     """Built at entry, removed at exit."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, home: str = "port-restricted", away: str = "port-restricted"):
+        self._kinds = {"home-gw": home, "away-gw": away}
         self.binaries, self.logs, self.work = lab.binaries, lab.logs, lab.work / "same-link"
         self.work.mkdir(exist_ok=True)
         self.prefix = f"{lab.network.prefix}l-"
@@ -66,7 +67,7 @@ class SameLinkStage:
             router.ip("address", "add", f"{wan}.2/24", "dev", "wan")
             router.ip("route", "add", "default", "via", f"{wan}.1")
             router.sysctl("net.ipv4.ip_forward", 1)
-            router.nft(site_rules("port-restricted"))
+            router.nft(site_rules(self._kinds[router_name]))
             for name, number in hosts.items():
                 host, self.address[name] = self._namespace(name), f"{LAN}.{number}"
                 wire(host, "eth0", router, f"p-{name}")

@@ -46,9 +46,12 @@ package struct SessionReport: Codable, Hashable, Sendable {
     package var bytesOut: UInt64
     /// Bytes from the client to home.
     package var bytesIn: UInt64
+    /// The NAT in front of the client, as it has told; nil where it has not.
+    package var nat: DoctorReport.NAT?
 
     package init(
-        id: String, client: String, peer: String, since: Date, devices: Int, bytesOut: UInt64, bytesIn: UInt64
+        id: String, client: String, peer: String, since: Date, devices: Int, bytesOut: UInt64, bytesIn: UInt64,
+        nat: DoctorReport.NAT? = nil
     ) {
         self.id = id
         self.client = client
@@ -57,6 +60,7 @@ package struct SessionReport: Codable, Hashable, Sendable {
         self.devices = devices
         self.bytesOut = bytesOut
         self.bytesIn = bytesIn
+        self.nat = nat
     }
 }
 

@@ -117,10 +117,10 @@ package struct ResultPrinter: Sendable {
         let rows = sessions.map { session in
             [
                 session.client, session.peer, time(session.since), "\(session.devices)",
-                bytes(session.bytesOut), bytes(session.bytesIn), session.id,
+                bytes(session.bytesOut), bytes(session.bytesIn), session.nat?.mapping ?? "-", session.id,
             ]
         }
-        Table(["CLIENT", "FROM", "SINCE", "DEVICES", "SENT", "RECEIVED", "SESSION"], rows: rows).lines
+        Table(["CLIENT", "FROM", "SINCE", "DEVICES", "SENT", "RECEIVED", "NAT", "SESSION"], rows: rows).lines
             .forEach(console.line)
     }
 

@@ -42,6 +42,8 @@ struct AwayDiagnosis: Sendable {
     var gateway: String
     var paths: PathBook.Report
     var nat: NATBehavior?
+    /// What the gateway has told of its own; nil where it has not.
+    var peerNAT: NATBehavior?
     var hasSTUN: Bool
     var hasTURN: Bool
     var looksForDirectPaths: Bool
@@ -50,6 +52,7 @@ struct AwayDiagnosis: Sendable {
     func report(now: Date) -> DoctorReport {
         var report = DoctorReport(role: "away")
         report.ownNAT = nat.map(DoctorReport.NAT.init)
+        report.peerNAT = peerNAT.map(DoctorReport.NAT.init)
         report.attempts = paths.attempts.map { attempt in
             .init(
                 what: "\(attempt.kind.words): \(attempt.name)", result: attempt.failure ?? "it stands",
@@ -87,7 +90,19 @@ struct AwayDiagnosis: Sendable {
             }
             return
         }
-        if nat.mapping == .addressAndPortDependent {
+        let pair = NATPair(own: nat, peer: peerNAT)
+        if peerNAT.map({ $0.mapping == nil }) == true {
+            report.findings.append(
+                "The gateway cannot find out about its own NAT: nobody tells it, or no UDP gets out.")
+            report.advice.append(
+                "Name a STUN server at the gateway (gateway run --stun), and let UDP out of its network.")
+        } else if let sentence = pair.sentence(own: "this side's", peer: "the other side's") {
+            report.findings.append(sentence)
+            if pair.verdict != .possible {
+                report.advice.append(
+                    "A port mapping at home (gateway.mapping) makes the path direct whatever the NATs do.")
+            }
+        } else if nat.mapping == .addressAndPortDependent {
             report.findings.append(
                 "This side's NAT takes another port for each peer, so that the other side cannot guess it.")
             report.advice.append(

@@ -10,7 +10,7 @@ extension TraversalSettings {
     func punching() -> PunchingSettings? {
         guard isEnabled else { return nil }
         let (stun, turn) = (stunServers, turnServers)
-        return PunchingSettings(
+        var settings = PunchingSettings(
             stunServers: { await Self.resolve(stun).map(\.endpoint) },
             relays: {
                 await Self.resolve(turn.current).map { server, endpoint in
@@ -21,6 +21,8 @@ extension TraversalSettings {
                 }
             },
             addresses: { ownAddresses() })
+        settings.lookAtNAT = { await lookAtNAT(on: $0) }
+        return settings
     }
 
     /// Where the servers are at the moment; those whose names are unknown are left out.

@@ -1,3 +1,5 @@
+import Traversal
+
 /// `latchkey doctor`, beyond its arguments.
 package enum DoctorProgram {
     /// Asks the gateway of the state folder, else its away client.
@@ -19,15 +21,13 @@ package enum DoctorProgram {
     package static func lines(_ report: DoctorReport) -> [String] {
         var lines = report.findings
         lines.append(report.paths.isEmpty ? "Nobody is connected." : "Paths in use:")
-        lines += report.paths.map { "  \($0.peer): \($0.path)" }
+        for path in report.paths {
+            lines.append("  \(path.peer): \(path.path)")
+            if let nat = path.nat { lines.append("    its NAT: \(words(nat))") }
+            if let hole = path.hole { lines.append("    \(hole)") }
+        }
         func nat(_ nat: DoctorReport.NAT?, _ whose: String) {
-            guard let nat else { return }
-            let parts = [
-                nat.external.map { "seen from outside at \($0)" }, nat.mapping.map { "\($0) mapping" },
-                nat.filtering.map { "\($0) filtering" },
-            ]
-            let teller = nat.server.map { ", by the word of the STUN server \($0)" } ?? ""
-            lines.append("\(whose) NAT: \(parts.compactMap(\.self).joined(separator: ", "))\(teller)")
+            if let nat { lines.append("\(whose) NAT: \(words(nat))") }
         }
         nat(report.ownNAT, "This side's")
         nat(report.peerNAT, "The other side's")
@@ -39,5 +39,15 @@ package enum DoctorProgram {
         lines.append(report.advice.isEmpty ? "Nothing has to be done." : "What would improve it:")
         lines += report.advice.map { "  \($0)" }
         return lines
+    }
+
+    private static func words(_ nat: DoctorReport.NAT) -> String {
+        let parts = [
+            nat.external.map { "seen from outside at \($0)" },
+            nat.mapping.map { $0 == NATBehavior.Mapping.none.rawValue ? "no mapping at all" : "\($0) mapping" },
+            nat.filtering.map { "\($0) filtering" },
+        ].compactMap(\.self)
+        let teller = nat.server.map { ", by the word of the STUN server \($0)" } ?? ""
+        return (parts.isEmpty ? "not known" : parts.joined(separator: ", ")) + teller
     }
 }

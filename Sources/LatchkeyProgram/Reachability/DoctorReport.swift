@@ -12,11 +12,17 @@ package struct DoctorReport: Codable, Hashable, Sendable {
         /// Such as `tcp 203.0.113.7:50001`.
         package var path: String
         package var since: Date?
+        /// The NAT in front of a gateway's client, as it has told; nil where it has not.
+        package var nat: NAT?
+        /// What the NATs of both sides allow, in a sentence; nil where it is not known.
+        package var hole: String?
 
-        package init(peer: String, path: String, since: Date? = nil) {
+        package init(peer: String, path: String, since: Date? = nil, nat: NAT? = nil, hole: String? = nil) {
             self.peer = peer
             self.path = path
             self.since = since
+            self.nat = nat
+            self.hole = hole
         }
     }
 

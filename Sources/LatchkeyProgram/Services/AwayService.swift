@@ -18,6 +18,8 @@ struct AwayService: LiveAway, CustomStringConvertible {
     private let context: AwayContext
     private let finding: GatewayFinding
     private let known: KnownGateway
+    /// Nil where no direct path is looked for.
+    private let nats: NATExchange?
 
     init(_ context: AwayContext) throws {
         self.context = context
@@ -41,6 +43,8 @@ struct AwayService: LiveAway, CustomStringConvertible {
         let logger = context.logger
         let group = context.eventLoopGroup
         let punching = context.configuration.traversal.punching()
+        let nats = punching.map { NATExchange($0, eventLoopGroup: group) }
+        self.nats = nats
         let carrier = context.configuration.carrier
         var dialling = QUICDialerConfiguration()
         dialling.keepalive = configuration.dialer.keepalive
@@ -99,11 +103,12 @@ struct AwayService: LiveAway, CustomStringConvertible {
                 default: break
                 }
             },
-            upkeep: Self.upkeep(store, known, finding, report), eventLoopGroup: context.eventLoopGroup, logger: logger)
+            upkeep: Self.upkeep(store, known, finding, nats, report), eventLoopGroup: context.eventLoopGroup,
+            logger: logger)
     }
 
     private static func upkeep(
-        _ store: any AwayStore, _ known: KnownGateway, _ finding: GatewayFinding,
+        _ store: any AwayStore, _ known: KnownGateway, _ finding: GatewayFinding, _ nats: NATExchange?,
         _ report: @escaping @Sendable (ProgramEvent) -> Void
     ) -> @Sendable (Link) async -> Duration {
         let upkeep = ClientUpkeep(
@@ -111,7 +116,9 @@ struct AwayService: LiveAway, CustomStringConvertible {
             onNotice: { report(ProgramEvent($0)) })
         return { link in
             if let answer = await link.addresses() { await finding.learn(answer) }
-            return await upkeep.run(link)
+            let pause = await upkeep.run(link)
+            await nats?.run(over: link)
+            return pause
         }
     }
 
@@ -158,9 +165,10 @@ struct AwayService: LiveAway, CustomStringConvertible {
     func doctor() async -> DoctorReport {
         let traversal = context.configuration.traversal
         let gateway = known.current
+        async let own = traversal.lookAtNAT(on: context.eventLoopGroup.next())
+        async let peer = nats?.peer()
         var report = AwayDiagnosis(
-            gateway: gateway.name, paths: client.paths.report,
-            nat: await traversal.lookAtNAT(on: context.eventLoopGroup.next()),
+            gateway: gateway.name, paths: client.paths.report, nat: await own, peerNAT: await peer,
             hasSTUN: !traversal.stunServers.isEmpty, hasTURN: traversal.turnServers.isConfigured,
             looksForDirectPaths: traversal.isEnabled
         ).report(now: Date())

@@ -151,7 +151,8 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
             SessionReport(
                 id: session.id, client: session.name, peer: session.paths.joined(separator: ", "),
                 since: Date() - session.openedAt.duration(to: .now).seconds, devices: session.devices,
-                bytesOut: session.table.bytesOut, bytesIn: session.table.bytesIn)
+                bytesOut: session.table.bytesOut, bytesIn: session.table.bytesIn,
+                nat: session.nat.map(DoctorReport.NAT.init))
         }
     }
 
@@ -167,11 +168,14 @@ struct GatewayService: LiveGateway, CustomStringConvertible {
 
     func doctor() async -> DoctorReport {
         let loop = context.eventLoopGroup.next()
-        var report = context.diagnosis(await context.configuration.traversal.lookAtNAT(on: loop))
+        let nat = await context.configuration.traversal.lookAtNAT(on: loop)
+        var report = context.diagnosis(nat)
         report.paths = server.sessions.map { session in
             .init(
                 peer: session.name, path: session.paths.joined(separator: ", "),
-                since: Date() - session.openedAt.duration(to: .now).seconds)
+                since: Date() - session.openedAt.duration(to: .now).seconds,
+                nat: session.nat.map(DoctorReport.NAT.init),
+                hole: NATPair(own: nat, peer: session.nat).sentence(own: "the home's", peer: "the client's"))
         }
         return report
     }

@@ -14,6 +14,8 @@ final class PunchDesk: Sendable {
     /// Paths at once, from everybody and of one client.
     private static let most = 64
     private static let mostOfOne = 3
+    /// What is read of a client's words about its NAT, in bytes.
+    private static let longestNotice = 1_024
 
     /// A path that is looked for.
     struct Search: Sendable {
@@ -23,12 +25,24 @@ final class PunchDesk: Sendable {
 
     private let settings: PunchingSettings
     private let group: any EventLoopGroup
+    private let view: NATView
     private let searches = AsyncStream<Search>.makeStream(bufferingPolicy: .bufferingOldest(PunchDesk.most))
     private let running = Mutex<[String: Int]>([:])
 
     init(_ settings: PunchingSettings, eventLoopGroup: any EventLoopGroup) {
         self.settings = settings
         self.group = eventLoopGroup
+        view = NATView(settings, eventLoopGroup: eventLoopGroup)
+    }
+
+    /// `POST /v1/nat`: what the client tells of its NAT (`NATNotice`), answered with the same of the gateway's.
+    func exchangeNAT(_ exchange: any InboundExchange, of session: RemoteSession) async throws {
+        let body = try await exchange.body.collect(upTo: Self.longestNotice)
+        guard let notice = try? WireCoding.decode(NATNotice.self, from: body) else {
+            throw Problem(.badRequest, "This tells of no NAT.", status: 400)
+        }
+        session.clientNAT.withLock { $0 = notice.behavior }
+        try await exchange.respond(json: NATNotice(await view.behavior()))
     }
 
     /// `POST /v1/path`: the client's description (`ICEDescription`), answered with the gateway's.

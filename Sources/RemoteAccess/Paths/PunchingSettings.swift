@@ -14,6 +14,8 @@ package struct PunchingSettings: Sendable {
     package var addresses: @Sendable () -> [InterfaceAddress]
     /// Adds TLS to the stream to a relay.
     package var secure: (@Sendable (any Channel, ICEEngine.Relay) throws -> Void)?
+    /// Finds out how the NAT in front of this host treats datagrams; nil where nobody can be asked. Takes up to ten seconds.
+    package var lookAtNAT: (@Sendable (any EventLoop) async -> NATBehavior?)?
     /// How long candidates are gathered before the peer is told of those that are known.
     package var gathering = Duration.milliseconds(900)
     /// How long a path may take to be found and used.

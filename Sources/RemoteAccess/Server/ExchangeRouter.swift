@@ -71,6 +71,11 @@ struct ExchangeRouter: Sendable {
                 throw Problem(.notFound, "This gateway looks for no direct paths.", status: 404)
             }
             try await punches.answer(exchange, from: peer)
+        case (.post, WirePath.nat):
+            guard let punches else {
+                throw Problem(.notFound, "This gateway looks for no direct paths.", status: 404)
+            }
+            try await punches.exchangeNAT(exchange, of: session)
         case (.post, WirePath.audit): try await upkeep.audit(exchange, of: session)
         case (.post, WirePath.addresses): try await upkeep.addresses(exchange, of: session)
         case (.post, WirePath.role):

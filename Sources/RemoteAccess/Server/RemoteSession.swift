@@ -1,5 +1,6 @@
 import NetworkTypes
 import Synchronization
+import Traversal
 package import TrustCore
 package import Tunnel
 
@@ -78,6 +79,8 @@ package final class RemoteSession: Sendable {
     /// Whose session it is.
     package let subject: Subject
     let heldRoles = HeldRoles()
+    /// What the client has told of the NAT in front of it.
+    let clientNAT = Mutex<NATBehavior?>(nil)
     private let limits: Limits
     let state: Mutex<State>
 

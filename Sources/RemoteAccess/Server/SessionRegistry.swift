@@ -1,4 +1,5 @@
 import Synchronization
+package import Traversal
 package import TrustCore
 package import Tunnel
 
@@ -17,6 +18,8 @@ package final class SessionRegistry: Sendable {
         package let requests: RemoteSession.Counters
         /// How many devices its client was shown.
         package let devices: Int
+        /// The NAT in front of the client, as it has told; nil where it has not.
+        package let nat: NATBehavior?
     }
 
     private struct State {
@@ -120,7 +123,8 @@ package final class SessionRegistry: Sendable {
                     Report(
                         id: entry.id.description, subject: session.subject.id, name: session.subject.name,
                         authority: session.authority, openedAt: entry.openedAt, paths: entry.carriers.values.sorted(),
-                        table: entry.counters, requests: session.counters, devices: session.shownCount)
+                        table: entry.counters, requests: session.counters, devices: session.shownCount,
+                        nat: session.clientNAT.withLock { $0 })
                 }
             }
         }

@@ -12,6 +12,8 @@ package enum WirePath {
     package static let role = "/v1/role"
     /// Where both ends tell each other their candidates.
     package static let path = "/v1/path"
+    /// Where both ends tell each other what NAT is in front of them.
+    package static let nat = "/v1/nat"
     /// Before the path of a mirrored description: bytes to and from the device's own TLS.
     package static let secure = "/v1/secure"
 }

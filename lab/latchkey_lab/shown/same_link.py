@@ -1,5 +1,6 @@
 """Who checks private addresses, and when: a client on the home's own LAN, and one on another LAN with the same network."""
 
+import json
 import time
 
 from ..capture import Capture, fields
@@ -56,3 +57,37 @@ def same_link(lab: Laboratory):
             f"far: reached through a hole, {heard_far} questions on its own link, 0 checks in either LAN; near: {line.strip()[-70:]} "
             f"{took:.1f} s after pairing began, {heard_home} question(s) and {len(at_home)} checks at home, between the two alone"
         )
+
+
+@step("Both sides say the same of the two NATs between them, and why no hole can be punched")
+def nat_both_sides(lab: Laboratory):
+    with SameLinkStage(lab, home="symmetric", away="port-restricted") as stage:
+        stage.start_home()
+        far = stage.client("far")
+        far.process.wait_for("connected to", timeout=30)
+
+        def told():
+            return (sessions := stage.gateway.json("sessions")) and sessions[0].get("nat")
+
+        listed = lab.wait_until(told, 30, "the client did not tell the gateway of its NAT")
+        at_home, away = (
+            json.loads(one.command("doctor", "--state", one.state, "--json", timeout=60).stdout)
+            for one in (stage.gateway, far)
+        )
+
+        def seen(nat):
+            return nat["mapping"], nat["filtering"], nat["external"].rpartition(":")[0]
+
+        hard, soft = "address-and-port-dependent", "endpoint-independent"
+        home_nat, far_nat = (hard, hard, "198.51.100.2"), (soft, hard, "192.0.2.2")
+        expect(seen(at_home["ownNAT"]) == home_nat, f"the gateway says of itself: {at_home['ownNAT']}")
+        expect(seen(away["peerNAT"]) == home_nat, f"the client says of the gateway: {away.get('peerNAT')}")
+        expect(seen(away["ownNAT"]) == far_nat, f"the client says of itself: {away.get('ownNAT')}")
+        expect(seen(at_home["paths"][0]["nat"]) == far_nat, f"the gateway says of the client: {at_home['paths']}")
+        expect(seen(listed) == far_nat, f"the list of sessions says: {listed}")
+        why = [one for one in away["findings"] if "no hole can be punched" in one]
+        expect(why and why[0].startswith("The other side's NAT"), f"the client's findings: {away['findings']}")
+        hole = at_home["paths"][0].get("hole") or ""
+        expect(hole.startswith("The home's NAT"), f"the gateway's sentence: {hole}")
+        expect(LAN not in json.dumps(away.get("peerNAT")), "an address of the home's inside was told")
+        return f"home {home_nat}, away {far_nat}, from both sides; the client: {why[0]}"
