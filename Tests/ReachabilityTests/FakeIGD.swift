@@ -32,6 +32,8 @@ final class FakeIGD: IGDActions {
         var allowsPinholes = true
         /// By number: address, protocol and port.
         var pinholes: [String: String] = [:]
+        /// How many were opened: no number is given twice.
+        var opened = 0
     }
 
     let connection: String
@@ -100,7 +102,9 @@ final class FakeIGD: IGDActions {
         case "AddPinhole":
             let hole = ["InternalClient", "Protocol", "InternalPort"].map { values[$0] ?? "" }.joined(separator: " ")
             // The same pinhole keeps its number.
-            let id = state.pinholes.first { $0.value == hole }?.key ?? "\(state.pinholes.count + 1)"
+            let known = state.pinholes.first { $0.value == hole }?.key
+            if known == nil { state.opened += 1 }
+            let id = known ?? "\(state.opened)"
             state.pinholes[id] = hole
             return ["UniqueID": id]
         case "UpdatePinhole", "GetPinholePackets", "DeletePinhole":

@@ -66,9 +66,9 @@ struct PinholeTests {
         #expect(entries(await run(again)).map(\.pinhole) == ["1", "2"])
         let other = try #require(IPAddress("2001:db8:1::7"))
         let moved = worker(igd, own: other, memory: kept)
-        _ = await run(moved)
+        let opened = entries(await run(moved))
         #expect(Set(igd.pinholes.values) == ["2001:db8:1::7 6 4433", "2001:db8:1::7 17 4433"])
-        await worker(igd).discard(entries(await run(moved)))
+        await worker(igd).discard(opened)
         #expect(igd.pinholes.isEmpty)
     }
 
