@@ -281,7 +281,8 @@ if !coreOnly {
             "NIOTunnelTests",
             [
                 "NIOTunnel", "Tunnel", "TrustCore", "Relay", "RelayProtocol", "NetworkTypes", nio("NIOCore"),
-                nio("NIOPosix"), httpTypes, logging,
+                nio("NIOEmbedded"), nio("NIOPosix"), httpTypes, logging,
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
             ] + certificates
         ),
         tests(

@@ -43,9 +43,13 @@ final class TunnelConnection: Sendable {
     var remote: SocketEndpoint { ends.remote }
     var local: SocketEndpoint { ends.local }
 
-    /// Always in a later turn of the loop: what a task says in one go is then written in one go.
+    /// Always in a later turn of the loop: what a task says in one go is then written in one go. Once somebody has closed,
+    /// the peer is told the reason before anything else: what a handler does because of it is no news.
     func onLoop(_ body: @escaping @Sendable (ConnectionCore) -> Void) {
-        channel.eventLoop.execute { [core] in body(core.value) }
+        channel.eventLoop.execute { [core, end] in
+            if let reason = end.value { core.value.shut(reason) }
+            body(core.value)
+        }
     }
 
     // MARK: Exchanges
@@ -93,20 +97,23 @@ final class TunnelConnection: Sendable {
 
     // MARK: The end
 
-    /// Ends the connection at once, beneath TLS.
+    /// Ends the connection at once, beneath TLS, and tells the peer the reason that counts: whoever hears of an end may
+    /// close too, and be on the event loop before the one who began.
     func close(_ reason: CarrierEnd) {
-        ends(reason)
+        let first = ends(reason)
         if channel.eventLoop.inEventLoop {
-            core.value.shut(reason)
+            core.value.shut(first)
         } else {
-            onLoop { $0.shut(reason) }
+            onLoop { $0.shut(first) }
         }
     }
 
-    /// Notes the reason; the first one counts.
-    func ends(_ reason: CarrierEnd) {
-        guard end.set(reason) else { return }
+    /// Notes the reason, and returns the first one, which counts.
+    @discardableResult
+    func ends(_ reason: CarrierEnd) -> CarrierEnd {
+        guard end.set(reason) else { return end.value ?? reason }
         use.withLock { $0.closing = true }
         offer.finish()
+        return reason
     }
 }

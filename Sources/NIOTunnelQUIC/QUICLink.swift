@@ -43,9 +43,11 @@ final class QUICLink: Sendable {
     func moved(local: SocketEndpoint, remote: SocketEndpoint) { ends.withLock { $0 = (local, remote) } }
 
     /// Always in a later turn of the loop: what a task says in one go is then written in one go. Does nothing once
-    /// the connection has ended.
+    /// the connection has ended; once somebody has closed it, the peer is told the reason before anything else: what a
+    /// handler does because of it is no news.
     func onLoop(_ body: @escaping @Sendable (QUICConnection) -> Void) {
-        loop.execute { [core] in
+        loop.execute { [core, end] in
+            if let reason = end.value { core.value?.shut(reason) }
             if let connection = core.value { body(connection) }
         }
     }
@@ -70,20 +72,23 @@ final class QUICLink: Sendable {
         return false
     }
 
-    /// Ends the connection at once.
+    /// Ends the connection at once, and tells the peer the reason that counts: whoever hears of an end may close too, and
+    /// be on the event loop before the one who began.
     func close(_ reason: CarrierEnd) {
-        ends(reason)
+        let first = ends(reason)
         if loop.inEventLoop {
-            core.value?.shut(reason)
+            core.value?.shut(first)
         } else {
-            onLoop { $0.shut(reason) }
+            onLoop { $0.shut(first) }
         }
     }
 
-    /// Notes the reason; the first one counts.
-    func ends(_ reason: CarrierEnd) {
-        guard end.set(reason) else { return }
+    /// Notes the reason, and returns the first one, which counts.
+    @discardableResult
+    func ends(_ reason: CarrierEnd) -> CarrierEnd {
+        guard end.set(reason) else { return end.value ?? reason }
         offer.finish()
+        return reason
     }
 }
 

@@ -143,6 +143,20 @@ extension CarrierConformance {
                 try expect(end == .revoked, "the end came as \(end)")
             }
         },
+        CarrierConformance(description: "an end has one reason, however many close at the same moment") { harness in
+            // Whoever serves closes for its part as soon as it hears of the end, on another thread.
+            for round in 0..<8 {
+                try await harness(silent {}) { ends in
+                    try await ends.asking.withExchange(.test(.get), trafficClass: .control) { exchange in
+                        try await exchange.finish()
+                        _ = try await exchange.response()
+                    }
+                    ends.closeAnswering(.revoked)
+                    let end = await ends.asking.ended()
+                    try expect(end == .revoked, "the end came as \(end) in round \(round)")
+                }
+            }
+        },
         CarrierConformance(description: "a carrier that has ended opens nothing") { harness in
             try await harness(echo) { ends in
                 ends.asking.close(.closed)
