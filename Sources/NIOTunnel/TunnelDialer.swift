@@ -46,24 +46,12 @@ package struct TunnelDialer: CarrierDialer {
         let candidates = Array(ordered.prefix(configuration.maximumAddresses))
         guard !candidates.isEmpty else { throw TunnelError(.unreachable, "No address of the gateway is known.") }
         let firstRelayed = candidates.firstIndex { $0.serverName != nil } ?? candidates.endIndex
-        let failed = candidates.map { _ in Latch<Void>() }
-        return try await withThrowingTaskGroup(of: Result<TLSCarrier, any Error>.self) { attempts in
-            for (index, address) in candidates.enumerated() {
-                attempts.addTask {
-                    if index == firstRelayed {
-                        await wait(for: failed[..<index], atMost: configuration.relayDelay)
-                    } else if index > 0 {
-                        await wait(for: failed[(index - 1)..<index], atMost: configuration.raceDelay)
-                    }
-                    do {
-                        return .success(try await attempt(address, purpose, dial))
-                    } catch {
-                        failed[index].set(())
-                        return .failure(error)
-                    }
-                }
-            }
-            return try await winner(of: &attempts)
+        return try await CarrierRace { try await Task.sleep(for: $0) }.first(of: candidates.count) { index in
+            index == firstRelayed
+                ? .init(of: 0..<index, atMost: Duration(configuration.relayDelay))
+                : .init(of: max(index - 1, 0)..<index, atMost: Duration(configuration.raceDelay))
+        } attempt: { index in
+            try await attempt(candidates[index], purpose, dial)
         }
     }
 
@@ -79,39 +67,9 @@ package struct TunnelDialer: CarrierDialer {
         try await connect(to: addresses, identity: identity, purpose: purpose, verifyServer: verifyServer)
     }
 
-    private func wait(for previous: ArraySlice<Latch<Void>>, atMost time: TimeAmount) async {
-        guard !previous.isEmpty else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { for latch in previous { _ = await latch.wait() } }
-            group.addTask { try? await Task.sleep(for: Duration(time)) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    private func winner(
-        of attempts: inout ThrowingTaskGroup<Result<TLSCarrier, any Error>, any Error>
-    ) async throws -> TLSCarrier {
-        var winner: TLSCarrier?
-        var failures: [any Error] = []
-        while let result = try await attempts.next() {
-            switch result {
-            case .success(let carrier) where winner == nil:
-                winner = carrier
-                attempts.cancelAll()
-            case .success(let carrier): carrier.close(.closed)
-            case .failure(let error): failures.append(error)
-            }
-        }
-        if let winner { return winner }
-        try Task.checkCancellation()
-        throw TunnelError.mostTelling(of: failures)
-    }
-
     private func attempt(_ address: TunnelAddress, _ purpose: ConnectionPurpose, _ dial: Dial) async throws
         -> TLSCarrier
     {
-        try Task.checkCancellation()
         let connection = try await dial.connect(address, purpose)
         let carrier = TLSCarrier(dialled: connection, media: { try await dial.connect(address, .media) })
         let timer = connection.channel.eventLoop.scheduleTask(in: configuration.connectTimeout) {

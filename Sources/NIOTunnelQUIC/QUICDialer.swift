@@ -36,21 +36,10 @@ package struct QUICDialer: CarrierDialer {
         let candidates = Array(addresses.prefix(configuration.maximumAddresses))
         guard !candidates.isEmpty else { throw TunnelError(.unreachable, "No address of the gateway is known.") }
         let dial = try dial(identity, purpose, verifyServer)
-        let failed = candidates.map { _ in Latch<Void>() }
-        return try await withThrowingTaskGroup(of: Result<QUICCarrier, any Error>.self) { attempts in
-            for (index, address) in candidates.enumerated() {
-                attempts.addTask {
-                    if index > 0 { await wait(for: failed[index - 1]) }
-                    do {
-                        try Task.checkCancellation()
-                        return .success(QUICCarrier(try await dial.connect(try await resolve(address))))
-                    } catch {
-                        failed[index].set(())
-                        return .failure(error)
-                    }
-                }
-            }
-            return try await winner(of: &attempts)
+        return try await CarrierRace { try await Task.sleep(for: $0) }.first(of: candidates.count) { index in
+            .init(of: max(index - 1, 0)..<index, atMost: Duration(configuration.raceDelay))
+        } attempt: { index in
+            QUICCarrier(try await dial.connect(try await resolve(candidates[index])))
         }
     }
 
@@ -84,34 +73,6 @@ package struct QUICDialer: CarrierDialer {
         } catch {
             throw TunnelError(.unreachable, "\(address) cannot be resolved: \(error).")
         }
-    }
-
-    private func wait(for previous: Latch<Void>) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = await previous.wait() }
-            group.addTask { try? await Task.sleep(for: Duration(configuration.raceDelay)) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    private func winner(
-        of attempts: inout ThrowingTaskGroup<Result<QUICCarrier, any Error>, any Error>
-    ) async throws -> QUICCarrier {
-        var winner: QUICCarrier?
-        var failures: [any Error] = []
-        while let result = try await attempts.next() {
-            switch result {
-            case .success(let carrier) where winner == nil:
-                winner = carrier
-                attempts.cancelAll()
-            case .success(let carrier): carrier.close(.closed)
-            case .failure(let error): failures.append(error)
-            }
-        }
-        if let winner { return winner }
-        try Task.checkCancellation()
-        throw TunnelError.mostTelling(of: failures)
     }
 }
 

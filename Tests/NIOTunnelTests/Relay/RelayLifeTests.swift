@@ -14,11 +14,15 @@ struct RelayLifeTests {
     @Test("A relay that is started again has its gateway back by itself, and its clients too")
     func restarts() async throws {
         let identity = try TestRelay.identity()
+        // An address of its own, on which no other test takes the port while the relay is away.
+        let own = IPv4Address(127, .random(in: 1...254), .random(in: 1...254), .random(in: 1...254))
         try await TestTunnel.run { tunnel in
             let events = Journal<RelayRegistrar.Event>()
             let place = Shared<SocketEndpoint?>(nil)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                let registrar = try await TestRelay.run(identity: identity) { relay in
+                let registrar = try await TestRelay.run(
+                    on: SocketEndpoint(.v4(own), port: 0), identity: identity
+                ) { relay in
                     place.value = relay.endpoint
                     return relay.registrar(for: tunnel)
                 }
@@ -149,13 +153,15 @@ struct RelayLifeTests {
             try await TestTunnel.run { tunnel in
                 try await relay.register(tunnel) {
                     let relayed = try relay.address(of: tunnel)
-                    let direct = try await tunnel.dial(by: [relayed, TunnelAddress(tunnel.endpoint)])
+                    // However busy the machine is, the relay's turn comes after the direct way has failed.
+                    var patient = TunnelDialerConfiguration()
+                    patient.relayDelay = .hours(1)
+                    let direct = try await tunnel.dial(
+                        by: [relayed, TunnelAddress(tunnel.endpoint)], configuration: patient)
                     defer { direct.close(.closed) }
                     #expect(tunnel.doors.peers.last?.relay == nil)
                     #expect(try await relay.server.counters().calls == 0)
                     // A port that nobody listens on refuses at once, and the relay begins without its delay.
-                    var patient = TunnelDialerConfiguration()
-                    patient.relayDelay = .hours(1)
                     let dead = TunnelAddress(host: "127.0.0.1", port: 1)
                     let other = try await tunnel.dial(by: [dead, relayed], configuration: patient)
                     defer { other.close(.closed) }

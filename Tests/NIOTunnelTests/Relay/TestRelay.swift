@@ -77,7 +77,8 @@ struct TestRelay: Sendable {
     /// How `tunnel` is reached through this relay.
     func address(of tunnel: TestTunnel) throws -> TunnelAddress {
         let name = try #require(RelayName(keyDigest: tunnel.pin))
-        return TunnelAddress(host: "127.0.0.1", port: endpoint.port, serverName: name.serverName(at: "127.0.0.1"))
+        return TunnelAddress(
+            host: "\(endpoint.address)", port: endpoint.port, serverName: name.serverName(at: "127.0.0.1"))
     }
 
     /// Keeps `tunnel` registered while `body` runs, which begins when it is.
