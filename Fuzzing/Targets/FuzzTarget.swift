@@ -54,6 +54,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case ice
     /// What a TURN server sends.
     case turn
+    /// What a name server answers.
+    case dns
+    /// What a router answers to PCP and NAT-PMP.
+    case portControl = "port-control"
+    /// A gateway's address record, or changes of one.
+    case addressRecord = "address-record"
 
     /// Reads `input`; throws when a property does not hold that holds for every input. Refusing is no fault.
     public func check(_ input: [UInt8]) throws(BrokenProperty) {
@@ -84,6 +90,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .stun: try STUNProperties.check(input)
         case .ice: try ICEProperties.check(input)
         case .turn: try TURNProperties.check(input)
+        case .dns: try DNSProperties.check(input)
+        case .portControl: try PortControlProperties.check(input)
+        case .addressRecord: try AddressRecordProperties.check(input)
         }
     }
 }
