@@ -117,11 +117,18 @@ struct AwayRun: ProgramCommand {
         help: .init("After how many silent seconds the gateway counts as lost; 10 by default.", valueName: "seconds"))
     var silence: Int?
 
-    @OptionGroup var paths: PathOptions
+    @Option(
+        help: .init(
+            "Which kinds of paths are used, the best first: direct,punched,turn,relay by default.", valueName: "kinds"))
+    var paths: String?
+
+    @OptionGroup var search: PathOptions
 
     func note(_ values: inout CommandLineValues) {
         network.note(&values)
-        paths.note(&values, stun: .awaySTUN, direct: .awayDirect)
+        search.note(&values, stun: .awaySTUN, direct: .awayDirect)
+        values.set(
+            .awayPaths, paths.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? [])
         values.set(.awayGateway, gateway)
         values.set(.awayListen, listen)
         values.set(.awayShare, share)

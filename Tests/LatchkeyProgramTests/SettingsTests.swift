@@ -2,6 +2,7 @@ import Foundation
 import LatchkeyProgram
 import NIOUPnP
 import NetworkTypes
+import RemoteAccess
 import Testing
 import TrustCore
 
@@ -66,6 +67,31 @@ import TrustCore
                     settings(file: #"{"group": {"keyManagerPort": 9, "multicastPort": 9}}"#, in: folder))
             }
             #expect(same.contains("are to be different ports"))
+        }
+    }
+
+    @Test func `paths are in the order that is wanted, and what cannot be is refused with the reason`() async throws {
+        try await withFolder { folder in
+            let usual = try PathSettings(settings(in: folder))
+            #expect(usual.order == .all && usual.climb == ClimbSchedule() && usual.headStart == .milliseconds(250))
+            let file = #"{"away":{"pathPauses":["1s","10m"],"pathAttempts":5,"pathHeadStart":"1s"}}"#
+            let own = try PathSettings(
+                settings(typed: { $0.set(.awayPaths, ["relay", "punched"]) }, file: file, in: folder))
+            #expect(own.order.kinds == [.relay, .punched] && own.headStart == .seconds(1))
+            #expect(own.climb == ClimbSchedule(pauses: [.seconds(1), .seconds(600)], attempts: 5))
+            func refusal(_ kinds: String) async -> String {
+                await sentence {
+                    _ = try PathSettings(settings(environment: ["LATCHKEY_AWAY_PATHS": kinds], in: folder))
+                }
+            }
+            #expect(await refusal("relay,wormhole").contains("but direct, punched, turn or relay is expected"))
+            #expect(await refusal("relay,direct,relay").contains("each kind of path is named once"))
+            #expect(await refusal("punched,turn").contains("one of direct and relay is needed"))
+            #expect(await refusal("direct,turn,punched").contains("turn follows punched"))
+            let hasty = await sentence {
+                _ = try PathSettings(settings(environment: ["LATCHKEY_AWAY_PATH_PAUSES": "1ms"], in: folder))
+            }
+            #expect(hasty.contains("a pause of 100 ms to one day"))
         }
     }
 

@@ -1,6 +1,7 @@
 import Glibc
 package import NIOUPnP
 package import NetworkTypes
+import RemoteAccess
 package import TrustCore
 package import Tunnel
 
@@ -104,6 +105,8 @@ package struct AwayConfiguration: Hashable, Sendable {
     package var silence: Duration
     /// How a direct path is found with the gateway.
     package var traversal: TraversalSettings
+    /// Which kinds of paths are used, and when a better one is looked for.
+    package var paths: PathSettings
     /// Whom names are looked up with; nil for the system's.
     package var nameServer: SocketEndpoint?
     /// Authorities that are believed in the place of the system's, PEM.
@@ -123,6 +126,9 @@ package struct AwayConfiguration: Hashable, Sendable {
         }
         self.traversal = try TraversalSettings(
             settings, stun: .awaySTUN, turn: .awayTURN, turnFile: .awayTURNFile, direct: .awayDirect)
+        self.paths = try PathSettings(settings)
+        if !paths.order.uses(.punched) { traversal.isEnabled = false }
+        if !paths.order.uses(.turn) { traversal.turnServers = try TURNServers([]) }
         self.nameServer = try settings.endpoint(.awayNameServer)
         self.webRoots = try settings.text(.webRoots)
         self.carrier =

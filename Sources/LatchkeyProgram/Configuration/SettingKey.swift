@@ -132,6 +132,14 @@ extension SettingKey {
     package static let awayShare = SettingKey("away", "share", option: "--share")
     /// Which neighbours are served.
     package static let awayAllow = SettingKey("away", "allow", option: "--allow")
+    /// Which kinds of paths to the gateway are used, the best first.
+    package static let awayPaths = SettingKey("away", "paths", option: "--paths")
+    /// The pauses before a better path is looked for, the last one repeated.
+    package static let awayPathPauses = SettingKey("away", "pathPauses", option: nil)
+    /// How often a better path is looked for at most.
+    package static let awayPathAttempts = SettingKey("away", "pathAttempts", option: nil)
+    /// How long a better path is tried alone.
+    package static let awayPathHeadStart = SettingKey("away", "pathHeadStart", option: nil)
     /// `tls`, `quic` or `auto`: on what the gateway is reached.
     package static let awayCarrier = SettingKey("away", "carrier", option: "--carrier")
     /// After how many silent seconds the gateway is taken for lost.
@@ -166,7 +174,7 @@ extension SettingKey {
         .groupKeyManager, .groupForwarder, .groupInterfaces, .groupKeyManagerPort, .groupForwarderPort,
         .groupMulticastPort, .groupAllowUnencrypted, .groupRegistrationsPerSecond,
         .awaySTUN, .awayTURN, .awayTURNFile, .awayDirect, .awayGateway, .awayListen, .awayShare, .awayAllow,
-        .awayCarrier, .awaySilence,
+        .awayCarrier, .awaySilence, .awayPaths, .awayPathPauses, .awayPathAttempts, .awayPathHeadStart,
         .vlanBetween, .vlanAnd, .vlanBothWays, .vlanPreset, .vlanPolicy, .vlanSubject, .vlanAllow, .vlanEventsPort,
     ]
 }

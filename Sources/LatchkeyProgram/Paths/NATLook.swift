@@ -76,8 +76,8 @@ struct AwayDiagnosis: Sendable {
 
     private func explainDetour(_ report: inout DoctorReport) {
         if !looksForDirectPaths {
-            report.findings.append("No direct path is looked for (--no-direct).")
-            return report.advice.append("Leave --no-direct away.")
+            report.findings.append("No direct path is looked for (--no-direct, or --paths without punched).")
+            return report.advice.append("Leave --no-direct away, and name punched among the --paths.")
         }
         if !hasSTUN {
             report.findings.append("Nobody tells this side where it is outside.")

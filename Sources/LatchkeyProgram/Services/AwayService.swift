@@ -42,6 +42,10 @@ struct AwayService: LiveAway, CustomStringConvertible {
         let store = context.store
         let logger = context.logger
         let group = context.eventLoopGroup
+        let paths = context.configuration.paths
+        configuration.pace.order = paths.order
+        configuration.pace.climb = paths.climb
+        configuration.pace.headStart = paths.headStart
         let punching = context.configuration.traversal.punching()
         let nats = punching.map { NATExchange($0, eventLoopGroup: group) }
         self.nats = nats

@@ -33,6 +33,8 @@ extension SessionKeeper {
     /// When it is tried again, and when something better is looked for.
     package struct Pace: Sendable {
         package var backoff = ReconnectBackoff()
+        /// Which kinds of ways are used, the best first.
+        package var order = PathOrder.all
         package var climb = ClimbSchedule()
         /// How long a way is tried before the next worse one is tried beside it.
         package var headStart = Duration.milliseconds(250)

@@ -39,7 +39,7 @@ package struct SessionKeeper: Sendable {
         self.observer = observer
         self.pace = pace
         self.limits = limits
-        self.race = PathRace(headStart: pace.headStart, dialer: dialer, book: book)
+        self.race = PathRace(order: pace.order, headStart: pace.headStart, dialer: dialer, book: book)
         self.book = book
         self.logger = logger
     }
@@ -228,7 +228,7 @@ package struct SessionKeeper: Sendable {
         var schedule = pace.climb
         while let pause = schedule.next() {
             try await Task.sleep(for: pause)
-            let better = target().ways.filter { $0.kind < kind }
+            let better = pace.order.better(than: kind, of: target().ways)
             guard !better.isEmpty else { continue }
             do {
                 return try await stand(in: better, link: link, authority: authority, position: position)

@@ -3,6 +3,8 @@ import Tunnel
 
 /// Tries several ways at once, the better ones with a head start, and takes the first that stands.
 struct PathRace: Sendable {
+    /// Which kinds of ways are used, the best first.
+    var order = PathOrder.all
     /// How long a way has before the next one is tried beside it; less when it fails at once.
     var headStart: Duration
     /// How long a way that failed rests while others are still tried.
@@ -23,7 +25,7 @@ struct PathRace: Sendable {
     /// - Parameter link: The carrier that stands, when there is one already.
     func first(of ways: [Way], link: Link? = nil) async throws -> Winner {
         let context = Way.Context(dialer: dialer, link: link)
-        let ordered = ways.sorted { $0.kind < $1.kind }
+        let ordered = order.arranged(ways)
         return try await withThrowingTaskGroup(of: Attempted.self) { attempts in
             var waiting = ordered[...]
             var failures: [(kind: PathKind, error: any Error)] = []
@@ -76,8 +78,8 @@ struct PathRace: Sendable {
             try Task.checkCancellation()
             // A gateway that was reached and refused says more than one that was not reached.
             throw failures.map(\.error).first { ($0 as? TunnelError)?.code == .refused }
-                ?? failures.min { $0.kind < $1.kind }?.error
-                ?? TunnelError(.unreachable, "No way to the gateway is known.")
+                ?? order.kinds.lazy.compactMap { kind in failures.first { $0.kind == kind }?.error }.first
+                ?? TunnelError(.unreachable, "No way to the gateway is known that is to be used.")
         }
     }
 

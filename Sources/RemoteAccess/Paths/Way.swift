@@ -13,6 +13,15 @@ package enum PathKind: Int, Hashable, Sendable, Comparable, CaseIterable, Codabl
     /// The blind relay.
     case relay
 
+    /// As it is configured.
+    package init?(name: String) {
+        guard let kind = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = kind
+    }
+
+    /// As it is configured: `direct`, `punched`, `turn` or `relay`.
+    package var name: String { "\(self)" }
+
     /// For people.
     package var words: String {
         switch self {

@@ -82,7 +82,7 @@ struct PathTests {
     }
 
     private func withClient(
-        _ street: Street, _ endpoint: SocketEndpoint, open: [PathKind],
+        _ street: Street, _ endpoint: SocketEndpoint, open: [PathKind], order: PathOrder = .all,
         _ body: @escaping @Sendable (App, Ways) async throws -> Void
     ) async throws {
         let paired = try await street.pair(.preset("full"), at: endpoint, named: "phone")
@@ -92,17 +92,14 @@ struct PathTests {
                 to: [TunnelAddress(endpoint)], identity: identity,
                 verifyServer: PairingClient.verification(pins: paired.pins))
         }
-        try await street.withClient(of: ways.target, pace: Self.pace) { client, controlPoint, said in
-            try await body(App(controlPoint: controlPoint, client: client, said: said, paired: paired), ways)
-        }
-    }
-
-    private static let pace: SessionKeeper.Pace = {
         var pace = SessionKeeper.Pace()
         pace.climb = ClimbSchedule(pauses: [.milliseconds(50)])
         pace.headStart = .milliseconds(20)
-        return pace
-    }()
+        pace.order = order
+        try await street.withClient(of: ways.target, pace: pace) { client, controlPoint, said in
+            try await body(App(controlPoint: controlPoint, client: client, said: said, paired: paired), ways)
+        }
+    }
 
     @Test("The session opens over what answers first, climbs while it goes on, and falls back when its path is cut")
     func climbs() async throws {
@@ -178,6 +175,22 @@ struct PathTests {
                 for carrier in ways.carriers(.punched) { #expect(await carrier.ended() == .closed) }
                 #expect(street.server.sessions.map(\.id) == sessions, "the session is the same")
                 #expect(!app.said.lines.contains { $0.hasPrefix("disconnected") || $0.contains("withdraw") })
+            }
+        }
+    }
+
+    @Test("An order of paths that somebody wants is kept to, and a kind that it leaves out is not used")
+    func order() async throws {
+        try await Street().whileOpen { street, endpoint in
+            let order = try PathOrder([.relay, .direct])
+            try await self.withClient(street, endpoint, open: [.direct, .punched], order: order) { app, ways in
+                await app.said.wait(for: "path(RemoteAccess.PathKind.direct")
+                ways.set(.relay, open: true)
+                await app.said.wait(for: "path(RemoteAccess.PathKind.relay")
+                ways.cut(.relay)
+                await app.said.wait(for: "disconnected")
+                while app.client.paths.report.kind != PathKind.direct { await Task.yield() }
+                #expect(!app.client.paths.report.attempts.contains { $0.kind == .punched })
             }
         }
     }
