@@ -12,6 +12,7 @@ final class Admission: Sendable {
 
     /// Where a connection comes from. What a relay says of its sources never counts against who comes directly.
     struct Origin: Hashable {
+        /// What counts as one source (`IPAddress.source`).
         let address: IPAddress
         var isRelayed = false
     }

@@ -22,7 +22,7 @@ struct TunnelEntrance: Sendable {
 
     /// Takes a place for the connection before TLS has cost anything, and adds TLS; on its event loop.
     func admit(_ channel: any Channel, _ ends: ConnectionEnds) throws {
-        let origin = Admission.Origin(address: ends.remote.address, isRelayed: ends.relay != nil)
+        let origin = Admission.Origin(address: ends.remote.address.source, isRelayed: ends.relay != nil)
         guard ends.remote != .unknown,
             let place = house.admission.enter(from: origin, close: { channel.close(promise: nil) })
         else { throw TunnelError(.refused, "There are too many connections.") }

@@ -64,7 +64,7 @@ final class ServerDoor: QUICConnection.Door {
             sendRetry(&header, to: remote)
             return
         }
-        guard let address = SocketEndpoint(remote)?.address, makeRoom(for: address) else { return }
+        guard let address = SocketEndpoint(remote)?.address.source, makeRoom(for: address) else { return }
         do {
             try accept(.init(header: header, originalID: original), datagram, local, remote, address)
         } catch {

@@ -86,6 +86,15 @@ public enum IPAddress: Hashable, Sendable {
         return self
     }
 
+    /// By what one host's many addresses count as one, where something is bounded for each source: an IPv4 address, or the
+    /// network of 64 bits of which an IPv6 host chooses addresses as it likes (RFC 8981). Addresses of a link stay apart.
+    package var source: IPAddress {
+        switch unmapped {
+        case .v4(let v4): .v4(v4)
+        case .v6(let v6): isLinkLocal ? self : .v6(IPv6Address(high: v6.high, low: 0))
+        }
+    }
+
     /// Whether the address never leaves its host.
     public var isLoopback: Bool {
         switch unmapped {

@@ -4,6 +4,16 @@ import Testing
 @Suite("Addresses")
 struct AddressTests {
     @Test(
+        "What is bounded for each source counts an IPv6 network of 64 bits as one, and everything else by its address",
+        arguments: [
+            ("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::9", "2001:db8:1:2::"), ("2001:db8:1:3::9", "2001:db8:1:3::"), ("fe80::9", "fe80::9"),
+        ])
+    func source(text: String, source: String) throws {
+        #expect(try #require(IPAddress(text)).source == IPAddress(source))
+    }
+
+    @Test(
         "Loose IPv4 forms are refused",
         arguments: [
             "", "1.2.3", "1.2.3.4.5", "01.2.3.4", "256.1.1.1", "2130706433", "0x7f.1", "1.2.3.-4", "1..2.3", " 1.2.3.4",

@@ -28,7 +28,7 @@ package struct SourceTable: Sendable {
 
     /// Takes one more of a source; false, and nothing is counted, when that is too many or too fast.
     package mutating func enter(_ address: IPAddress, now: ContinuousClock.Instant) -> Bool {
-        let key = Self.key(address)
+        let key = address.source
         if sources[key] == nil, sources.count >= most { sweep(now: now) }
         guard sources[key] != nil || sources.count < most else { return false }
         var source = sources[key] ?? Source()
@@ -40,7 +40,7 @@ package struct SourceTable: Sendable {
 
     /// One of a source has ended.
     package mutating func leave(_ address: IPAddress) {
-        let key = Self.key(address)
+        let key = address.source
         guard let open = sources[key]?.open, open > 0 else { return }
         sources[key]?.open = open - 1
     }
@@ -48,12 +48,5 @@ package struct SourceTable: Sendable {
     /// Forgets sources that have nothing open and may come as fast as anybody.
     package mutating func sweep(now: ContinuousClock.Instant) {
         sources = sources.filter { $0.value.open > 0 || !$0.value.arrivals.isRested(now: now) }
-    }
-
-    static func key(_ address: IPAddress) -> IPAddress {
-        switch address.unmapped {
-        case .v4(let v4): .v4(v4)
-        case .v6(let v6): .v6(IPv6Address(high: v6.high, low: 0))
-        }
     }
 }
