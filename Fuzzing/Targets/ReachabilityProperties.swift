@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import NetworkTypes
 import Traversal
 import TrustCore

@@ -55,7 +55,10 @@ struct AwayDoctorTests {
             $0.hasSTUN = false
         }
         #expect(blind.advice.contains { $0.contains("--stun") })
-        #expect(diagnosis(.relay) { $0.looksForDirectPaths = false }.advice == ["Leave --no-direct away, and name punched among the --paths."])
+        #expect(
+            diagnosis(.relay) { $0.looksForDirectPaths = false }.advice == [
+                "Leave --no-direct away, and name punched among the --paths."
+            ])
         #expect(diagnosis(nil).findings == ["Home is not reached at the moment."])
     }
 }

@@ -9,6 +9,15 @@ package struct PathSettings: Hashable, Sendable {
     /// A quarter of a second by default.
     package var headStart: Duration
 
+    /// The pace of a session that keeps to this.
+    package var pace: SessionKeeper.Pace {
+        var pace = SessionKeeper.Pace()
+        pace.order = order
+        pace.climb = climb
+        pace.headStart = headStart
+        return pace
+    }
+
     private static let expectedKind = "direct, punched, turn or relay"
     private static let expectedPause = "a pause of 100 ms to one day, such as 100ms, 10s or 5m"
 

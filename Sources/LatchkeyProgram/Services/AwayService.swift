@@ -37,15 +37,11 @@ struct AwayService: LiveAway, CustomStringConvertible {
             own: Set(try NetworkInterface.all().flatMap(\.addresses).map(\.address)),
             shared: context.configuration.share,
             allowed: allowed.isEmpty ? context.interface.ipv4.map { [$0.prefix] } ?? [] : allowed)
-        let report = context.report
-        let serving = context.serving
+        let (report, serving) = (context.report, context.serving)
         let store = context.store
         let logger = context.logger
         let group = context.eventLoopGroup
-        let paths = context.configuration.paths
-        configuration.pace.order = paths.order
-        configuration.pace.climb = paths.climb
-        configuration.pace.headStart = paths.headStart
+        configuration.pace = context.configuration.paths.pace
         let punching = context.configuration.traversal.punching()
         let nats = punching.map { NATExchange($0, eventLoopGroup: group) }
         self.nats = nats

@@ -1,5 +1,4 @@
 import AccessPolicy
-import Foundation
 package import Logging
 package import NIOCore
 package import NIOTunnel
@@ -86,19 +85,19 @@ package final class RemoteAccessServer: Sendable {
     }
 
     let configuration: Configuration
-    private let trust: GatewayTrust
+    let trust: GatewayTrust
     private let introduction: PairingIntroduction?
     private let home: Home?
     let directory = HomeDirectory()
     let registry: SessionRegistry
-    private let hub: SubscriptionHub
+    let hub: SubscriptionHub
     let mirror: HomeMirror
     let router: ExchangeRouter
     let listener: TunnelListener
     let quicListener: QUICListener
     private let punches: PunchDesk?
     private let eventLoopGroup: any EventLoopGroup
-    private let logger: Logger
+    let logger: Logger
     /// What the Remote Access services are set to.
     package let desk: RemoteAccessDesk
     /// Finished when the gateway is asked to stop.
@@ -264,80 +263,6 @@ package final class RemoteAccessServer: Sendable {
             try await carrier.serve { await self.router.handle($0, peer: peer, carrier: name) }
         } catch {
             logger.debug("a carrier ended", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func discover(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async throws {
-        do {
-            try await controlPoint.run()
-        } catch let error where !(error is CancellationError) {
-            onEvent(.homeLost("\(error)"))
-        }
-    }
-
-    private func followHome(_ controlPoint: ControlPoint, _ onEvent: @Sendable (Event) -> Void) async {
-        for await change in controlPoint.changes {
-            guard let change = directory.apply(change) else { continue }
-            await tell(change, onEvent)
-            if case .appeared(let device) = change { await remember(device) }
-            if case .changed(let device) = change { await remember(device) }
-            await refreshVirtualDevices(onEvent)
-        }
-    }
-
-    private func tell(_ change: HomeDirectory.Change, _ onEvent: @Sendable (Event) -> Void) async {
-        mirror.announce(change)
-        onEvent(.device(change))
-        if case .disappeared(let device) = change { await hub.deviceGone(udn: device.udn) }
-    }
-
-    private func refreshVirtualDevices(_ onEvent: @Sendable (Event) -> Void) async {
-        for change in directory.refreshVirtualDevices(desk.settings.virtualDevices) { await tell(change, onEvent) }
-    }
-
-    /// A filter or a virtual device was changed: every session is told what it sees from now on.
-    private func followDesk(_ onEvent: @escaping @Sendable (Event) -> Void) async {
-        var filters = desk.settings.filters
-        for await _ in desk.systemInfoChanges() {
-            await refreshVirtualDevices(onEvent)
-            let current = desk.settings.filters
-            guard current != filters else { continue }
-            filters = current
-            directory.decisionsChanged()
-            mirror.reconsider()
-            await hub.reconsider()
-        }
-    }
-
-    private func remember(_ device: KnownDevice) async {
-        do {
-            try await trust.store.record([
-                DeviceSighting(
-                    udn: device.udn, name: device.name, deviceType: device.facts.deviceType, lastSeen: Date())
-            ])
-        } catch {
-            logger.warning("a device could not be remembered", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func followTrust() async {
-        for await ended in trust.endings {
-            for subject in ended { _ = await endSessions(of: subject) }
-        }
-    }
-
-    /// What was shown, subscribed to and streamed under the old policy is looked at again under the new one.
-    private func followPolicy() async {
-        for await _ in trust.policy.changes {
-            mirror.reconsider()
-            await hub.reconsider()
-        }
-    }
-
-    private func expireSessions() async throws {
-        while true {
-            try await Task.sleep(for: .seconds(5))
-            for session in registry.expire() { await router.endpoints.end(session) }
         }
     }
 }
