@@ -21,24 +21,6 @@ struct PinholeTests {
         PinholeWorker(own: own ?? self.own, router: router, targets: [Self.tcp, Self.udp], memory: memory) { igd }
     }
 
-    /// Runs a worker until it has told of both targets, or that it does not work; what it opened stays.
-    private func run(_ worker: PinholeWorker) async -> [MappingNews] {
-        let (news, tell) = AsyncStream.makeStream(of: MappingNews.self)
-        let running = Task { await worker.run { tell.yield($0) } }
-        var heard: [MappingNews] = []
-        for await one in news {
-            heard.append(one)
-            switch one {
-            case .granted(let grant) where grant.target == Self.udp: tell.finish()
-            case .refused, .failed, .denied, .lost: tell.finish()
-            default: break
-            }
-        }
-        running.cancel()
-        await running.value
-        return heard
-    }
-
     private func entries(_ news: [MappingNews]) -> [MappingMemory.Entry] {
         news.compactMap { if case .remember(let entry) = $0 { entry } else { nil } }
     }
@@ -46,7 +28,7 @@ struct PinholeTests {
     @Test func `TCP and UDP are opened for the own address, noted by their numbers, and closed by them`() async {
         let igd = FakeIGD(version: 2, firewall: true)
         let worker = worker(igd)
-        let news = await run(worker)
+        let news = await worker.news(until: Self.udp)
         #expect(igd.pinholes == ["1": "2001:db8::7 6 4433", "2": "2001:db8::7 17 4433"])
         #expect(entries(news).map(\.pinhole) == ["1", "2"])
         let external = SocketEndpoint(own, port: 4433)
@@ -60,13 +42,13 @@ struct PinholeTests {
         throws
     {
         let igd = FakeIGD(version: 2, firewall: true)
-        let kept = entries(await run(worker(igd)))
+        let kept = entries(await worker(igd).news(until: Self.udp))
         #expect(igd.pinholes.count == 2)
         let again = worker(igd, memory: kept)
-        #expect(entries(await run(again)).map(\.pinhole) == ["1", "2"])
+        #expect(entries(await again.news(until: Self.udp)).map(\.pinhole) == ["1", "2"])
         let other = try #require(IPAddress("2001:db8:1::7"))
         let moved = worker(igd, own: other, memory: kept)
-        let opened = entries(await run(moved))
+        let opened = entries(await moved.news(until: Self.udp))
         #expect(Set(igd.pinholes.values) == ["2001:db8:1::7 6 4433", "2001:db8:1::7 17 4433"])
         await worker(igd).discard(opened)
         #expect(igd.pinholes.isEmpty)
@@ -104,13 +86,13 @@ struct PinholeTests {
     @Test func `a router that lets nobody open is known to be closed, one without the service is not`() async {
         var state = FakeIGD.State()
         state.allowsPinholes = false
-        let forbids = await run(worker(FakeIGD(version: 2, firewall: true, state)))
+        let forbids = await worker(FakeIGD(version: 2, firewall: true, state)).news(until: Self.udp)
         #expect(forbids == [.denied("the router allows no pinholes in its IPv6 firewall", .unwilling)])
         state = FakeIGD.State()
         state.refusals["AddPinhole"] = 606
-        let refuses = await run(worker(FakeIGD(version: 2, firewall: true, state)))
+        let refuses = await worker(FakeIGD(version: 2, firewall: true, state)).news(until: Self.udp)
         #expect(refuses == [.denied("the router does not let this host open pinholes (error 606)", .unwilling)])
-        let none = await run(worker(FakeIGD(version: 2)))
+        let none = await worker(FakeIGD(version: 2)).news(until: Self.udp)
         #expect(none == [.failed("no UPnP gateway device with a control of its IPv6 firewall answers")])
     }
 
@@ -118,7 +100,7 @@ struct PinholeTests {
         var state = FakeIGD.State()
         state.hasFirewall = false
         let igd = FakeIGD(version: 2, firewall: true, state)
-        let news = await run(worker(igd))
+        let news = await worker(igd).news(until: Self.udp)
         #expect(news.count == 2 && entries(news).isEmpty && igd.pinholes.isEmpty)
     }
 

@@ -13,24 +13,6 @@ struct TwoTransportsTests {
     private let own = IPAddress.v4(IPv4Address(192, 168, 1, 7))
     private let router = IPAddress.v4(IPv4Address(192, 168, 1, 1))
 
-    /// Runs a worker until it has told something of UDP, and removes nothing.
-    private func run(_ worker: IGDWorker) async -> [MappingNews] {
-        let (news, tell) = AsyncStream.makeStream(of: MappingNews.self)
-        let running = Task { await worker.run { tell.yield($0) } }
-        var heard: [MappingNews] = []
-        for await one in news {
-            heard.append(one)
-            switch one {
-            case .granted(let grant) where grant.target == Self.udp: tell.finish()
-            case .refused, .failed, .denied, .lost: tell.finish()
-            default: break
-            }
-        }
-        running.cancel()
-        await running.value
-        return heard
-    }
-
     private func worker(_ igd: FakeIGD, memory: [MappingMemory.Entry] = []) -> IGDWorker {
         IGDWorker(own: own, router: router, targets: [Self.tcp, Self.udp], memory: memory) { igd }
     }
@@ -45,7 +27,7 @@ struct TwoTransportsTests {
         state.mappings[4433] = .init(client: "192.168.1.99", port: 4433, lease: "0")
         let igd = FakeIGD(version: version, state)
         let worker = worker(igd)
-        let news = await run(worker)
+        let news = await worker.news(until: Self.udp)
         let port = igd.mappings.keys.first { $0 != 4433 } ?? 0
         #expect(igd.udp[port] == .init(client: "192.168.1.7", port: 4433, lease: "3600"), "\(igd.udp)")
         #expect(entries(news).map(\.target) == [Self.tcp, Self.udp])
@@ -60,7 +42,7 @@ struct TwoTransportsTests {
         var state = FakeIGD.State()
         state.refusals["AddPortMapping UDP"] = 606
         let igd = FakeIGD(version: 1, state)
-        let news = await run(worker(igd))
+        let news = await worker(igd).news(until: Self.udp)
         guard case .refused(Self.udp, let sentence) = news.last else {
             Issue.record("\(news)")
             return
@@ -72,13 +54,13 @@ struct TwoTransportsTests {
     @Test func `a router without an external address says that it has none, not that it does not want to`() async {
         var state = FakeIGD.State()
         state.external = "0.0.0.0"
-        let news = await run(worker(FakeIGD(version: 2, state)))
+        let news = await worker(FakeIGD(version: 2, state)).news(until: Self.udp)
         #expect(news == [.denied("the router has no external address", .noPublicAddress)])
     }
 
     @Test func `a start without QUIC removes the UDP mapping of the one before`() async {
         let igd = FakeIGD(version: 1)
-        let kept = entries(await run(worker(igd)))
+        let kept = entries(await worker(igd).news(until: Self.udp))
         #expect(igd.udp[4433] != nil)
         let next = IGDWorker(own: own, router: router, targets: [Self.tcp], memory: kept) { igd }
         let (news, tell) = AsyncStream.makeStream(of: Void.self)

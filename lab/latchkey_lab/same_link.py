@@ -10,7 +10,7 @@ import re
 from .latchkey import Client, Gateway
 from .namespaces import Namespace, wire
 from .processes import Process
-from .traversal import OTHER, SERVER, site_rules
+from .traversal import OTHER, SERVER, internet, site_rules
 
 LAN = "192.168.1"
 #: Nobody is there: no client reaches the gateway by an address.
@@ -75,21 +75,7 @@ class SameLinkStage:
                 host.ip("address", "add", f"{LAN}.{number}/24", "broadcast", f"{LAN}.255", "dev", "eth0")
                 host.ip("route", "add", "default", "via", f"{LAN}.1")
         server = self._namespace("srv")
-        wire(core, "srv", server, "eth0")
-        core.ip("address", "add", "203.0.113.1/24", "dev", "srv")
-        for address in (SERVER, OTHER):
-            server.ip("address", "add", f"{address}/24", "dev", "eth0")
-        server.ip("route", "add", "default", "via", "203.0.113.1")
-        core.nft(
-            """
-            table ip core {
-                chain forward { type filter hook forward priority 0;
-                    ip saddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop
-                    ip daddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop
-                }
-            }
-            """
-        )
+        internet(core, server)
 
     # Processes.
 

@@ -40,6 +40,26 @@ def site_rules(kind: str) -> str:
     """
 
 
+def internet(core: Namespace, server: Namespace) -> None:
+    """The server with its two addresses, and a core that passes no private ones on."""
+    wire(core, "srv", server, "eth0")
+    core.ip("address", "add", "203.0.113.1/24", "dev", "srv")
+    for address in (SERVER, OTHER):
+        server.ip("address", "add", f"{address}/24", "dev", "eth0")
+    server.ip("route", "add", "default", "via", "203.0.113.1")
+    core.nft(
+        """
+        table ip core {
+            chain forward { type filter hook forward priority 0;
+                ip saddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop
+                ip daddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop
+            }
+            chain cut { type filter hook forward priority -10; policy accept; }
+        }
+        """
+    )
+
+
 def ephemeral(seconds: float) -> tuple[str, str]:
     """A user whose password is good until then, as TURN servers share them with web services."""
     user = f"{int(time.time() + seconds)}:{USER}"
@@ -88,23 +108,7 @@ class TraversalStage:
             host.ip("address", "add", f"{lan}.2/24", "dev", "eth0")
             host.ip("route", "add", "default", "via", f"{lan}.1")
             router.nft(site_rules(self.kinds[name]))
-        server = self.host["srv"]
-        wire(core, "srv", server, "eth0")
-        core.ip("address", "add", "203.0.113.1/24", "dev", "srv")
-        for address in (SERVER, OTHER):
-            server.ip("address", "add", f"{address}/24", "dev", "eth0")
-        server.ip("route", "add", "default", "via", "203.0.113.1")
-        core.nft(
-            """
-            table ip core {
-                chain forward { type filter hook forward priority 0;
-                    ip saddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop
-                    ip daddr { 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 } drop
-                }
-                chain cut { type filter hook forward priority -10; policy accept; }
-            }
-            """
-        )
+        internet(core, self.host["srv"])
 
     def own(self, side: str) -> str:
         return f"{_SITES[side][1]}.2"

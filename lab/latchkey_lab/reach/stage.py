@@ -274,6 +274,14 @@ class ReachStage:
                         return upnp.describe(answer.location)
         raise LabError(f"no light is mirrored in {timeout:.0f} s: {client.process.output()[-300:]}")
 
+    def switch_over_both(self, client) -> None:
+        """Starts a client over TLS alone, then over QUIC alone, and switches the light by each."""
+        for carrier, path in (("tls", "tcp"), ("quic", "udp")):
+            client.start("--carrier", carrier)
+            client.process.wait_for(f"the home is reached directly ({path} ", timeout=20)
+            self.switch(client)
+            client.stop()
+
     def switch(self, client: Client, timeout: float = 20) -> None:
         """Switches the light on and off from afar, and looks each time."""
         light = self.light(client, timeout)

@@ -51,15 +51,19 @@ def _moved(lab: Laboratory, settings: dict, away: dict, said: str, others: int =
     return f"{HOME_WAN} became {other}; mapped again after {mapped:.0f} s; {line.strip()}; the light switched {took:.0f} s after the move"
 
 
+def _updates(bind) -> dict:
+    """A gateway's settings to keep its name in that server."""
+    return {
+        "LATCHKEY_DDNS_NAME": "home.lab.example", "LATCHKEY_DDNS_SERVER": f"{SERVER}:53",
+        "LATCHKEY_DDNS_ZONE": "lab.example", "LATCHKEY_DDNS_KEY_FILE": str(bind.key_file),
+    }  # fmt: skip
+
+
 @step("dynamic DNS in a real BIND (RFC 2136, TSIG): every address in the pairing code has changed, the client finds its home again")
 def reach_found_by_dns(lab: Laboratory):
     stage = lab.reach
     bind = stage.name_server
-    settings = {
-        "LATCHKEY_DDNS_NAME": "home.lab.example", "LATCHKEY_DDNS_SERVER": f"{SERVER}:53",
-        "LATCHKEY_DDNS_ZONE": "lab.example", "LATCHKEY_DDNS_KEY_FILE": str(bind.key_file),
-    }  # fmt: skip
-    seen = _moved(lab, settings, {"LATCHKEY_AWAY_NAME_SERVER": f"{SERVER}:53"}, "rfc2136: home.lab.example is at")
+    seen = _moved(lab, _updates(bind), {"LATCHKEY_AWAY_NAME_SERVER": f"{SERVER}:53"}, "rfc2136: home.lab.example is at")
     record = bind.dig("_latchkey.home.lab.example", "TXT")
     expect("latchkey1:" in record, f"the TXT record is: {record[:100]}")
     expect("128.66" not in record, "the record shows an address")
@@ -70,12 +74,8 @@ def reach_found_by_dns(lab: Laboratory):
 def reach_found_over_tcp(lab: Laboratory):
     stage = lab.reach
     bind = stage.name_server
-    settings = {
-        "LATCHKEY_DDNS_NAME": "home.lab.example", "LATCHKEY_DDNS_SERVER": f"{SERVER}:53",
-        "LATCHKEY_DDNS_ZONE": "lab.example", "LATCHKEY_DDNS_KEY_FILE": str(bind.key_file),
-    }  # fmt: skip
     away = {"LATCHKEY_AWAY_NAME_SERVER": f"{SERVER}:53"}
-    seen = _moved(lab, settings, away, "rfc2136: home.lab.example is at", others=14)
+    seen = _moved(lab, _updates(bind), away, "rfc2136: home.lab.example is at", others=14)
     question = (f"@{SERVER}", "+time=2", "_latchkey.home.lab.example", "TXT")
     cut = bind.host.run("dig", *question, "+ignore", "+bufsize=1232").stdout
     expect(" tc" in cut.split("flags:")[1].split(";")[0], f"over UDP BIND answers {cut[:300]}")

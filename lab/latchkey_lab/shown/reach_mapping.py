@@ -25,11 +25,7 @@ def _shown(lab: Laboratory, way: str, name: str, **router) -> str:
         expect(stage.router.mappings() == _MAPPED, f"the router has {stage.router.mappings()}")
         expect(stage.connects(HOME_WAN, 48100), "the port cannot be reached from outside")
         client = stage.fresh_client()
-        for carrier, path in (("tls", "tcp"), ("quic", "udp")):
-            client.start("--carrier", carrier)
-            client.process.wait_for(f"the home is reached directly ({path} ", timeout=20)
-            stage.switch(client)
-            client.stop()
+        stage.switch_over_both(client)
         code = stage.gateway.stop()
         expect(code == 0, f"the gateway ended with {code}")
         expect(not stage.router.mappings(), f"after the end the router still has {stage.router.mappings()}")
