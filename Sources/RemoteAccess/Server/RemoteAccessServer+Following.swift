@@ -1,4 +1,6 @@
+import AccessPolicy
 import Foundation
+import Logging
 import NIOUPnP
 import TrustCore
 
