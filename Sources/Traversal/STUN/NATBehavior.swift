@@ -105,7 +105,7 @@ package struct NATBehaviorProbe: Sendable {
         switch stage {
         case .first:
             behavior.outside = mapped
-            other = response.address(.otherAddress).flatMap { $0.address == server.address ? nil : $0 }
+            other = response.address(.otherAddress).flatMap { mayAsk($0) ? $0 : nil }
             if mapped == own { behavior.mapping = NATBehavior.Mapping.none }
             stage = other == nil ? .done : .filteringBoth
         case .filteringBoth: filters(.endpointIndependent)
@@ -128,6 +128,17 @@ package struct NATBehaviorProbe: Sendable {
         case .filteringPort: filters(.addressAndPortDependent)
         // The server is out of reach, or its other address is: what is not known stays unknown.
         case .first, .second, .third, .done: stage = .done
+        }
+    }
+
+    /// Whether the other address that the server names is asked: a server of the internet, which may lie, sends nobody into a
+    /// network, and to no port of a system's own.
+    private func mayAsk(_ other: SocketEndpoint) -> Bool {
+        guard other.address != server.address else { return false }
+        return switch ICEReach(ofCandidate: other) {
+        case .open: true
+        case .sameNetworkOnly: ICEReach(of: server.address) == .sameNetworkOnly
+        case .never: false
         }
     }
 

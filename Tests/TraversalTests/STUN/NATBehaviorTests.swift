@@ -73,6 +73,36 @@ struct NATBehaviorTests {
         #expect(tests == 1)
     }
 
+    @Test(
+        arguments: [
+            ("192.0.2.1:3478", "192.168.1.66:9100", false), ("192.0.2.1:3478", "127.0.0.1:3479", false),
+            ("192.0.2.1:3478", "100.64.0.1:3479", false), ("192.0.2.1:3478", "[::ffff:10.0.0.1]:3479", false),
+            ("192.0.2.1:3478", "198.51.100.9:53", false), ("192.0.2.1:3478", "224.0.0.1:3479", false),
+            ("192.0.2.1:3478", "192.0.2.1:3479", false), ("192.0.2.1:3478", "198.51.100.9:3479", true),
+            ("10.9.0.1:3478", "10.9.0.2:3479", true), ("10.9.0.1:3478", "10.9.0.2:22", false),
+        ])
+    func `a server on the internet sends nobody into a network, and none to a system's own port`(
+        server: String, other: String, isAsked: Bool
+    ) throws {
+        let (server, other) = (try #require(SocketEndpoint(server)), try #require(SocketEndpoint(other)))
+        var probe = NATBehaviorProbe(server: server, own: own)
+        var asked: [SocketEndpoint] = []
+        while let test = probe.next, asked.count < 10 {
+            asked.append(test.server)
+            guard asked.count == 1 || asked.count > 3 else {
+                probe.silent()
+                continue
+            }
+            var answer = STUNMessage(.success, .binding, transaction: transaction)
+            answer.append(
+                .xorMappedAddress,
+                address: SocketEndpoint(.v4(IPv4Address(198, 51, 100, 1)), port: 7000 + UInt16(asked.count)))
+            answer.append(.otherAddress, address: other)
+            probe.answered(answer)
+        }
+        #expect(asked.contains { $0.address == other.address && $0.address != server.address } == isAsked)
+    }
+
     @Test func `CHANGE-REQUEST has a bit for the address and one for the port`() {
         var request = STUNMessage(.request, .binding, transaction: transaction)
         NATBehaviorProbe.Test(server: server, changesAddress: true, changesPort: true).apply(to: &request)
