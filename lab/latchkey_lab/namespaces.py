@@ -127,3 +127,15 @@ def require_namespaces() -> None:
     if run("ip", "netns", "add", probe, check=False).returncode:
         raise LabError("this machine lets not even root make a network namespace (a container without CAP_SYS_ADMIN?)")
     run("ip", "netns", "delete", probe)
+
+
+class Stage:
+    """Built at entry and removed at exit, also where building fails half-way."""
+
+    def __enter__(self):
+        try:
+            self._build()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self

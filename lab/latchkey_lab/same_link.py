@@ -8,7 +8,7 @@
 import re
 
 from .latchkey import Client, Gateway
-from .namespaces import Namespace, wire
+from .namespaces import Namespace, Stage, wire
 from .processes import Process
 from .traversal import OTHER, SERVER, internet, site_rules
 
@@ -21,7 +21,7 @@ _SITES = {
 }
 
 
-class SameLinkStage:
+class SameLinkStage(Stage):
     """Built at entry, removed at exit."""
 
     def __init__(self, lab, home: str = "port-restricted", away: str = "port-restricted"):
@@ -33,14 +33,6 @@ class SameLinkStage:
         self.address: dict[str, str] = {}
         self.processes: list[Process] = []
         self.programs: list = []
-
-    def __enter__(self):
-        try:
-            self._build()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
 
     def __exit__(self, *_):
         for program in reversed(self.programs):

@@ -11,7 +11,7 @@ import hmac
 import time
 from pathlib import Path
 
-from .namespaces import Namespace, wire
+from .namespaces import Namespace, Stage, wire
 from .processes import Process, run
 
 SERVER, OTHER = "203.0.113.10", "203.0.113.11"
@@ -67,7 +67,7 @@ def ephemeral(seconds: float) -> tuple[str, str]:
     return user, base64.b64encode(digest).decode()
 
 
-class TraversalStage:
+class TraversalStage(Stage):
     """Built at entry, removed at exit."""
 
     def __init__(self, lab, left: str, right: str):
@@ -77,16 +77,6 @@ class TraversalStage:
         self.host: dict[str, Namespace] = {}
         self.processes: list[Process] = []
 
-    def __enter__(self):
-        try:
-            for name in ("core", "srv", "left-gw", "left", "right-gw", "right"):
-                self.host[name] = Namespace(self.prefix, name)
-            self._build()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
     def __exit__(self, *_):
         for process in reversed(self.processes):
             process.kill()
@@ -94,6 +84,8 @@ class TraversalStage:
             namespace.remove()
 
     def _build(self) -> None:
+        for name in ("core", "srv", "left-gw", "left", "right-gw", "right"):
+            self.host[name] = Namespace(self.prefix, name)
         core = self.host["core"]
         core.sysctl("net.ipv4.ip_forward", 1)
         for name, (wan, lan) in _SITES.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .home import MediaServer
 from .latchkey import Program, _values
-from .namespaces import Namespace, wire
+from .namespaces import Namespace, Stage, wire
 from .processes import run
 
 LAN, THINGS = "192.168.70", "192.168.80"
@@ -68,20 +68,12 @@ class Box(Program):
         return _values(self.command("vlan", word, "--state", self.state, "--json").stdout)
 
 
-class VLANStage:
+class VLANStage(Stage):
     """Built at entry, removed at exit."""
 
     def __init__(self, binaries: Path, work: Path, logs: Path, library: Path, prefix: str):
         self.binaries, self.work, self.logs, self.library, self.prefix = binaries, work, logs, library, prefix
         self.hosts: dict[str, Namespace] = {}
-
-    def __enter__(self):
-        try:
-            self._build()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
 
     def __exit__(self, *_):
         for host in self.hosts.values():
